@@ -1,0 +1,148 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+
+let package = Package(
+  name: "tailrace",
+  products: [
+    .executable(name: "tailrace", targets: ["tailrace"]),
+    .library(name: "TailraceClient", targets: ["TailraceClient"]),
+    .library(name: "TailraceTesting", targets: ["TailraceTesting"]),
+  ],
+  dependencies: [
+    // Sockets, event loops and the buffers that cross every boundary.
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    // The command line: parsing, help texts, usage errors.
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    // Loggers are injected everywhere; only the executable chooses where they write.
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    // Deques for queues that are popped at the front.
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    // Starts and stops the broker's long-running parts in order, and turns signals into a graceful stop.
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    // Latency histograms of `tailrace bench`.
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    // Tests only: an independent decoder of everything that we encode.
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+  ],
+  targets: [
+    .target(
+      name: "CTailraceWire",
+      cSettings: [.headerSearchPath("Generated")],
+      linkerSettings: [.linkedLibrary("protobuf-c")]
+    ),
+    .target(
+      name: "CTailraceCompression",
+      linkerSettings: [.linkedLibrary("z"), .linkedLibrary("lz4"), .linkedLibrary("zstd")]
+    ),
+    .target(
+      name: "TailraceWire",
+      dependencies: ["CTailraceWire", "CTailraceCompression", nioCore, collections],
+      exclude: ["README.md"],
+      swiftSettings: swiftSettings
+    ),
+    .target(
+      name: "TailraceStorage",
+      dependencies: ["TailraceWire", nioCore, logging, collections],
+      exclude: ["README.md"],
+      swiftSettings: swiftSettings
+    ),
+    .target(
+      name: "TailraceGroups",
+      dependencies: ["TailraceWire"],
+      exclude: ["README.md"],
+      swiftSettings: swiftSettings
+    ),
+    .target(
+      name: "TailraceBroker",
+      dependencies: ["TailraceWire", "TailraceStorage", "TailraceGroups", nioCore, logging, collections],
+      exclude: ["README.md", "LOCKS.md"],
+      swiftSettings: swiftSettings
+    ),
+    .target(
+      name: "TailraceTransport",
+      dependencies: ["TailraceWire", nioCore, nioPosix, logging, collections],
+      exclude: ["README.md"],
+      swiftSettings: swiftSettings
+    ),
+    .target(
+      name: "TailraceClient",
+      dependencies: ["TailraceWire", nioCore, nioPosix, logging],
+      exclude: ["README.md"],
+      swiftSettings: swiftSettings
+    ),
+    .target(
+      name: "TailraceTesting",
+      dependencies: [
+        "TailraceWire", "TailraceStorage", "TailraceBroker", "TailraceTransport", "TailraceClient", nioCore, nioPosix,
+        logging,
+      ],
+      exclude: ["README.md"],
+      swiftSettings: swiftSettings
+    ),
+    .executableTarget(
+      name: "tailrace",
+      dependencies: [
+        "TailraceWire", "TailraceStorage", "TailraceGroups", "TailraceBroker", "TailraceTransport", "TailraceClient",
+        nioCore, nioPosix, logging,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ],
+      exclude: ["README.md"],
+      swiftSettings: swiftSettings
+    ),
+    .testTarget(
+      name: "CTailraceWireTests",
+      dependencies: ["CTailraceWire", "CTailraceCompression"],
+      swiftSettings: swiftSettings
+    ),
+    .testTarget(
+      name: "TailraceWireTests",
+      dependencies: ["TailraceWire", .product(name: "SwiftProtobuf", package: "swift-protobuf"), nioCore],
+      swiftSettings: swiftSettings
+    ),
+    .testTarget(
+      name: "TailraceStorageTests",
+      dependencies: ["TailraceStorage", "TailraceWire", "TailraceTesting", nioCore],
+      swiftSettings: swiftSettings
+    ),
+    .testTarget(
+      name: "TailraceBrokerTests",
+      dependencies: ["TailraceBroker", "TailraceStorage", "TailraceWire", "TailraceTesting", nioCore],
+      swiftSettings: swiftSettings
+    ),
+    .testTarget(
+      name: "TailraceTransportTests",
+      dependencies: [
+        "TailraceTransport", "TailraceWire", "TailraceTesting", nioCore, nioPosix,
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ],
+      swiftSettings: swiftSettings
+    ),
+    .testTarget(
+      name: "TailraceClientTests",
+      dependencies: ["TailraceClient", "TailraceTesting", "TailraceWire", nioCore, nioPosix],
+      swiftSettings: swiftSettings
+    ),
+    .testTarget(
+      name: "tailraceTests",
+      dependencies: ["tailrace"],
+      swiftSettings: swiftSettings
+    ),
+  ],
+  cLanguageStandard: .c17
+)

@@ -1,0 +1,48 @@
+#include "trw_crc32c_tables.h"
+
+uint32_t trw_crc_slices[8][256];
+trw_crc_shift trw_crc_shift_short;
+trw_crc_shift trw_crc_shift_long;
+
+/// Reflected: bit 31 of a CRC stands for x^0.
+static const uint32_t polynomial = 0x82F63B78;
+
+static void fill_slices(void) {
+  for (uint32_t byte = 0; byte < 256; byte++) {
+    uint32_t crc = byte;
+    for (int bit = 0; bit < 8; bit++) crc = (crc >> 1) ^ ((crc & 1) != 0 ? polynomial : 0);
+    trw_crc_slices[0][byte] = crc;
+  }
+  for (int k = 1; k < 8; k++) {
+    for (int byte = 0; byte < 256; byte++) {
+      uint32_t crc = trw_crc_slices[k - 1][byte];
+      trw_crc_slices[k][byte] = (crc >> 8) ^ trw_crc_slices[0][crc & 0xff];
+    }
+  }
+}
+
+/// The map is linear, so the images of the 32 single bits give all others.
+static void fill_shift(trw_crc_shift *shift, size_t zeros) {
+  uint32_t images[32];
+  for (int bit = 0; bit < 32; bit++) {
+    uint32_t crc = (uint32_t)1 << bit;
+    for (size_t i = 0; i < zeros; i++) crc = (crc >> 8) ^ trw_crc_slices[0][crc & 0xff];
+    images[bit] = crc;
+  }
+  for (int position = 0; position < 4; position++) {
+    for (int byte = 0; byte < 256; byte++) {
+      uint32_t sum = 0;
+      for (int bit = 0; bit < 8; bit++) {
+        if ((byte >> bit & 1) != 0) sum ^= images[8 * position + bit];
+      }
+      shift->bytes[position][byte] = sum;
+    }
+  }
+}
+
+// Early, so that the constructors of other files may already take checksums.
+__attribute__((constructor(101))) static void fill_tables(void) {
+  fill_slices();
+  fill_shift(&trw_crc_shift_short, TRW_CRC_SHORT);
+  fill_shift(&trw_crc_shift_long, TRW_CRC_LONG);
+}

@@ -1,0 +1,43 @@
+#include "trw_scan.h"
+
+#include "trw_varint.h"
+
+/// Notes a field of the schema. False where its wire type does not fit. Later occurrences win, as in protobuf;
+/// numbers too long for their field are cut as protobuf-c cuts them.
+static bool take_field(trw_request_header *header, uint32_t number, unsigned wire, const uint8_t *at,
+                       const uint8_t *end) {
+  uint64_t value = 0;
+  size_t length = 0;
+  bool is_delimited = number == 2 || number == 4;
+  if (wire != (is_delimited ? TRW_WIRE_BYTES : TRW_WIRE_VARINT)) return false;
+  at = is_delimited ? trw_read_length(at, end, &length) : trw_read_varint(at, end, &value);
+  if (at == NULL) return false;
+  switch (number) {
+  case 1: header->call_id = value; break;
+  case 2:
+    header->method = at;
+    header->method_length = length;
+    break;
+  case 3: header->timeout_ms = (uint32_t)value; break;
+  case 4: header->has_metadata = true; break;
+  case 5: header->cancel = value != 0; break;
+  default: header->credit = value; break;
+  }
+  return true;
+}
+
+trw_status trw_scan_request_header(const uint8_t *data, size_t length, trw_request_header *header) {
+  *header = (trw_request_header){0};
+  if (length == 0) return TRW_OK;
+  const uint8_t *at = data, *end = data + length;
+  while (at < end) {
+    uint32_t number;
+    unsigned wire;
+    at = trw_read_tag(at, end, &number, &wire);
+    if (at == NULL) return TRW_MALFORMED;
+    if (number <= 6 && !take_field(header, number, wire, at, end)) return TRW_MALFORMED;
+    at = trw_skip_value(at, end, wire);
+    if (at == NULL) return TRW_MALFORMED;
+  }
+  return TRW_OK;
+}
