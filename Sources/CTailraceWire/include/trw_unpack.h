@@ -8,7 +8,8 @@
 
 typedef enum {
   TRW_OK = 0,
-  TRW_MALFORMED = 1,        // not well-formed protobuf, or a field's wire type does not fit the schema
+  TRW_MALFORMED = 1,        // not well-formed protobuf, or a field's wire type does not fit the schema, or a message
+                            // field that is not repeated occurs twice (protobuf-c would lose parts of the first)
   TRW_TOO_DEEP = 2,         // nested deeper than the limit
   TRW_TOO_LARGE = 3,        // longer than the limit, or the arena is exhausted
   TRW_INVALID_UTF8 = 4,     // a `string` field is not UTF-8
@@ -25,7 +26,7 @@ typedef struct {
 
 typedef struct {
   size_t max_bytes;      // longest input accepted
-  uint32_t max_depth;    // levels of nested messages below the top one
+  uint32_t max_depth;    // levels of nested messages below the top one; 100 is the most that counts
 } trw_unpack_limits;
 
 /// A part of the input. `offset` is SIZE_MAX where the field was absent.

@@ -1,0 +1,17 @@
+/// The name of a consumer group: 1 to 255 bytes of UTF-8 without control characters.
+package struct GroupID: Hashable, Sendable, CustomStringConvertible {
+  /// The longest name, in bytes of UTF-8.
+  package static let maxBytes = 255
+
+  package let name: String
+
+  /// Nil where `name` is not a legal one.
+  package init?(_ name: String) {
+    guard (1...Self.maxBytes).contains(name.utf8.count),
+      name.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+    else { return nil }
+    self.name = name
+  }
+
+  package var description: String { name }
+}

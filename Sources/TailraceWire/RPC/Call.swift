@@ -1,0 +1,59 @@
+package import NIOCore
+
+/// A client's number for a call, unique among the calls in flight on its connection; never 0.
+package struct CallID: RawRepresentable, Hashable, Sendable {
+  package let rawValue: UInt64
+
+  package init(rawValue: UInt64) { self.rawValue = rawValue }
+}
+
+/// A request as the transport hands it over: known method, message not decoded yet.
+package struct InboundCall: Sendable {
+  package let id: CallID
+  package let method: RPCMethod
+  /// A slice of the receive buffer. Whoever keeps it keeps that whole buffer alive.
+  package let message: ByteBuffer
+  package let context: CallContext
+
+  package init(id: CallID, method: RPCMethod, message: ByteBuffer, context: CallContext) {
+    self.id = id
+    self.method = method
+    self.message = message
+    self.context = context
+  }
+}
+
+/// What a handler may want to know about a call beside its request.
+package struct CallContext: Sendable {
+  /// After this the answer is of no use: the transport has given one. `.distantFuture` without a deadline.
+  package var deadline: NIODeadline
+  package var metadata: [Metadata]
+  /// The peer's address, for logs: "127.0.0.1:51822".
+  package var peer: String
+  /// Which door the call came through: defaults of a few limits differ.
+  package var door: Door
+
+  package init(
+    deadline: NIODeadline = .distantFuture, metadata: [Metadata] = [], peer: String = "", door: Door = .native
+  ) {
+    self.deadline = deadline
+    self.metadata = metadata
+    self.peer = peer
+    self.door = door
+  }
+}
+
+/// The protocols that a call can come through.
+package enum Door: Sendable, Hashable {
+  case native
+  case grpc
+}
+
+/// The answer to a call.
+package enum Response: Sendable {
+  /// A serialised message.
+  case message(ByteBuffer)
+  /// A serialised message in pieces, to be sent one after the other: where a response holds bytes of the log.
+  case chunks([Chunk])
+  case failure(RPCError)
+}

@@ -1,0 +1,97 @@
+package import NIOCore
+
+/// Builds a batch from single records: the broker does so for plain records, clients for what they send.
+package struct RecordSetBuilder {
+  /// Base of the records' timestamps, milliseconds since 1970, not negative.
+  package let baseTimestampMs: Int64
+  package private(set) var count: UInt32 = 0
+  private var records: ByteBuffer
+  private var maxTimestampMs: Int64
+  private var everyRecordHasKey = true
+
+  package init(baseTimestampMs: Int64, reservingBytes capacity: Int = 0) {
+    self.baseTimestampMs = max(0, baseTimestampMs)
+    maxTimestampMs = 0
+    records = ByteBuffer()
+    records.reserveCapacity(capacity)
+  }
+
+  /// Bytes of the batch so far, before compression.
+  package var byteCount: Int { RecordBatchHeader.byteCount + records.readableBytes }
+
+  package var isEmpty: Bool { count == 0 }
+
+  /// Adds a record. `timestampMs` is milliseconds since 1970; negative ones count as 0.
+  package mutating func append(
+    key: ByteBuffer?, value: ByteBuffer?, headers: [Header] = [], timestampMs: Int64
+  ) {
+    let timestampMs = max(0, timestampMs)
+    let delta = ZigZag.encode(timestampMs - baseTimestampMs)
+    var size = delta == 0 ? 0 : 1 + Varint.byteCount(delta)
+    if let key { size += lengthDelimitedByteCount(key.readableBytes) }
+    if let value { size += lengthDelimitedByteCount(value.readableBytes) }
+    for header in headers { size += lengthDelimitedByteCount(headerByteCount(header)) }
+    records.writeInteger(0x0A as UInt8)
+    records.writeVarint(UInt64(size))
+    if let key { write(key, tag: 0x0A) }
+    if let value { write(value, tag: 0x12) }
+    for header in headers { write(header) }
+    if delta != 0 {
+      records.writeInteger(0x20 as UInt8)
+      records.writeVarint(delta)
+    }
+    count += 1
+    maxTimestampMs = max(maxTimestampMs, timestampMs)
+    everyRecordHasKey = everyRecordHasKey && key != nil
+  }
+
+  /// The batch. There must be at least one record.
+  package func build(compression: Compression = .none) throws(RecordBatchError) -> ValidatedBatch {
+    guard count > 0 else { throw RecordBatchError(.invalidRecord, "a batch holds at least one record") }
+    let stored = try compression.compress(records)
+    guard stored.readableBytes <= RecordBatchHeader.maxRecordsBytes else {
+      throw RecordBatchError(.batchTooLarge, "a batch of \(stored.readableBytes) bytes; no batch is over 2 GiB")
+    }
+    let header = RecordBatchHeader(
+      baseOffset: .zero, recordCount: count, lastOffsetDelta: count - 1, partitionEpoch: 0,
+      baseTimestampMs: baseTimestampMs, maxTimestampMs: maxTimestampMs, appendTimestampMs: 0,
+      attributes: BatchAttributes(compression: compression), producerID: 0, producerEpoch: 0, baseSequence: 0,
+      durableEnd: .zero, recordsLength: UInt32(stored.readableBytes), recordsCRC32C: CRC32C.checksum(stored))
+    return ValidatedBatch(header: header, records: stored, everyRecordHasKey: everyRecordHasKey)
+  }
+
+  private mutating func write(_ bytes: ByteBuffer, tag: UInt8) {
+    records.writeInteger(tag)
+    records.writeVarint(UInt64(bytes.readableBytes))
+    records.writeImmutableBuffer(bytes)
+  }
+
+  private mutating func write(_ header: Header) {
+    records.writeInteger(0x1A as UInt8)
+    records.writeVarint(UInt64(headerByteCount(header)))
+    if !header.key.isEmpty {
+      records.writeInteger(0x0A as UInt8)
+      records.writeVarint(UInt64(header.key.utf8.count))
+      records.writeString(header.key)
+    }
+    if let value = header.value { write(value, tag: 0x12) }
+  }
+}
+
+private func lengthDelimitedByteCount(_ count: Int) -> Int { 1 + Varint.byteCount(UInt64(count)) + count }
+
+private func headerByteCount(_ header: Header) -> Int {
+  (header.key.isEmpty ? 0 : lengthDelimitedByteCount(header.key.utf8.count))
+    + (header.value.map { lengthDelimitedByteCount($0.readableBytes) } ?? 0)
+}
+
+extension ValidatedBatch {
+  /// The batch as a producer sends it.
+  package var message: RecordBatch {
+    RecordBatch(
+      recordCount: header.recordCount, lastOffsetDelta: header.lastOffsetDelta,
+      baseTimestampMs: header.baseTimestampMs, maxTimestampMs: header.maxTimestampMs,
+      attributes: header.attributes.rawValue, producerID: header.producerID, producerEpoch: header.producerEpoch,
+      baseSequence: header.baseSequence, recordsCRC32C: header.recordsCRC32C, records: records)
+  }
+}

@@ -1,0 +1,67 @@
+package import NIOCore
+
+/// A topic's identity: 16 random bytes, never used again, so that a topic made anew under an old name is another one.
+package struct TopicID: Hashable, Sendable, CustomStringConvertible {
+  private let high: UInt64
+  private let low: UInt64
+
+  /// The number of bytes of an id.
+  package static let byteCount = 16
+
+  private init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
+  }
+
+  /// Draws an id.
+  package static func random(using generator: inout some RandomNumberGenerator) -> TopicID {
+    TopicID(high: generator.next(), low: generator.next())
+  }
+
+  /// Reads an id from exactly 16 bytes, else nil.
+  package init?(_ bytes: ByteBuffer) {
+    guard bytes.readableBytes == Self.byteCount,
+      let high = bytes.getInteger(at: bytes.readerIndex, as: UInt64.self),
+      let low = bytes.getInteger(at: bytes.readerIndex + 8, as: UInt64.self)
+    else { return nil }
+    self.init(high: high, low: low)
+  }
+
+  /// Reads an id from 32 hexadecimal digits, else nil.
+  package init?(hexadecimal text: some StringProtocol) {
+    guard text.utf8.count == 32, text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }),
+      let high = UInt64(text.prefix(16), radix: 16), let low = UInt64(text.suffix(16), radix: 16)
+    else { return nil }
+    self.init(high: high, low: low)
+  }
+
+  /// The 16 bytes.
+  package var bytes: ByteBuffer {
+    var buffer = ByteBuffer()
+    buffer.writeMultipleIntegers(high, low)
+    return buffer
+  }
+
+  /// 32 lower-case hexadecimal digits.
+  package var description: String {
+    func digits(_ value: UInt64) -> String {
+      let text = String(value, radix: 16)
+      return String(repeating: "0", count: 16 - text.count) + text
+    }
+    return digits(high) + digits(low)
+  }
+}
+
+/// One partition of one topic.
+package struct PartitionID: Hashable, Sendable, CustomStringConvertible {
+  package let topic: TopicID
+  /// Counted from 0.
+  package let index: UInt32
+
+  package init(topic: TopicID, index: UInt32) {
+    self.topic = topic
+    self.index = index
+  }
+
+  package var description: String { "\(topic)/\(index)" }
+}
