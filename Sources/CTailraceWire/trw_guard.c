@@ -90,7 +90,7 @@ const ProtobufCFieldDescriptor *trw_find_field(const ProtobufCMessageDescriptor 
   return number > INT32_MAX ? NULL : protobuf_c_message_descriptor_get_field(descriptor, number);
 }
 
-/// Encoders write fields in ascending order: the field after the last one, or that one again, is nearly always the next.
+/// Encoders write fields in ascending order: the last field again, or the one after it, is nearly always the next.
 static const ProtobufCFieldDescriptor *find_next(const ProtobufCMessageDescriptor *descriptor, size_t *last,
                                                  uint32_t number) {
   for (size_t index = *last; index < descriptor->n_fields && index <= *last + 1; index++) {

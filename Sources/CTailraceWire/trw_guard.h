@@ -34,7 +34,7 @@ typedef struct trw_frame {
   uint32_t depth;
 } trw_frame;
 
-/// Walks the input. `budget` is what the arena can still hand out: the walk stops as soon as protobuf-c would need more.
+/// Walks the input. `budget` is what the arena can still hand out: the walk stops when protobuf-c would need more.
 /// Fills `census` when `payload` is not empty. True when protobuf-c may have it; else `error` says why not.
 bool trw_guard(const ProtobufCMessageDescriptor *descriptor, const uint8_t *data, size_t length, uint32_t max_depth,
                size_t budget, trw_payload_path payload, trw_payload_census *census, trw_unpack_error *error);

@@ -33,7 +33,8 @@ def emit_header(schema: Schema) -> str:
     out.line("// Swift sees a global constant by value; these give the address by which protobuf-c knows a descriptor.")
     for message in schema.messages.values():
         out.blank()
-        out.line(f"static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_{message.c_prefix}(void) {{")
+        out.line("static inline const ProtobufCMessageDescriptor * _Nonnull")
+        out.line(f"trw_descriptor_of_{message.c_prefix}(void) {{")
         out.line(f"  return &{message.c_prefix}__descriptor;")
         out.line("}")
     out.blank()

@@ -74,7 +74,9 @@ def _emit_conversion(out: Writer, message: Message) -> None:
         with out.block(f"package static func initialize(_ c: UnsafeMutablePointer<{message.c_type}>) {{"):
             out.line(f"{message.c_prefix}__init(c)")
         out.blank()
-        with out.block(f"package init(reading c: UnsafePointer<{message.c_type}>, _ reader: inout MessageReader) {{"):
+        out.line("package init(")
+        out.line(f"  reading c: UnsafePointer<{message.c_type}>, _ reader: inout MessageReader")
+        with out.block(") {"):
             for each in message.fields:
                 _emit_read(out, each)
         out.blank()
@@ -88,12 +90,12 @@ def _emit_conversion(out: Writer, message: Message) -> None:
 def _emit_read(out: Writer, each: Field) -> None:
     here, there = f"self.{each.swift}", f"c.pointee.{each.c}"
     if each.repeated:
-        out.line(f"{here} = reader.{_plural(each)}({there}, count: c.pointee.n_{each.c})")
+        out.assign(here, f"reader.{_plural(each)}({there}, count: c.pointee.n_{each.c})")
     elif each.c_case:
         value = f"reader.message({there})" if each.kind == "message" else _read_one(each, there)
-        out.line(f"{here} = c.pointee.{each.c_case}.rawValue == {each.number} ? {value} : nil")
+        out.assign(here, f"c.pointee.{each.c_case}.rawValue == {each.number} ? {value} : nil")
     else:
-        out.line(f"{here} = {_read_one(each, there)}")
+        out.assign(here, _read_one(each, there))
 
 
 def _read_one(each: Field, there: str) -> str:
@@ -109,15 +111,16 @@ def _read_one(each: Field, there: str) -> str:
 def _emit_write(out: Writer, each: Field) -> None:
     here, there = f"self.{each.swift}", f"c.pointee.{each.c}"
     if each.repeated:
-        attempt = "try "
-        out.line(f'({there}, c.pointee.n_{each.c}) = {attempt}writer.{_plural(each)}({here}, "{each.name}")')
+        out.line(f"({there}, c.pointee.n_{each.c}) =")
+        out.line(f'  try writer.{_plural(each)}({here}, "{each.name}")')
     elif each.presence:
         with out.block(f"if let value = {here} {{"):
             out.line(f"{there} = {_write_one(each, 'value')}")
             if each.c_case:
                 out.line(f"c.pointee.{each.c_case} = .init({each.number})")
     elif each.kind == "string":
-        out.line(f"if !{here}.isEmpty {{ {there} = {_write_one(each, here)} }}")
+        with out.block(f"if !{here}.isEmpty {{"):
+            out.line(f"{there} = {_write_one(each, here)}")
     else:
         out.line(f"{there} = {_write_one(each, here)}")
 

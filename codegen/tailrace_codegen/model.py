@@ -67,7 +67,9 @@ class Field:
             return "[]"
         if self.presence:
             return "nil"
-        return {"scalar": "0", "bool": "false", "string": '""', "bytes": "ByteBuffer()", "enum": f".{self.enum_zero}"}[self.kind]
+        if self.kind == "enum":
+            return f".{self.enum_zero}"
+        return {"scalar": "0", "bool": "false", "string": '""', "bytes": "ByteBuffer()"}[self.kind]
 
 
 @dataclass

@@ -9,7 +9,7 @@ def emit_methods(schema: Schema) -> str:
     """The enum of all methods of all services."""
     services = [service for file in schema.files for service in file.services]
     methods = [method for service in services for method in service.methods]
-    out = Writer("proto/" + ", proto/".join(file.path for file in schema.files if file.services))
+    out = Writer("the services in proto/tailrace/v1")
     out.blank()
     out.doc("Every method of every service, in the order of the schemas.")
     with out.block("package enum RPCMethod: UInt8, CaseIterable, Hashable, Sendable {"):

@@ -20,6 +20,13 @@ class Writer:
         for text in texts:
             self.line(text)
 
+    def assign(self, left: str, right: str) -> None:
+        """An assignment, on two lines where one would be too long."""
+        if self._depth * 2 + len(left) + len(right) + 3 <= LINE_LENGTH:
+            self.line(f"{left} = {right}")
+        else:
+            self.lines(f"{left} =", f"  {right}")
+
     def blank(self) -> None:
         if self._lines[-1]:
             self._lines.append("")

@@ -20,355 +20,443 @@ extern const size_t trw_descriptor_set_length;
 
 // Swift sees a global constant by value; these give the address by which protobuf-c knows a descriptor.
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__config_entry(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__config_entry(void) {
   return &tailrace__v1__config_entry__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__topic_summary(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__topic_summary(void) {
   return &tailrace__v1__topic_summary__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__create_topic_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__create_topic_request(void) {
   return &tailrace__v1__create_topic_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__create_topic_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__create_topic_response(void) {
   return &tailrace__v1__create_topic_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__delete_topic_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__delete_topic_request(void) {
   return &tailrace__v1__delete_topic_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__delete_topic_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__delete_topic_response(void) {
   return &tailrace__v1__delete_topic_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__list_topics_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__list_topics_request(void) {
   return &tailrace__v1__list_topics_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__list_topics_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__list_topics_response(void) {
   return &tailrace__v1__list_topics_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__describe_topic_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__describe_topic_request(void) {
   return &tailrace__v1__describe_topic_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__partition_description(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__partition_description(void) {
   return &tailrace__v1__partition_description__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__describe_topic_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__describe_topic_response(void) {
   return &tailrace__v1__describe_topic_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__create_partitions_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__create_partitions_request(void) {
   return &tailrace__v1__create_partitions_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__create_partitions_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__create_partitions_response(void) {
   return &tailrace__v1__create_partitions_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__config_value(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__config_value(void) {
   return &tailrace__v1__config_value__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__describe_config_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__describe_config_request(void) {
   return &tailrace__v1__describe_config_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__describe_config_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__describe_config_response(void) {
   return &tailrace__v1__describe_config_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__alter_config_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__alter_config_request(void) {
   return &tailrace__v1__alter_config_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__alter_config_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__alter_config_response(void) {
   return &tailrace__v1__alter_config_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__describe_cluster_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__describe_cluster_request(void) {
   return &tailrace__v1__describe_cluster_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__limits(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__limits(void) {
   return &tailrace__v1__limits__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__method_description(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__method_description(void) {
   return &tailrace__v1__method_description__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__describe_cluster_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__describe_cluster_response(void) {
   return &tailrace__v1__describe_cluster_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__ping_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__ping_request(void) {
   return &tailrace__v1__ping_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__ping_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__ping_response(void) {
   return &tailrace__v1__ping_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__partition_error(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__partition_error(void) {
   return &tailrace__v1__partition_error__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__metadata(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__metadata(void) {
   return &tailrace__v1__metadata__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__request_header(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__request_header(void) {
   return &tailrace__v1__request_header__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__status_detail(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__status_detail(void) {
   return &tailrace__v1__status_detail__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__status(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__status(void) {
   return &tailrace__v1__status__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__response_header(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__response_header(void) {
   return &tailrace__v1__response_header__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__topic_partitions(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__topic_partitions(void) {
   return &tailrace__v1__topic_partitions__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__join_group_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__join_group_request(void) {
   return &tailrace__v1__join_group_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__join_group_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__join_group_response(void) {
   return &tailrace__v1__join_group_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__heartbeat_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__heartbeat_request(void) {
   return &tailrace__v1__heartbeat_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__heartbeat_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__heartbeat_response(void) {
   return &tailrace__v1__heartbeat_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__leave_group_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__leave_group_request(void) {
   return &tailrace__v1__leave_group_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__leave_group_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__leave_group_response(void) {
   return &tailrace__v1__leave_group_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__offset_commit(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__offset_commit(void) {
   return &tailrace__v1__offset_commit__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__commit_offset_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__commit_offset_request(void) {
   return &tailrace__v1__commit_offset_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__offset_commit_result(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__offset_commit_result(void) {
   return &tailrace__v1__offset_commit_result__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__commit_offset_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__commit_offset_response(void) {
   return &tailrace__v1__commit_offset_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__fetch_offsets_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__fetch_offsets_request(void) {
   return &tailrace__v1__fetch_offsets_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__committed_offset(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__committed_offset(void) {
   return &tailrace__v1__committed_offset__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__fetch_offsets_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__fetch_offsets_response(void) {
   return &tailrace__v1__fetch_offsets_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__list_groups_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__list_groups_request(void) {
   return &tailrace__v1__list_groups_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__group_summary(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__group_summary(void) {
   return &tailrace__v1__group_summary__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__list_groups_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__list_groups_response(void) {
   return &tailrace__v1__list_groups_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__describe_group_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__describe_group_request(void) {
   return &tailrace__v1__describe_group_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__member_description(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__member_description(void) {
   return &tailrace__v1__member_description__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__partition_lag(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__partition_lag(void) {
   return &tailrace__v1__partition_lag__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__describe_group_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__describe_group_response(void) {
   return &tailrace__v1__describe_group_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__delete_group_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__delete_group_request(void) {
   return &tailrace__v1__delete_group_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__delete_group_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__delete_group_response(void) {
   return &tailrace__v1__delete_group_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__reset_offsets_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__reset_offsets_request(void) {
   return &tailrace__v1__reset_offsets_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__reset_offsets_result(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__reset_offsets_result(void) {
   return &tailrace__v1__reset_offsets_result__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__reset_offsets_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__reset_offsets_response(void) {
   return &tailrace__v1__reset_offsets_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__produce_record(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__produce_record(void) {
   return &tailrace__v1__produce_record__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__produce_target(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__produce_target(void) {
   return &tailrace__v1__produce_target__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__produce_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__produce_request(void) {
   return &tailrace__v1__produce_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__batch_result(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__batch_result(void) {
   return &tailrace__v1__batch_result__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__record_result(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__record_result(void) {
   return &tailrace__v1__record_result__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__produce_result(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__produce_result(void) {
   return &tailrace__v1__produce_result__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__produce_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__produce_response(void) {
   return &tailrace__v1__produce_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__fetch_target(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__fetch_target(void) {
   return &tailrace__v1__fetch_target__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__fetch_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__fetch_request(void) {
   return &tailrace__v1__fetch_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__fetched_record(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__fetched_record(void) {
   return &tailrace__v1__fetched_record__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__fetched_partition(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__fetched_partition(void) {
   return &tailrace__v1__fetched_partition__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__fetch_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__fetch_response(void) {
   return &tailrace__v1__fetch_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__offset_query(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__offset_query(void) {
   return &tailrace__v1__offset_query__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__offset_result(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__offset_result(void) {
   return &tailrace__v1__offset_result__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__list_offsets_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__list_offsets_request(void) {
   return &tailrace__v1__list_offsets_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__list_offsets_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__list_offsets_response(void) {
   return &tailrace__v1__list_offsets_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__init_producer_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__init_producer_request(void) {
   return &tailrace__v1__init_producer_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__init_producer_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__init_producer_response(void) {
   return &tailrace__v1__init_producer_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__delete_records_target(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__delete_records_target(void) {
   return &tailrace__v1__delete_records_target__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__delete_records_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__delete_records_request(void) {
   return &tailrace__v1__delete_records_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__delete_records_result(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__delete_records_result(void) {
   return &tailrace__v1__delete_records_result__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__delete_records_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__delete_records_response(void) {
   return &tailrace__v1__delete_records_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__subscribe_request(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__subscribe_request(void) {
   return &tailrace__v1__subscribe_request__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__subscribe_response(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__subscribe_response(void) {
   return &tailrace__v1__subscribe_response__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__header(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__header(void) {
   return &tailrace__v1__header__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__record(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__record(void) {
   return &tailrace__v1__record__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__record_set(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__record_set(void) {
   return &tailrace__v1__record_set__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__record_batch(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__record_batch(void) {
   return &tailrace__v1__record_batch__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__segment(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__segment(void) {
   return &tailrace__v1__segment__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__partition_state(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__partition_state(void) {
   return &tailrace__v1__partition_state__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__data_format(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__data_format(void) {
   return &tailrace__v1__data_format__descriptor;
 }
 
-static inline const ProtobufCMessageDescriptor * _Nonnull trw_descriptor_of_tailrace__v1__topic_record(void) {
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__topic_record(void) {
   return &tailrace__v1__topic_record__descriptor;
 }
 

@@ -15,7 +15,8 @@ typedef struct {
   uint64_t credit;           // 6
 } trw_request_header;
 
-/// Reads a RequestHeader. TRW_OK, or why not. The method is not checked to be UTF-8: it is compared, never shown unescaped.
+/// Reads a RequestHeader. TRW_OK, or why not. The method is not checked to be UTF-8: it is compared, never shown
+/// unescaped. As in protobuf, the last occurrence of a field counts.
 trw_status trw_scan_request_header(const uint8_t *data, size_t length, trw_request_header *header);
 
 /// One tailrace.v1.Record of a RecordSet, pointing into it. Absent keys and values are NULL; empty ones are not.
@@ -28,7 +29,7 @@ typedef struct {
   size_t headers_length;     // bytes from `headers` to the end of the record
   uint32_t header_count;
   int64_t timestamp_delta_ms;    // 4
-  uint32_t offset_delta;         // 5, or the position in the set where absent
+  uint32_t offset_delta;         // 5; where absent, the previous record's plus one (first record: 0)
   bool has_offset_delta;
 } trw_record;
 
@@ -61,7 +62,8 @@ typedef struct {
   size_t value_length;
 } trw_header;
 
-/// Reads the next header of a record that trw_next_record accepted, moving record->headers on. False when there is none.
+/// Reads the next header of a record that trw_next_record accepted, moving record->headers on. False when there is
+/// none. An absent key is empty.
 bool trw_next_header(trw_record *record, trw_header *header);
 
 typedef struct {
@@ -74,6 +76,7 @@ typedef struct {
 } trw_record_summary;
 
 /// Walks a whole RecordSet. On a fault `summary->count` is the position of the faulty record.
-trw_record_status trw_walk_records(const uint8_t *data, size_t length, uint32_t max_headers, trw_record_summary *summary);
+trw_record_status trw_walk_records(const uint8_t *data, size_t length, uint32_t max_headers,
+                                   trw_record_summary *summary);
 
 #endif

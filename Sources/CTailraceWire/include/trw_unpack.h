@@ -21,7 +21,8 @@ enum { TRW_PATH_CAPACITY = 160 };
 typedef struct {
   trw_status status;
   size_t offset;                   // byte in the input at which the fault was seen
-  char path[TRW_PATH_CAPACITY];    // "topics[1].batches[0].producer_id", NUL-terminated, cut at the capacity; "" at the top
+  char path[TRW_PATH_CAPACITY];    // "topics[1].batches[0].producer_id", NUL-terminated, cut at the capacity; "" where
+                                   // no field of the top message is at fault
 } trw_unpack_error;
 
 typedef struct {
@@ -29,7 +30,7 @@ typedef struct {
   uint32_t max_depth;    // levels of nested messages below the top one; 100 is the most that counts
 } trw_unpack_limits;
 
-/// A part of the input. `offset` is SIZE_MAX where the field was absent.
+/// A part of the input. `offset` is SIZE_MAX where the field was absent; Swift sees that as -1.
 typedef struct {
   size_t offset;
   size_t length;
@@ -47,9 +48,10 @@ ProtobufCMessage *trw_unpack(const ProtobufCMessageDescriptor *descriptor, trw_a
                              const uint8_t *data, size_t length, const trw_unpack_limits *limits,
                              trw_unpack_error *error);
 
-/// As `trw_unpack`, but the payload, the `bytes` field that `path` leads to (field numbers from the top, each but the last
-/// a message field), is not copied: in the returned message it is empty, and `slices` tells where it lies in `data`.
-/// Where one message holds the payload field more than once, everything is unpacked by copy and `slices->copied` is set.
+/// As `trw_unpack`, but the payload, the `bytes` field that `path` leads to (field numbers from the top, each but the
+/// last a message field), is not copied: in the returned message it is empty, and `slices` tells where it lies in
+/// `data`. Where one message holds the payload field more than once, or the path leads to no singular `bytes` field, or
+/// through a oneof with others, everything is unpacked by copy and `slices->copied` is set.
 ProtobufCMessage *trw_unpack_sliced(const ProtobufCMessageDescriptor *descriptor, trw_arena *arena,
                                     const uint8_t *data, size_t length, const trw_unpack_limits *limits,
                                     const uint32_t *path, size_t path_length, trw_slices *slices,

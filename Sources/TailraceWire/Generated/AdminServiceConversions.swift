@@ -13,7 +13,9 @@ extension ConfigEntry {
     tailrace__v1__config_entry__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ConfigEntry>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ConfigEntry>, _ reader: inout MessageReader
+  ) {
     self.name = reader.string(c.pointee.name)
     self.value = reader.string(c.pointee.value)
   }
@@ -21,8 +23,12 @@ extension ConfigEntry {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__ConfigEntry>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.name.isEmpty { c.pointee.name = try writer.string(self.name, "name") }
-    if !self.value.isEmpty { c.pointee.value = try writer.string(self.value, "value") }
+    if !self.name.isEmpty {
+      c.pointee.name = try writer.string(self.name, "name")
+    }
+    if !self.value.isEmpty {
+      c.pointee.value = try writer.string(self.value, "value")
+    }
   }
 }
 
@@ -37,7 +43,9 @@ extension TopicSummary {
     tailrace__v1__topic_summary__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__TopicSummary>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__TopicSummary>, _ reader: inout MessageReader
+  ) {
     self.name = reader.string(c.pointee.name)
     self.topicID = reader.bytes(c.pointee.topic_id)
     self.partitionCount = c.pointee.partition_count
@@ -47,7 +55,9 @@ extension TopicSummary {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__TopicSummary>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.name.isEmpty { c.pointee.name = try writer.string(self.name, "name") }
+    if !self.name.isEmpty {
+      c.pointee.name = try writer.string(self.name, "name")
+    }
     c.pointee.topic_id = writer.bytes(self.topicID)
     c.pointee.partition_count = self.partitionCount
     c.pointee.internal = self.internal ? 1 : 0
@@ -65,7 +75,9 @@ extension CreateTopicRequest {
     tailrace__v1__create_topic_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__CreateTopicRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__CreateTopicRequest>, _ reader: inout MessageReader
+  ) {
     self.name = reader.string(c.pointee.name)
     self.partitionCount = c.pointee.partition_count
     self.config = reader.messages(c.pointee.config, count: c.pointee.n_config)
@@ -75,9 +87,12 @@ extension CreateTopicRequest {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__CreateTopicRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.name.isEmpty { c.pointee.name = try writer.string(self.name, "name") }
+    if !self.name.isEmpty {
+      c.pointee.name = try writer.string(self.name, "name")
+    }
     c.pointee.partition_count = self.partitionCount
-    (c.pointee.config, c.pointee.n_config) = try writer.messages(self.config, "config")
+    (c.pointee.config, c.pointee.n_config) =
+      try writer.messages(self.config, "config")
     c.pointee.validate_only = self.validateOnly ? 1 : 0
   }
 }
@@ -93,7 +108,9 @@ extension CreateTopicResponse {
     tailrace__v1__create_topic_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__CreateTopicResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__CreateTopicResponse>, _ reader: inout MessageReader
+  ) {
     self.topic = reader.message(c.pointee.topic)
   }
 
@@ -117,7 +134,9 @@ extension DeleteTopicRequest {
     tailrace__v1__delete_topic_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DeleteTopicRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DeleteTopicRequest>, _ reader: inout MessageReader
+  ) {
     self.name = reader.string(c.pointee.name)
     self.topicID = reader.bytes(c.pointee.topic_id)
   }
@@ -125,7 +144,9 @@ extension DeleteTopicRequest {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__DeleteTopicRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.name.isEmpty { c.pointee.name = try writer.string(self.name, "name") }
+    if !self.name.isEmpty {
+      c.pointee.name = try writer.string(self.name, "name")
+    }
     c.pointee.topic_id = writer.bytes(self.topicID)
   }
 }
@@ -141,7 +162,9 @@ extension DeleteTopicResponse {
     tailrace__v1__delete_topic_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DeleteTopicResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DeleteTopicResponse>, _ reader: inout MessageReader
+  ) {
   }
 
   package func write(
@@ -161,7 +184,9 @@ extension ListTopicsRequest {
     tailrace__v1__list_topics_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ListTopicsRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ListTopicsRequest>, _ reader: inout MessageReader
+  ) {
     self.includeInternal = c.pointee.include_internal != 0
     self.prefix = reader.string(c.pointee.prefix)
     self.pageSize = c.pointee.page_size
@@ -172,9 +197,13 @@ extension ListTopicsRequest {
     to c: UnsafeMutablePointer<Tailrace__V1__ListTopicsRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
     c.pointee.include_internal = self.includeInternal ? 1 : 0
-    if !self.prefix.isEmpty { c.pointee.prefix = try writer.string(self.prefix, "prefix") }
+    if !self.prefix.isEmpty {
+      c.pointee.prefix = try writer.string(self.prefix, "prefix")
+    }
     c.pointee.page_size = self.pageSize
-    if !self.pageToken.isEmpty { c.pointee.page_token = try writer.string(self.pageToken, "page_token") }
+    if !self.pageToken.isEmpty {
+      c.pointee.page_token = try writer.string(self.pageToken, "page_token")
+    }
   }
 }
 
@@ -189,7 +218,9 @@ extension ListTopicsResponse {
     tailrace__v1__list_topics_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ListTopicsResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ListTopicsResponse>, _ reader: inout MessageReader
+  ) {
     self.topics = reader.messages(c.pointee.topics, count: c.pointee.n_topics)
     self.nextPageToken = reader.string(c.pointee.next_page_token)
   }
@@ -197,8 +228,11 @@ extension ListTopicsResponse {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__ListTopicsResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.topics, c.pointee.n_topics) = try writer.messages(self.topics, "topics")
-    if !self.nextPageToken.isEmpty { c.pointee.next_page_token = try writer.string(self.nextPageToken, "next_page_token") }
+    (c.pointee.topics, c.pointee.n_topics) =
+      try writer.messages(self.topics, "topics")
+    if !self.nextPageToken.isEmpty {
+      c.pointee.next_page_token = try writer.string(self.nextPageToken, "next_page_token")
+    }
   }
 }
 
@@ -213,14 +247,18 @@ extension DescribeTopicRequest {
     tailrace__v1__describe_topic_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DescribeTopicRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DescribeTopicRequest>, _ reader: inout MessageReader
+  ) {
     self.name = reader.string(c.pointee.name)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__DescribeTopicRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.name.isEmpty { c.pointee.name = try writer.string(self.name, "name") }
+    if !self.name.isEmpty {
+      c.pointee.name = try writer.string(self.name, "name")
+    }
   }
 }
 
@@ -235,7 +273,9 @@ extension PartitionDescription {
     tailrace__v1__partition_description__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__PartitionDescription>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__PartitionDescription>, _ reader: inout MessageReader
+  ) {
     self.partition = c.pointee.partition
     self.logStartOffset = c.pointee.log_start_offset
     self.highWatermark = c.pointee.high_watermark
@@ -258,7 +298,9 @@ extension PartitionDescription {
     c.pointee.partition_epoch = self.partitionEpoch
     c.pointee.size_bytes = self.sizeBytes
     c.pointee.segment_count = self.segmentCount
-    if !self.fault.isEmpty { c.pointee.fault = try writer.string(self.fault, "fault") }
+    if !self.fault.isEmpty {
+      c.pointee.fault = try writer.string(self.fault, "fault")
+    }
   }
 }
 
@@ -273,7 +315,9 @@ extension DescribeTopicResponse {
     tailrace__v1__describe_topic_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DescribeTopicResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DescribeTopicResponse>, _ reader: inout MessageReader
+  ) {
     self.topic = reader.message(c.pointee.topic)
     self.createdAtMs = c.pointee.created_at_ms
     self.partitions = reader.messages(c.pointee.partitions, count: c.pointee.n_partitions)
@@ -287,8 +331,10 @@ extension DescribeTopicResponse {
       c.pointee.topic = try writer.message(value, "topic")
     }
     c.pointee.created_at_ms = self.createdAtMs
-    (c.pointee.partitions, c.pointee.n_partitions) = try writer.messages(self.partitions, "partitions")
-    (c.pointee.config, c.pointee.n_config) = try writer.messages(self.config, "config")
+    (c.pointee.partitions, c.pointee.n_partitions) =
+      try writer.messages(self.partitions, "partitions")
+    (c.pointee.config, c.pointee.n_config) =
+      try writer.messages(self.config, "config")
   }
 }
 
@@ -303,7 +349,9 @@ extension CreatePartitionsRequest {
     tailrace__v1__create_partitions_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__CreatePartitionsRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__CreatePartitionsRequest>, _ reader: inout MessageReader
+  ) {
     self.name = reader.string(c.pointee.name)
     self.partitionCount = c.pointee.partition_count
     self.validateOnly = c.pointee.validate_only != 0
@@ -312,7 +360,9 @@ extension CreatePartitionsRequest {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__CreatePartitionsRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.name.isEmpty { c.pointee.name = try writer.string(self.name, "name") }
+    if !self.name.isEmpty {
+      c.pointee.name = try writer.string(self.name, "name")
+    }
     c.pointee.partition_count = self.partitionCount
     c.pointee.validate_only = self.validateOnly ? 1 : 0
   }
@@ -329,7 +379,9 @@ extension CreatePartitionsResponse {
     tailrace__v1__create_partitions_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__CreatePartitionsResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__CreatePartitionsResponse>, _ reader: inout MessageReader
+  ) {
     self.topic = reader.message(c.pointee.topic)
   }
 
@@ -353,7 +405,9 @@ extension ConfigValue {
     tailrace__v1__config_value__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ConfigValue>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ConfigValue>, _ reader: inout MessageReader
+  ) {
     self.name = reader.string(c.pointee.name)
     self.value = reader.string(c.pointee.value)
     self.source = ConfigSource(rawValue: Int32(truncatingIfNeeded: c.pointee.source.rawValue))
@@ -363,10 +417,16 @@ extension ConfigValue {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__ConfigValue>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.name.isEmpty { c.pointee.name = try writer.string(self.name, "name") }
-    if !self.value.isEmpty { c.pointee.value = try writer.string(self.value, "value") }
+    if !self.name.isEmpty {
+      c.pointee.name = try writer.string(self.name, "name")
+    }
+    if !self.value.isEmpty {
+      c.pointee.value = try writer.string(self.value, "value")
+    }
     c.pointee.source = .init(rawValue: .init(truncatingIfNeeded: self.source.rawValue))
-    if !self.documentation.isEmpty { c.pointee.documentation = try writer.string(self.documentation, "documentation") }
+    if !self.documentation.isEmpty {
+      c.pointee.documentation = try writer.string(self.documentation, "documentation")
+    }
   }
 }
 
@@ -381,14 +441,18 @@ extension DescribeConfigRequest {
     tailrace__v1__describe_config_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DescribeConfigRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DescribeConfigRequest>, _ reader: inout MessageReader
+  ) {
     self.topic = reader.string(c.pointee.topic)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__DescribeConfigRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.topic.isEmpty { c.pointee.topic = try writer.string(self.topic, "topic") }
+    if !self.topic.isEmpty {
+      c.pointee.topic = try writer.string(self.topic, "topic")
+    }
   }
 }
 
@@ -403,14 +467,17 @@ extension DescribeConfigResponse {
     tailrace__v1__describe_config_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DescribeConfigResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DescribeConfigResponse>, _ reader: inout MessageReader
+  ) {
     self.values = reader.messages(c.pointee.values, count: c.pointee.n_values)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__DescribeConfigResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.values, c.pointee.n_values) = try writer.messages(self.values, "values")
+    (c.pointee.values, c.pointee.n_values) =
+      try writer.messages(self.values, "values")
   }
 }
 
@@ -425,7 +492,9 @@ extension AlterConfigRequest {
     tailrace__v1__alter_config_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__AlterConfigRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__AlterConfigRequest>, _ reader: inout MessageReader
+  ) {
     self.topic = reader.string(c.pointee.topic)
     self.set = reader.messages(c.pointee.set, count: c.pointee.n_set)
     self.unset = reader.strings(c.pointee.unset, count: c.pointee.n_unset)
@@ -435,9 +504,13 @@ extension AlterConfigRequest {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__AlterConfigRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.topic.isEmpty { c.pointee.topic = try writer.string(self.topic, "topic") }
-    (c.pointee.set, c.pointee.n_set) = try writer.messages(self.set, "set")
-    (c.pointee.unset, c.pointee.n_unset) = try writer.strings(self.unset, "unset")
+    if !self.topic.isEmpty {
+      c.pointee.topic = try writer.string(self.topic, "topic")
+    }
+    (c.pointee.set, c.pointee.n_set) =
+      try writer.messages(self.set, "set")
+    (c.pointee.unset, c.pointee.n_unset) =
+      try writer.strings(self.unset, "unset")
     c.pointee.validate_only = self.validateOnly ? 1 : 0
   }
 }
@@ -453,14 +526,17 @@ extension AlterConfigResponse {
     tailrace__v1__alter_config_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__AlterConfigResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__AlterConfigResponse>, _ reader: inout MessageReader
+  ) {
     self.values = reader.messages(c.pointee.values, count: c.pointee.n_values)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__AlterConfigResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.values, c.pointee.n_values) = try writer.messages(self.values, "values")
+    (c.pointee.values, c.pointee.n_values) =
+      try writer.messages(self.values, "values")
   }
 }
 
@@ -475,7 +551,9 @@ extension DescribeClusterRequest {
     tailrace__v1__describe_cluster_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DescribeClusterRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DescribeClusterRequest>, _ reader: inout MessageReader
+  ) {
   }
 
   package func write(
@@ -495,7 +573,9 @@ extension Limits {
     tailrace__v1__limits__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__Limits>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__Limits>, _ reader: inout MessageReader
+  ) {
     self.maxFrameBytes = c.pointee.max_frame_bytes
     self.maxHeaderBytes = c.pointee.max_header_bytes
     self.maxCallsInFlight = c.pointee.max_calls_in_flight
@@ -533,7 +613,9 @@ extension MethodDescription {
     tailrace__v1__method_description__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__MethodDescription>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__MethodDescription>, _ reader: inout MessageReader
+  ) {
     self.name = reader.string(c.pointee.name)
     self.implemented = c.pointee.implemented != 0
     self.serverStreaming = c.pointee.server_streaming != 0
@@ -542,7 +624,9 @@ extension MethodDescription {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__MethodDescription>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.name.isEmpty { c.pointee.name = try writer.string(self.name, "name") }
+    if !self.name.isEmpty {
+      c.pointee.name = try writer.string(self.name, "name")
+    }
     c.pointee.implemented = self.implemented ? 1 : 0
     c.pointee.server_streaming = self.serverStreaming ? 1 : 0
   }
@@ -559,7 +643,9 @@ extension DescribeClusterResponse {
     tailrace__v1__describe_cluster_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DescribeClusterResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DescribeClusterResponse>, _ reader: inout MessageReader
+  ) {
     self.serverVersion = reader.string(c.pointee.server_version)
     self.clusterID = reader.bytes(c.pointee.cluster_id)
     self.limits = reader.message(c.pointee.limits)
@@ -572,13 +658,17 @@ extension DescribeClusterResponse {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__DescribeClusterResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.serverVersion.isEmpty { c.pointee.server_version = try writer.string(self.serverVersion, "server_version") }
+    if !self.serverVersion.isEmpty {
+      c.pointee.server_version = try writer.string(self.serverVersion, "server_version")
+    }
     c.pointee.cluster_id = writer.bytes(self.clusterID)
     if let value = self.limits {
       c.pointee.limits = try writer.message(value, "limits")
     }
-    (c.pointee.methods, c.pointee.n_methods) = try writer.messages(self.methods, "methods")
-    (c.pointee.features, c.pointee.n_features) = try writer.strings(self.features, "features")
+    (c.pointee.methods, c.pointee.n_methods) =
+      try writer.messages(self.methods, "methods")
+    (c.pointee.features, c.pointee.n_features) =
+      try writer.strings(self.features, "features")
     c.pointee.uptime_ms = self.uptimeMs
     c.pointee.topic_count = self.topicCount
   }
@@ -595,7 +685,9 @@ extension PingRequest {
     tailrace__v1__ping_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__PingRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__PingRequest>, _ reader: inout MessageReader
+  ) {
     self.payload = reader.bytes(c.pointee.payload)
   }
 
@@ -617,7 +709,9 @@ extension PingResponse {
     tailrace__v1__ping_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__PingResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__PingResponse>, _ reader: inout MessageReader
+  ) {
     self.payload = reader.bytes(c.pointee.payload)
   }
 

@@ -4,7 +4,8 @@ package import NIOCore
 
 /// Administers topics and describes the broker.
 ///
-/// Every method has a default that throws UNIMPLEMENTED.
+/// Every method has a default that throws UNIMPLEMENTED. Not here: Ping, which the broker answers on the event loop,
+/// from the raw bytes.
 package protocol AdminServiceHandler: Sendable {
   /// Creates a topic.
   func createTopic(
@@ -45,11 +46,6 @@ package protocol AdminServiceHandler: Sendable {
   func describeCluster(
     _ request: DescribeClusterRequest, _ call: CallContext
   ) async throws(RPCError) -> DescribeClusterResponse
-
-  /// Answers with what was sent: keeps a connection alive, measures the way there and back.
-  func ping(
-    _ request: PingRequest, _ call: CallContext
-  ) async throws(RPCError) -> PingResponse
 }
 
 extension AdminServiceHandler {
@@ -84,10 +80,6 @@ extension AdminServiceHandler {
   package func describeCluster(
     _ request: DescribeClusterRequest, _ call: CallContext
   ) async throws(RPCError) -> DescribeClusterResponse { throw RPCError.unimplemented(.adminServiceDescribeCluster) }
-
-  package func ping(
-    _ request: PingRequest, _ call: CallContext
-  ) async throws(RPCError) -> PingResponse { throw RPCError.unimplemented(.adminServicePing) }
 }
 
 extension AdminServiceHandler {
@@ -121,9 +113,6 @@ extension AdminServiceHandler {
       return try encodeResponse(response)
     case .adminServiceDescribeCluster:
       let response = try await describeCluster(decodeRequest(request), call)
-      return try encodeResponse(response)
-    case .adminServicePing:
-      let response = try await ping(decodeRequest(request), call)
       return try encodeResponse(response)
     default:
       throw RPCError.unimplemented(method)

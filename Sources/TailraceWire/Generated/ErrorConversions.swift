@@ -13,7 +13,9 @@ extension PartitionError {
     tailrace__v1__partition_error__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__PartitionError>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__PartitionError>, _ reader: inout MessageReader
+  ) {
     self.code = ErrorCode(rawValue: Int32(truncatingIfNeeded: c.pointee.code.rawValue))
     self.message = reader.string(c.pointee.message)
   }
@@ -22,6 +24,8 @@ extension PartitionError {
     to c: UnsafeMutablePointer<Tailrace__V1__PartitionError>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
     c.pointee.code = .init(rawValue: .init(truncatingIfNeeded: self.code.rawValue))
-    if !self.message.isEmpty { c.pointee.message = try writer.string(self.message, "message") }
+    if !self.message.isEmpty {
+      c.pointee.message = try writer.string(self.message, "message")
+    }
   }
 }

@@ -13,7 +13,9 @@ extension Metadata {
     tailrace__v1__metadata__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__Metadata>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__Metadata>, _ reader: inout MessageReader
+  ) {
     self.key = reader.string(c.pointee.key)
     self.value = reader.string(c.pointee.value)
   }
@@ -21,8 +23,12 @@ extension Metadata {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__Metadata>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.key.isEmpty { c.pointee.key = try writer.string(self.key, "key") }
-    if !self.value.isEmpty { c.pointee.value = try writer.string(self.value, "value") }
+    if !self.key.isEmpty {
+      c.pointee.key = try writer.string(self.key, "key")
+    }
+    if !self.value.isEmpty {
+      c.pointee.value = try writer.string(self.value, "value")
+    }
   }
 }
 
@@ -37,7 +43,9 @@ extension RequestHeader {
     tailrace__v1__request_header__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__RequestHeader>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__RequestHeader>, _ reader: inout MessageReader
+  ) {
     self.callID = c.pointee.call_id
     self.method = reader.string(c.pointee.method)
     self.timeoutMs = c.pointee.timeout_ms
@@ -50,9 +58,12 @@ extension RequestHeader {
     to c: UnsafeMutablePointer<Tailrace__V1__RequestHeader>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
     c.pointee.call_id = self.callID
-    if !self.method.isEmpty { c.pointee.method = try writer.string(self.method, "method") }
+    if !self.method.isEmpty {
+      c.pointee.method = try writer.string(self.method, "method")
+    }
     c.pointee.timeout_ms = self.timeoutMs
-    (c.pointee.metadata, c.pointee.n_metadata) = try writer.messages(self.metadata, "metadata")
+    (c.pointee.metadata, c.pointee.n_metadata) =
+      try writer.messages(self.metadata, "metadata")
     c.pointee.cancel = self.cancel ? 1 : 0
     c.pointee.credit = self.credit
   }
@@ -69,7 +80,9 @@ extension StatusDetail {
     tailrace__v1__status_detail__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__StatusDetail>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__StatusDetail>, _ reader: inout MessageReader
+  ) {
     self.type = reader.string(c.pointee.type)
     self.value = reader.bytes(c.pointee.value)
   }
@@ -77,7 +90,9 @@ extension StatusDetail {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__StatusDetail>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.type.isEmpty { c.pointee.type = try writer.string(self.type, "type") }
+    if !self.type.isEmpty {
+      c.pointee.type = try writer.string(self.type, "type")
+    }
     c.pointee.value = writer.bytes(self.value)
   }
 }
@@ -93,7 +108,9 @@ extension Status {
     tailrace__v1__status__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__Status>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__Status>, _ reader: inout MessageReader
+  ) {
     self.code = c.pointee.code
     self.message = reader.string(c.pointee.message)
     self.error = ErrorCode(rawValue: Int32(truncatingIfNeeded: c.pointee.error.rawValue))
@@ -104,9 +121,12 @@ extension Status {
     to c: UnsafeMutablePointer<Tailrace__V1__Status>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
     c.pointee.code = self.code
-    if !self.message.isEmpty { c.pointee.message = try writer.string(self.message, "message") }
+    if !self.message.isEmpty {
+      c.pointee.message = try writer.string(self.message, "message")
+    }
     c.pointee.error = .init(rawValue: .init(truncatingIfNeeded: self.error.rawValue))
-    (c.pointee.details, c.pointee.n_details) = try writer.messages(self.details, "details")
+    (c.pointee.details, c.pointee.n_details) =
+      try writer.messages(self.details, "details")
   }
 }
 
@@ -121,7 +141,9 @@ extension ResponseHeader {
     tailrace__v1__response_header__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ResponseHeader>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ResponseHeader>, _ reader: inout MessageReader
+  ) {
     self.callID = c.pointee.call_id
     self.status = c.pointee._status_case.rawValue == 2 ? reader.message(c.pointee.status) : nil
     self.endOfStream = c.pointee.end_of_stream != 0
@@ -141,6 +163,7 @@ extension ResponseHeader {
     c.pointee.end_of_stream = self.endOfStream ? 1 : 0
     c.pointee.throttle_ms = self.throttleMs
     c.pointee.reconnect_advised = self.reconnectAdvised ? 1 : 0
-    (c.pointee.metadata, c.pointee.n_metadata) = try writer.messages(self.metadata, "metadata")
+    (c.pointee.metadata, c.pointee.n_metadata) =
+      try writer.messages(self.metadata, "metadata")
   }
 }

@@ -13,7 +13,9 @@ extension TopicPartitions {
     tailrace__v1__topic_partitions__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__TopicPartitions>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__TopicPartitions>, _ reader: inout MessageReader
+  ) {
     self.topic = reader.string(c.pointee.topic)
     self.topicID = reader.bytes(c.pointee.topic_id)
     self.partitions = reader.scalars(c.pointee.partitions, count: c.pointee.n_partitions)
@@ -22,9 +24,12 @@ extension TopicPartitions {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__TopicPartitions>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.topic.isEmpty { c.pointee.topic = try writer.string(self.topic, "topic") }
+    if !self.topic.isEmpty {
+      c.pointee.topic = try writer.string(self.topic, "topic")
+    }
     c.pointee.topic_id = writer.bytes(self.topicID)
-    (c.pointee.partitions, c.pointee.n_partitions) = try writer.scalars(self.partitions, "partitions")
+    (c.pointee.partitions, c.pointee.n_partitions) =
+      try writer.scalars(self.partitions, "partitions")
   }
 }
 
@@ -39,7 +44,9 @@ extension JoinGroupRequest {
     tailrace__v1__join_group_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__JoinGroupRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__JoinGroupRequest>, _ reader: inout MessageReader
+  ) {
     self.group = reader.string(c.pointee.group)
     self.memberID = reader.string(c.pointee.member_id)
     self.instanceID = c.pointee._instance_id_case.rawValue == 3 ? reader.string(c.pointee.instance_id) : nil
@@ -54,14 +61,21 @@ extension JoinGroupRequest {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__JoinGroupRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.group.isEmpty { c.pointee.group = try writer.string(self.group, "group") }
-    if !self.memberID.isEmpty { c.pointee.member_id = try writer.string(self.memberID, "member_id") }
+    if !self.group.isEmpty {
+      c.pointee.group = try writer.string(self.group, "group")
+    }
+    if !self.memberID.isEmpty {
+      c.pointee.member_id = try writer.string(self.memberID, "member_id")
+    }
     if let value = self.instanceID {
       c.pointee.instance_id = try writer.string(value, "instance_id")
       c.pointee._instance_id_case = .init(3)
     }
-    if !self.clientID.isEmpty { c.pointee.client_id = try writer.string(self.clientID, "client_id") }
-    (c.pointee.topics, c.pointee.n_topics) = try writer.strings(self.topics, "topics")
+    if !self.clientID.isEmpty {
+      c.pointee.client_id = try writer.string(self.clientID, "client_id")
+    }
+    (c.pointee.topics, c.pointee.n_topics) =
+      try writer.strings(self.topics, "topics")
     if let value = self.topicPattern {
       c.pointee.topic_pattern = try writer.string(value, "topic_pattern")
       c.pointee._topic_pattern_case = .init(6)
@@ -83,7 +97,9 @@ extension JoinGroupResponse {
     tailrace__v1__join_group_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__JoinGroupResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__JoinGroupResponse>, _ reader: inout MessageReader
+  ) {
     self.memberID = reader.string(c.pointee.member_id)
     self.memberEpoch = c.pointee.member_epoch
     self.heartbeatIntervalMs = c.pointee.heartbeat_interval_ms
@@ -93,10 +109,13 @@ extension JoinGroupResponse {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__JoinGroupResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.memberID.isEmpty { c.pointee.member_id = try writer.string(self.memberID, "member_id") }
+    if !self.memberID.isEmpty {
+      c.pointee.member_id = try writer.string(self.memberID, "member_id")
+    }
     c.pointee.member_epoch = self.memberEpoch
     c.pointee.heartbeat_interval_ms = self.heartbeatIntervalMs
-    (c.pointee.assignment, c.pointee.n_assignment) = try writer.messages(self.assignment, "assignment")
+    (c.pointee.assignment, c.pointee.n_assignment) =
+      try writer.messages(self.assignment, "assignment")
   }
 }
 
@@ -111,7 +130,9 @@ extension HeartbeatRequest {
     tailrace__v1__heartbeat_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__HeartbeatRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__HeartbeatRequest>, _ reader: inout MessageReader
+  ) {
     self.group = reader.string(c.pointee.group)
     self.memberID = reader.string(c.pointee.member_id)
     self.memberEpoch = c.pointee.member_epoch
@@ -122,10 +143,15 @@ extension HeartbeatRequest {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__HeartbeatRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.group.isEmpty { c.pointee.group = try writer.string(self.group, "group") }
-    if !self.memberID.isEmpty { c.pointee.member_id = try writer.string(self.memberID, "member_id") }
+    if !self.group.isEmpty {
+      c.pointee.group = try writer.string(self.group, "group")
+    }
+    if !self.memberID.isEmpty {
+      c.pointee.member_id = try writer.string(self.memberID, "member_id")
+    }
     c.pointee.member_epoch = self.memberEpoch
-    (c.pointee.owned, c.pointee.n_owned) = try writer.messages(self.owned, "owned")
+    (c.pointee.owned, c.pointee.n_owned) =
+      try writer.messages(self.owned, "owned")
     c.pointee.max_wait_ms = self.maxWaitMs
   }
 }
@@ -141,7 +167,9 @@ extension HeartbeatResponse {
     tailrace__v1__heartbeat_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__HeartbeatResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__HeartbeatResponse>, _ reader: inout MessageReader
+  ) {
     self.memberEpoch = c.pointee.member_epoch
     self.assignment = reader.messages(c.pointee.assignment, count: c.pointee.n_assignment)
     self.heartbeatIntervalMs = c.pointee.heartbeat_interval_ms
@@ -151,7 +179,8 @@ extension HeartbeatResponse {
     to c: UnsafeMutablePointer<Tailrace__V1__HeartbeatResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
     c.pointee.member_epoch = self.memberEpoch
-    (c.pointee.assignment, c.pointee.n_assignment) = try writer.messages(self.assignment, "assignment")
+    (c.pointee.assignment, c.pointee.n_assignment) =
+      try writer.messages(self.assignment, "assignment")
     c.pointee.heartbeat_interval_ms = self.heartbeatIntervalMs
   }
 }
@@ -167,7 +196,9 @@ extension LeaveGroupRequest {
     tailrace__v1__leave_group_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__LeaveGroupRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__LeaveGroupRequest>, _ reader: inout MessageReader
+  ) {
     self.group = reader.string(c.pointee.group)
     self.memberID = reader.string(c.pointee.member_id)
     self.instanceID = c.pointee._instance_id_case.rawValue == 3 ? reader.string(c.pointee.instance_id) : nil
@@ -176,8 +207,12 @@ extension LeaveGroupRequest {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__LeaveGroupRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.group.isEmpty { c.pointee.group = try writer.string(self.group, "group") }
-    if !self.memberID.isEmpty { c.pointee.member_id = try writer.string(self.memberID, "member_id") }
+    if !self.group.isEmpty {
+      c.pointee.group = try writer.string(self.group, "group")
+    }
+    if !self.memberID.isEmpty {
+      c.pointee.member_id = try writer.string(self.memberID, "member_id")
+    }
     if let value = self.instanceID {
       c.pointee.instance_id = try writer.string(value, "instance_id")
       c.pointee._instance_id_case = .init(3)
@@ -196,7 +231,9 @@ extension LeaveGroupResponse {
     tailrace__v1__leave_group_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__LeaveGroupResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__LeaveGroupResponse>, _ reader: inout MessageReader
+  ) {
   }
 
   package func write(
@@ -216,7 +253,9 @@ extension OffsetCommit {
     tailrace__v1__offset_commit__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__OffsetCommit>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__OffsetCommit>, _ reader: inout MessageReader
+  ) {
     self.topic = reader.string(c.pointee.topic)
     self.topicID = reader.bytes(c.pointee.topic_id)
     self.partition = c.pointee.partition
@@ -228,11 +267,15 @@ extension OffsetCommit {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__OffsetCommit>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.topic.isEmpty { c.pointee.topic = try writer.string(self.topic, "topic") }
+    if !self.topic.isEmpty {
+      c.pointee.topic = try writer.string(self.topic, "topic")
+    }
     c.pointee.topic_id = writer.bytes(self.topicID)
     c.pointee.partition = self.partition
     c.pointee.offset = self.offset
-    if !self.metadata.isEmpty { c.pointee.metadata = try writer.string(self.metadata, "metadata") }
+    if !self.metadata.isEmpty {
+      c.pointee.metadata = try writer.string(self.metadata, "metadata")
+    }
     if let value = self.lastEpoch {
       c.pointee.last_epoch = value
       c.pointee._last_epoch_case = .init(6)
@@ -251,7 +294,9 @@ extension CommitOffsetRequest {
     tailrace__v1__commit_offset_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__CommitOffsetRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__CommitOffsetRequest>, _ reader: inout MessageReader
+  ) {
     self.group = reader.string(c.pointee.group)
     self.memberID = reader.string(c.pointee.member_id)
     self.memberEpoch = c.pointee.member_epoch
@@ -261,10 +306,15 @@ extension CommitOffsetRequest {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__CommitOffsetRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.group.isEmpty { c.pointee.group = try writer.string(self.group, "group") }
-    if !self.memberID.isEmpty { c.pointee.member_id = try writer.string(self.memberID, "member_id") }
+    if !self.group.isEmpty {
+      c.pointee.group = try writer.string(self.group, "group")
+    }
+    if !self.memberID.isEmpty {
+      c.pointee.member_id = try writer.string(self.memberID, "member_id")
+    }
     c.pointee.member_epoch = self.memberEpoch
-    (c.pointee.offsets, c.pointee.n_offsets) = try writer.messages(self.offsets, "offsets")
+    (c.pointee.offsets, c.pointee.n_offsets) =
+      try writer.messages(self.offsets, "offsets")
   }
 }
 
@@ -279,7 +329,9 @@ extension OffsetCommitResult {
     tailrace__v1__offset_commit_result__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__OffsetCommitResult>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__OffsetCommitResult>, _ reader: inout MessageReader
+  ) {
     self.error = reader.message(c.pointee.error)
   }
 
@@ -303,14 +355,17 @@ extension CommitOffsetResponse {
     tailrace__v1__commit_offset_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__CommitOffsetResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__CommitOffsetResponse>, _ reader: inout MessageReader
+  ) {
     self.results = reader.messages(c.pointee.results, count: c.pointee.n_results)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__CommitOffsetResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.results, c.pointee.n_results) = try writer.messages(self.results, "results")
+    (c.pointee.results, c.pointee.n_results) =
+      try writer.messages(self.results, "results")
   }
 }
 
@@ -325,7 +380,9 @@ extension FetchOffsetsRequest {
     tailrace__v1__fetch_offsets_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__FetchOffsetsRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__FetchOffsetsRequest>, _ reader: inout MessageReader
+  ) {
     self.group = reader.string(c.pointee.group)
     self.partitions = reader.messages(c.pointee.partitions, count: c.pointee.n_partitions)
   }
@@ -333,8 +390,11 @@ extension FetchOffsetsRequest {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__FetchOffsetsRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.group.isEmpty { c.pointee.group = try writer.string(self.group, "group") }
-    (c.pointee.partitions, c.pointee.n_partitions) = try writer.messages(self.partitions, "partitions")
+    if !self.group.isEmpty {
+      c.pointee.group = try writer.string(self.group, "group")
+    }
+    (c.pointee.partitions, c.pointee.n_partitions) =
+      try writer.messages(self.partitions, "partitions")
   }
 }
 
@@ -349,7 +409,9 @@ extension CommittedOffset {
     tailrace__v1__committed_offset__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__CommittedOffset>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__CommittedOffset>, _ reader: inout MessageReader
+  ) {
     self.topic = reader.string(c.pointee.topic)
     self.topicID = reader.bytes(c.pointee.topic_id)
     self.partition = c.pointee.partition
@@ -362,11 +424,15 @@ extension CommittedOffset {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__CommittedOffset>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.topic.isEmpty { c.pointee.topic = try writer.string(self.topic, "topic") }
+    if !self.topic.isEmpty {
+      c.pointee.topic = try writer.string(self.topic, "topic")
+    }
     c.pointee.topic_id = writer.bytes(self.topicID)
     c.pointee.partition = self.partition
     c.pointee.offset = self.offset
-    if !self.metadata.isEmpty { c.pointee.metadata = try writer.string(self.metadata, "metadata") }
+    if !self.metadata.isEmpty {
+      c.pointee.metadata = try writer.string(self.metadata, "metadata")
+    }
     c.pointee.committed_at_ms = self.committedAtMs
     if let value = self.lastEpoch {
       c.pointee.last_epoch = value
@@ -386,14 +452,17 @@ extension FetchOffsetsResponse {
     tailrace__v1__fetch_offsets_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__FetchOffsetsResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__FetchOffsetsResponse>, _ reader: inout MessageReader
+  ) {
     self.offsets = reader.messages(c.pointee.offsets, count: c.pointee.n_offsets)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__FetchOffsetsResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.offsets, c.pointee.n_offsets) = try writer.messages(self.offsets, "offsets")
+    (c.pointee.offsets, c.pointee.n_offsets) =
+      try writer.messages(self.offsets, "offsets")
   }
 }
 
@@ -408,7 +477,9 @@ extension ListGroupsRequest {
     tailrace__v1__list_groups_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ListGroupsRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ListGroupsRequest>, _ reader: inout MessageReader
+  ) {
     self.prefix = reader.string(c.pointee.prefix)
     self.pageSize = c.pointee.page_size
     self.pageToken = reader.string(c.pointee.page_token)
@@ -417,9 +488,13 @@ extension ListGroupsRequest {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__ListGroupsRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.prefix.isEmpty { c.pointee.prefix = try writer.string(self.prefix, "prefix") }
+    if !self.prefix.isEmpty {
+      c.pointee.prefix = try writer.string(self.prefix, "prefix")
+    }
     c.pointee.page_size = self.pageSize
-    if !self.pageToken.isEmpty { c.pointee.page_token = try writer.string(self.pageToken, "page_token") }
+    if !self.pageToken.isEmpty {
+      c.pointee.page_token = try writer.string(self.pageToken, "page_token")
+    }
   }
 }
 
@@ -434,7 +509,9 @@ extension GroupSummary {
     tailrace__v1__group_summary__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__GroupSummary>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__GroupSummary>, _ reader: inout MessageReader
+  ) {
     self.group = reader.string(c.pointee.group)
     self.state = GroupState(rawValue: Int32(truncatingIfNeeded: c.pointee.state.rawValue))
     self.memberCount = c.pointee.member_count
@@ -443,7 +520,9 @@ extension GroupSummary {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__GroupSummary>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.group.isEmpty { c.pointee.group = try writer.string(self.group, "group") }
+    if !self.group.isEmpty {
+      c.pointee.group = try writer.string(self.group, "group")
+    }
     c.pointee.state = .init(rawValue: .init(truncatingIfNeeded: self.state.rawValue))
     c.pointee.member_count = self.memberCount
   }
@@ -460,7 +539,9 @@ extension ListGroupsResponse {
     tailrace__v1__list_groups_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ListGroupsResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ListGroupsResponse>, _ reader: inout MessageReader
+  ) {
     self.groups = reader.messages(c.pointee.groups, count: c.pointee.n_groups)
     self.nextPageToken = reader.string(c.pointee.next_page_token)
   }
@@ -468,8 +549,11 @@ extension ListGroupsResponse {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__ListGroupsResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.groups, c.pointee.n_groups) = try writer.messages(self.groups, "groups")
-    if !self.nextPageToken.isEmpty { c.pointee.next_page_token = try writer.string(self.nextPageToken, "next_page_token") }
+    (c.pointee.groups, c.pointee.n_groups) =
+      try writer.messages(self.groups, "groups")
+    if !self.nextPageToken.isEmpty {
+      c.pointee.next_page_token = try writer.string(self.nextPageToken, "next_page_token")
+    }
   }
 }
 
@@ -484,14 +568,18 @@ extension DescribeGroupRequest {
     tailrace__v1__describe_group_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DescribeGroupRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DescribeGroupRequest>, _ reader: inout MessageReader
+  ) {
     self.group = reader.string(c.pointee.group)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__DescribeGroupRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.group.isEmpty { c.pointee.group = try writer.string(self.group, "group") }
+    if !self.group.isEmpty {
+      c.pointee.group = try writer.string(self.group, "group")
+    }
   }
 }
 
@@ -506,7 +594,9 @@ extension MemberDescription {
     tailrace__v1__member_description__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__MemberDescription>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__MemberDescription>, _ reader: inout MessageReader
+  ) {
     self.memberID = reader.string(c.pointee.member_id)
     self.instanceID = c.pointee._instance_id_case.rawValue == 2 ? reader.string(c.pointee.instance_id) : nil
     self.clientID = reader.string(c.pointee.client_id)
@@ -519,16 +609,24 @@ extension MemberDescription {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__MemberDescription>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.memberID.isEmpty { c.pointee.member_id = try writer.string(self.memberID, "member_id") }
+    if !self.memberID.isEmpty {
+      c.pointee.member_id = try writer.string(self.memberID, "member_id")
+    }
     if let value = self.instanceID {
       c.pointee.instance_id = try writer.string(value, "instance_id")
       c.pointee._instance_id_case = .init(2)
     }
-    if !self.clientID.isEmpty { c.pointee.client_id = try writer.string(self.clientID, "client_id") }
-    if !self.peer.isEmpty { c.pointee.peer = try writer.string(self.peer, "peer") }
+    if !self.clientID.isEmpty {
+      c.pointee.client_id = try writer.string(self.clientID, "client_id")
+    }
+    if !self.peer.isEmpty {
+      c.pointee.peer = try writer.string(self.peer, "peer")
+    }
     c.pointee.member_epoch = self.memberEpoch
-    (c.pointee.owned, c.pointee.n_owned) = try writer.messages(self.owned, "owned")
-    (c.pointee.assignment, c.pointee.n_assignment) = try writer.messages(self.assignment, "assignment")
+    (c.pointee.owned, c.pointee.n_owned) =
+      try writer.messages(self.owned, "owned")
+    (c.pointee.assignment, c.pointee.n_assignment) =
+      try writer.messages(self.assignment, "assignment")
   }
 }
 
@@ -543,7 +641,9 @@ extension PartitionLag {
     tailrace__v1__partition_lag__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__PartitionLag>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__PartitionLag>, _ reader: inout MessageReader
+  ) {
     self.committed = reader.message(c.pointee.committed)
     self.highWatermark = c.pointee.high_watermark
     self.lag = c.pointee.lag
@@ -558,7 +658,9 @@ extension PartitionLag {
     }
     c.pointee.high_watermark = self.highWatermark
     c.pointee.lag = self.lag
-    if !self.memberID.isEmpty { c.pointee.member_id = try writer.string(self.memberID, "member_id") }
+    if !self.memberID.isEmpty {
+      c.pointee.member_id = try writer.string(self.memberID, "member_id")
+    }
   }
 }
 
@@ -573,7 +675,9 @@ extension DescribeGroupResponse {
     tailrace__v1__describe_group_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DescribeGroupResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DescribeGroupResponse>, _ reader: inout MessageReader
+  ) {
     self.group = reader.message(c.pointee.group)
     self.groupEpoch = c.pointee.group_epoch
     self.assignor = Assignor(rawValue: Int32(truncatingIfNeeded: c.pointee.assignor.rawValue))
@@ -589,8 +693,10 @@ extension DescribeGroupResponse {
     }
     c.pointee.group_epoch = self.groupEpoch
     c.pointee.assignor = .init(rawValue: .init(truncatingIfNeeded: self.assignor.rawValue))
-    (c.pointee.members, c.pointee.n_members) = try writer.messages(self.members, "members")
-    (c.pointee.partitions, c.pointee.n_partitions) = try writer.messages(self.partitions, "partitions")
+    (c.pointee.members, c.pointee.n_members) =
+      try writer.messages(self.members, "members")
+    (c.pointee.partitions, c.pointee.n_partitions) =
+      try writer.messages(self.partitions, "partitions")
   }
 }
 
@@ -605,14 +711,18 @@ extension DeleteGroupRequest {
     tailrace__v1__delete_group_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DeleteGroupRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DeleteGroupRequest>, _ reader: inout MessageReader
+  ) {
     self.group = reader.string(c.pointee.group)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__DeleteGroupRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.group.isEmpty { c.pointee.group = try writer.string(self.group, "group") }
+    if !self.group.isEmpty {
+      c.pointee.group = try writer.string(self.group, "group")
+    }
   }
 }
 
@@ -627,7 +737,9 @@ extension DeleteGroupResponse {
     tailrace__v1__delete_group_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DeleteGroupResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DeleteGroupResponse>, _ reader: inout MessageReader
+  ) {
   }
 
   package func write(
@@ -647,7 +759,9 @@ extension ResetOffsetsRequest {
     tailrace__v1__reset_offsets_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ResetOffsetsRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ResetOffsetsRequest>, _ reader: inout MessageReader
+  ) {
     self.group = reader.string(c.pointee.group)
     self.partitions = reader.messages(c.pointee.partitions, count: c.pointee.n_partitions)
     self.to = ResetTo(rawValue: Int32(truncatingIfNeeded: c.pointee.to.rawValue))
@@ -658,8 +772,11 @@ extension ResetOffsetsRequest {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__ResetOffsetsRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.group.isEmpty { c.pointee.group = try writer.string(self.group, "group") }
-    (c.pointee.partitions, c.pointee.n_partitions) = try writer.messages(self.partitions, "partitions")
+    if !self.group.isEmpty {
+      c.pointee.group = try writer.string(self.group, "group")
+    }
+    (c.pointee.partitions, c.pointee.n_partitions) =
+      try writer.messages(self.partitions, "partitions")
     c.pointee.to = .init(rawValue: .init(truncatingIfNeeded: self.to.rawValue))
     c.pointee.value = self.value
     c.pointee.dry_run = self.dryRun ? 1 : 0
@@ -677,7 +794,9 @@ extension ResetOffsetsResult {
     tailrace__v1__reset_offsets_result__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ResetOffsetsResult>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ResetOffsetsResult>, _ reader: inout MessageReader
+  ) {
     self.topic = reader.string(c.pointee.topic)
     self.partition = c.pointee.partition
     self.error = reader.message(c.pointee.error)
@@ -688,7 +807,9 @@ extension ResetOffsetsResult {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__ResetOffsetsResult>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.topic.isEmpty { c.pointee.topic = try writer.string(self.topic, "topic") }
+    if !self.topic.isEmpty {
+      c.pointee.topic = try writer.string(self.topic, "topic")
+    }
     c.pointee.partition = self.partition
     if let value = self.error {
       c.pointee.error = try writer.message(value, "error")
@@ -709,13 +830,16 @@ extension ResetOffsetsResponse {
     tailrace__v1__reset_offsets_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ResetOffsetsResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ResetOffsetsResponse>, _ reader: inout MessageReader
+  ) {
     self.results = reader.messages(c.pointee.results, count: c.pointee.n_results)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__ResetOffsetsResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.results, c.pointee.n_results) = try writer.messages(self.results, "results")
+    (c.pointee.results, c.pointee.n_results) =
+      try writer.messages(self.results, "results")
   }
 }

@@ -13,7 +13,9 @@ extension ProduceRecord {
     tailrace__v1__produce_record__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ProduceRecord>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ProduceRecord>, _ reader: inout MessageReader
+  ) {
     self.key = c.pointee._key_case.rawValue == 1 ? reader.bytes(c.pointee.key) : nil
     self.value = c.pointee._value_case.rawValue == 2 ? reader.bytes(c.pointee.value) : nil
     self.headers = reader.messages(c.pointee.headers, count: c.pointee.n_headers)
@@ -32,7 +34,8 @@ extension ProduceRecord {
       c.pointee.value = writer.bytes(value)
       c.pointee._value_case = .init(2)
     }
-    (c.pointee.headers, c.pointee.n_headers) = try writer.messages(self.headers, "headers")
+    (c.pointee.headers, c.pointee.n_headers) =
+      try writer.messages(self.headers, "headers")
     if let value = self.timestampMs {
       c.pointee.timestamp_ms = value
       c.pointee._timestamp_ms_case = .init(4)
@@ -56,7 +59,9 @@ extension ProduceTarget {
     tailrace__v1__produce_target__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ProduceTarget>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ProduceTarget>, _ reader: inout MessageReader
+  ) {
     self.topic = reader.string(c.pointee.topic)
     self.topicID = reader.bytes(c.pointee.topic_id)
     self.partition = c.pointee._partition_case.rawValue == 3 ? c.pointee.partition : nil
@@ -67,14 +72,18 @@ extension ProduceTarget {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__ProduceTarget>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.topic.isEmpty { c.pointee.topic = try writer.string(self.topic, "topic") }
+    if !self.topic.isEmpty {
+      c.pointee.topic = try writer.string(self.topic, "topic")
+    }
     c.pointee.topic_id = writer.bytes(self.topicID)
     if let value = self.partition {
       c.pointee.partition = value
       c.pointee._partition_case = .init(3)
     }
-    (c.pointee.records, c.pointee.n_records) = try writer.messages(self.records, "records")
-    (c.pointee.batches, c.pointee.n_batches) = try writer.messages(self.batches, "batches")
+    (c.pointee.records, c.pointee.n_records) =
+      try writer.messages(self.records, "records")
+    (c.pointee.batches, c.pointee.n_batches) =
+      try writer.messages(self.batches, "batches")
   }
 }
 
@@ -90,7 +99,9 @@ extension ProduceRequest {
     tailrace__v1__produce_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ProduceRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ProduceRequest>, _ reader: inout MessageReader
+  ) {
     self.acks = Acks(rawValue: Int32(truncatingIfNeeded: c.pointee.acks.rawValue))
     self.targets = reader.messages(c.pointee.targets, count: c.pointee.n_targets)
   }
@@ -99,7 +110,8 @@ extension ProduceRequest {
     to c: UnsafeMutablePointer<Tailrace__V1__ProduceRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
     c.pointee.acks = .init(rawValue: .init(truncatingIfNeeded: self.acks.rawValue))
-    (c.pointee.targets, c.pointee.n_targets) = try writer.messages(self.targets, "targets")
+    (c.pointee.targets, c.pointee.n_targets) =
+      try writer.messages(self.targets, "targets")
   }
 }
 
@@ -114,7 +126,9 @@ extension BatchResult {
     tailrace__v1__batch_result__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__BatchResult>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__BatchResult>, _ reader: inout MessageReader
+  ) {
     self.baseOffset = c.pointee.base_offset
     self.appendTimestampMs = c.pointee.append_timestamp_ms
     self.duplicate = c.pointee.duplicate != 0
@@ -144,7 +158,9 @@ extension RecordResult {
     tailrace__v1__record_result__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__RecordResult>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__RecordResult>, _ reader: inout MessageReader
+  ) {
     self.partition = c.pointee.partition
     self.offset = c.pointee.offset
     self.error = reader.message(c.pointee.error)
@@ -172,7 +188,9 @@ extension ProduceResult {
     tailrace__v1__produce_result__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ProduceResult>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ProduceResult>, _ reader: inout MessageReader
+  ) {
     self.error = reader.message(c.pointee.error)
     self.batches = reader.messages(c.pointee.batches, count: c.pointee.n_batches)
     self.records = reader.messages(c.pointee.records, count: c.pointee.n_records)
@@ -184,8 +202,10 @@ extension ProduceResult {
     if let value = self.error {
       c.pointee.error = try writer.message(value, "error")
     }
-    (c.pointee.batches, c.pointee.n_batches) = try writer.messages(self.batches, "batches")
-    (c.pointee.records, c.pointee.n_records) = try writer.messages(self.records, "records")
+    (c.pointee.batches, c.pointee.n_batches) =
+      try writer.messages(self.batches, "batches")
+    (c.pointee.records, c.pointee.n_records) =
+      try writer.messages(self.records, "records")
   }
 }
 
@@ -200,14 +220,17 @@ extension ProduceResponse {
     tailrace__v1__produce_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ProduceResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ProduceResponse>, _ reader: inout MessageReader
+  ) {
     self.results = reader.messages(c.pointee.results, count: c.pointee.n_results)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__ProduceResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.results, c.pointee.n_results) = try writer.messages(self.results, "results")
+    (c.pointee.results, c.pointee.n_results) =
+      try writer.messages(self.results, "results")
   }
 }
 
@@ -222,7 +245,9 @@ extension FetchTarget {
     tailrace__v1__fetch_target__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__FetchTarget>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__FetchTarget>, _ reader: inout MessageReader
+  ) {
     self.topic = reader.string(c.pointee.topic)
     self.topicID = reader.bytes(c.pointee.topic_id)
     self.partition = c.pointee.partition
@@ -234,7 +259,9 @@ extension FetchTarget {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__FetchTarget>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.topic.isEmpty { c.pointee.topic = try writer.string(self.topic, "topic") }
+    if !self.topic.isEmpty {
+      c.pointee.topic = try writer.string(self.topic, "topic")
+    }
     c.pointee.topic_id = writer.bytes(self.topicID)
     c.pointee.partition = self.partition
     c.pointee.offset = self.offset
@@ -257,7 +284,9 @@ extension FetchRequest {
     tailrace__v1__fetch_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__FetchRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__FetchRequest>, _ reader: inout MessageReader
+  ) {
     self.targets = reader.messages(c.pointee.targets, count: c.pointee.n_targets)
     self.minBytes = c.pointee.min_bytes
     self.maxBytes = c.pointee.max_bytes
@@ -268,7 +297,8 @@ extension FetchRequest {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__FetchRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.targets, c.pointee.n_targets) = try writer.messages(self.targets, "targets")
+    (c.pointee.targets, c.pointee.n_targets) =
+      try writer.messages(self.targets, "targets")
     c.pointee.min_bytes = self.minBytes
     c.pointee.max_bytes = self.maxBytes
     c.pointee.max_wait_ms = self.maxWaitMs
@@ -287,7 +317,9 @@ extension FetchedRecord {
     tailrace__v1__fetched_record__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__FetchedRecord>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__FetchedRecord>, _ reader: inout MessageReader
+  ) {
     self.offset = c.pointee.offset
     self.timestampMs = c.pointee.timestamp_ms
     self.key = c.pointee._key_case.rawValue == 3 ? reader.bytes(c.pointee.key) : nil
@@ -308,7 +340,8 @@ extension FetchedRecord {
       c.pointee.value = writer.bytes(value)
       c.pointee._value_case = .init(4)
     }
-    (c.pointee.headers, c.pointee.n_headers) = try writer.messages(self.headers, "headers")
+    (c.pointee.headers, c.pointee.n_headers) =
+      try writer.messages(self.headers, "headers")
   }
 }
 
@@ -324,7 +357,9 @@ extension FetchedPartition {
     tailrace__v1__fetched_partition__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__FetchedPartition>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__FetchedPartition>, _ reader: inout MessageReader
+  ) {
     self.topic = reader.string(c.pointee.topic)
     self.topicID = reader.bytes(c.pointee.topic_id)
     self.partition = c.pointee.partition
@@ -341,7 +376,9 @@ extension FetchedPartition {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__FetchedPartition>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.topic.isEmpty { c.pointee.topic = try writer.string(self.topic, "topic") }
+    if !self.topic.isEmpty {
+      c.pointee.topic = try writer.string(self.topic, "topic")
+    }
     c.pointee.topic_id = writer.bytes(self.topicID)
     c.pointee.partition = self.partition
     if let value = self.error {
@@ -355,8 +392,10 @@ extension FetchedPartition {
       c.pointee._truncated_to_case = .init(8)
     }
     c.pointee.next_offset = self.nextOffset
-    (c.pointee.records, c.pointee.n_records) = try writer.messages(self.records, "records")
-    (c.pointee.batches, c.pointee.n_batches) = try writer.messages(self.batches, "batches")
+    (c.pointee.records, c.pointee.n_records) =
+      try writer.messages(self.records, "records")
+    (c.pointee.batches, c.pointee.n_batches) =
+      try writer.messages(self.batches, "batches")
   }
 }
 
@@ -372,14 +411,17 @@ extension FetchResponse {
     tailrace__v1__fetch_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__FetchResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__FetchResponse>, _ reader: inout MessageReader
+  ) {
     self.partitions = reader.messages(c.pointee.partitions, count: c.pointee.n_partitions)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__FetchResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.partitions, c.pointee.n_partitions) = try writer.messages(self.partitions, "partitions")
+    (c.pointee.partitions, c.pointee.n_partitions) =
+      try writer.messages(self.partitions, "partitions")
   }
 }
 
@@ -394,7 +436,9 @@ extension OffsetQuery {
     tailrace__v1__offset_query__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__OffsetQuery>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__OffsetQuery>, _ reader: inout MessageReader
+  ) {
     self.topic = reader.string(c.pointee.topic)
     self.topicID = reader.bytes(c.pointee.topic_id)
     self.partition = c.pointee.partition
@@ -405,7 +449,9 @@ extension OffsetQuery {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__OffsetQuery>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.topic.isEmpty { c.pointee.topic = try writer.string(self.topic, "topic") }
+    if !self.topic.isEmpty {
+      c.pointee.topic = try writer.string(self.topic, "topic")
+    }
     c.pointee.topic_id = writer.bytes(self.topicID)
     c.pointee.partition = self.partition
     c.pointee.position = .init(rawValue: .init(truncatingIfNeeded: self.position.rawValue))
@@ -424,7 +470,9 @@ extension OffsetResult {
     tailrace__v1__offset_result__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__OffsetResult>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__OffsetResult>, _ reader: inout MessageReader
+  ) {
     self.error = reader.message(c.pointee.error)
     self.offset = c.pointee.offset
     self.timestampMs = c.pointee.timestamp_ms
@@ -454,14 +502,17 @@ extension ListOffsetsRequest {
     tailrace__v1__list_offsets_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ListOffsetsRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ListOffsetsRequest>, _ reader: inout MessageReader
+  ) {
     self.queries = reader.messages(c.pointee.queries, count: c.pointee.n_queries)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__ListOffsetsRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.queries, c.pointee.n_queries) = try writer.messages(self.queries, "queries")
+    (c.pointee.queries, c.pointee.n_queries) =
+      try writer.messages(self.queries, "queries")
   }
 }
 
@@ -476,14 +527,17 @@ extension ListOffsetsResponse {
     tailrace__v1__list_offsets_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__ListOffsetsResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ListOffsetsResponse>, _ reader: inout MessageReader
+  ) {
     self.results = reader.messages(c.pointee.results, count: c.pointee.n_results)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__ListOffsetsResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.results, c.pointee.n_results) = try writer.messages(self.results, "results")
+    (c.pointee.results, c.pointee.n_results) =
+      try writer.messages(self.results, "results")
   }
 }
 
@@ -498,7 +552,9 @@ extension InitProducerRequest {
     tailrace__v1__init_producer_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__InitProducerRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__InitProducerRequest>, _ reader: inout MessageReader
+  ) {
     self.producerName = c.pointee._producer_name_case.rawValue == 1 ? reader.string(c.pointee.producer_name) : nil
   }
 
@@ -523,7 +579,9 @@ extension InitProducerResponse {
     tailrace__v1__init_producer_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__InitProducerResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__InitProducerResponse>, _ reader: inout MessageReader
+  ) {
     self.producerID = c.pointee.producer_id
     self.producerEpoch = c.pointee.producer_epoch
   }
@@ -547,7 +605,9 @@ extension DeleteRecordsTarget {
     tailrace__v1__delete_records_target__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DeleteRecordsTarget>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DeleteRecordsTarget>, _ reader: inout MessageReader
+  ) {
     self.topic = reader.string(c.pointee.topic)
     self.topicID = reader.bytes(c.pointee.topic_id)
     self.partition = c.pointee.partition
@@ -557,7 +617,9 @@ extension DeleteRecordsTarget {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__DeleteRecordsTarget>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.topic.isEmpty { c.pointee.topic = try writer.string(self.topic, "topic") }
+    if !self.topic.isEmpty {
+      c.pointee.topic = try writer.string(self.topic, "topic")
+    }
     c.pointee.topic_id = writer.bytes(self.topicID)
     c.pointee.partition = self.partition
     c.pointee.before_offset = self.beforeOffset
@@ -575,14 +637,17 @@ extension DeleteRecordsRequest {
     tailrace__v1__delete_records_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DeleteRecordsRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DeleteRecordsRequest>, _ reader: inout MessageReader
+  ) {
     self.targets = reader.messages(c.pointee.targets, count: c.pointee.n_targets)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__DeleteRecordsRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.targets, c.pointee.n_targets) = try writer.messages(self.targets, "targets")
+    (c.pointee.targets, c.pointee.n_targets) =
+      try writer.messages(self.targets, "targets")
   }
 }
 
@@ -597,7 +662,9 @@ extension DeleteRecordsResult {
     tailrace__v1__delete_records_result__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DeleteRecordsResult>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DeleteRecordsResult>, _ reader: inout MessageReader
+  ) {
     self.error = reader.message(c.pointee.error)
     self.logStartOffset = c.pointee.log_start_offset
   }
@@ -623,14 +690,17 @@ extension DeleteRecordsResponse {
     tailrace__v1__delete_records_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DeleteRecordsResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DeleteRecordsResponse>, _ reader: inout MessageReader
+  ) {
     self.results = reader.messages(c.pointee.results, count: c.pointee.n_results)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__DeleteRecordsResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.results, c.pointee.n_results) = try writer.messages(self.results, "results")
+    (c.pointee.results, c.pointee.n_results) =
+      try writer.messages(self.results, "results")
   }
 }
 
@@ -645,7 +715,9 @@ extension SubscribeRequest {
     tailrace__v1__subscribe_request__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__SubscribeRequest>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__SubscribeRequest>, _ reader: inout MessageReader
+  ) {
     self.targets = reader.messages(c.pointee.targets, count: c.pointee.n_targets)
     self.maxBytes = c.pointee.max_bytes
     self.decode = c.pointee.decode != 0
@@ -654,7 +726,8 @@ extension SubscribeRequest {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__SubscribeRequest>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.targets, c.pointee.n_targets) = try writer.messages(self.targets, "targets")
+    (c.pointee.targets, c.pointee.n_targets) =
+      try writer.messages(self.targets, "targets")
     c.pointee.max_bytes = self.maxBytes
     c.pointee.decode = self.decode ? 1 : 0
   }
@@ -672,13 +745,16 @@ extension SubscribeResponse {
     tailrace__v1__subscribe_response__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__SubscribeResponse>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__SubscribeResponse>, _ reader: inout MessageReader
+  ) {
     self.partitions = reader.messages(c.pointee.partitions, count: c.pointee.n_partitions)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__SubscribeResponse>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.partitions, c.pointee.n_partitions) = try writer.messages(self.partitions, "partitions")
+    (c.pointee.partitions, c.pointee.n_partitions) =
+      try writer.messages(self.partitions, "partitions")
   }
 }

@@ -13,7 +13,9 @@ extension Header {
     tailrace__v1__header__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__Header>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__Header>, _ reader: inout MessageReader
+  ) {
     self.key = reader.string(c.pointee.key)
     self.value = c.pointee._value_case.rawValue == 2 ? reader.bytes(c.pointee.value) : nil
   }
@@ -21,7 +23,9 @@ extension Header {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__Header>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.key.isEmpty { c.pointee.key = try writer.string(self.key, "key") }
+    if !self.key.isEmpty {
+      c.pointee.key = try writer.string(self.key, "key")
+    }
     if let value = self.value {
       c.pointee.value = writer.bytes(value)
       c.pointee._value_case = .init(2)
@@ -40,7 +44,9 @@ extension Record {
     tailrace__v1__record__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__Record>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__Record>, _ reader: inout MessageReader
+  ) {
     self.key = c.pointee._key_case.rawValue == 1 ? reader.bytes(c.pointee.key) : nil
     self.value = c.pointee._value_case.rawValue == 2 ? reader.bytes(c.pointee.value) : nil
     self.headers = reader.messages(c.pointee.headers, count: c.pointee.n_headers)
@@ -59,7 +65,8 @@ extension Record {
       c.pointee.value = writer.bytes(value)
       c.pointee._value_case = .init(2)
     }
-    (c.pointee.headers, c.pointee.n_headers) = try writer.messages(self.headers, "headers")
+    (c.pointee.headers, c.pointee.n_headers) =
+      try writer.messages(self.headers, "headers")
     c.pointee.timestamp_delta_ms = self.timestampDeltaMs
     if let value = self.offsetDelta {
       c.pointee.offset_delta = value
@@ -79,14 +86,17 @@ extension RecordSet {
     tailrace__v1__record_set__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__RecordSet>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__RecordSet>, _ reader: inout MessageReader
+  ) {
     self.records = reader.messages(c.pointee.records, count: c.pointee.n_records)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__RecordSet>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.records, c.pointee.n_records) = try writer.messages(self.records, "records")
+    (c.pointee.records, c.pointee.n_records) =
+      try writer.messages(self.records, "records")
   }
 }
 
@@ -102,7 +112,9 @@ extension RecordBatch {
     tailrace__v1__record_batch__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__RecordBatch>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__RecordBatch>, _ reader: inout MessageReader
+  ) {
     self.formatVersion = c.pointee.format_version
     self.baseOffset = c.pointee.base_offset
     self.recordCount = c.pointee.record_count
@@ -157,13 +169,16 @@ extension Segment {
     tailrace__v1__segment__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__Segment>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__Segment>, _ reader: inout MessageReader
+  ) {
     self.batches = reader.messages(c.pointee.batches, count: c.pointee.n_batches)
   }
 
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__Segment>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    (c.pointee.batches, c.pointee.n_batches) = try writer.messages(self.batches, "batches")
+    (c.pointee.batches, c.pointee.n_batches) =
+      try writer.messages(self.batches, "batches")
   }
 }

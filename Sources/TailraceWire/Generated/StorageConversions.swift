@@ -13,7 +13,9 @@ extension PartitionState {
     tailrace__v1__partition_state__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__PartitionState>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__PartitionState>, _ reader: inout MessageReader
+  ) {
     self.topicID = reader.bytes(c.pointee.topic_id)
     self.partition = c.pointee.partition
     self.logStartOffset = c.pointee.log_start_offset
@@ -50,7 +52,9 @@ extension DataFormat {
     tailrace__v1__data_format__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__DataFormat>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DataFormat>, _ reader: inout MessageReader
+  ) {
     self.formatVersion = c.pointee.format_version
     self.clusterID = reader.bytes(c.pointee.cluster_id)
   }
@@ -74,7 +78,9 @@ extension TopicRecord {
     tailrace__v1__topic_record__init(c)
   }
 
-  package init(reading c: UnsafePointer<Tailrace__V1__TopicRecord>, _ reader: inout MessageReader) {
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__TopicRecord>, _ reader: inout MessageReader
+  ) {
     self.name = reader.string(c.pointee.name)
     self.topicID = reader.bytes(c.pointee.topic_id)
     self.partitionCount = c.pointee.partition_count
@@ -85,10 +91,13 @@ extension TopicRecord {
   package func write(
     to c: UnsafeMutablePointer<Tailrace__V1__TopicRecord>, _ writer: inout MessageWriter
   ) throws(EncodeError) {
-    if !self.name.isEmpty { c.pointee.name = try writer.string(self.name, "name") }
+    if !self.name.isEmpty {
+      c.pointee.name = try writer.string(self.name, "name")
+    }
     c.pointee.topic_id = writer.bytes(self.topicID)
     c.pointee.partition_count = self.partitionCount
-    (c.pointee.config, c.pointee.n_config) = try writer.messages(self.config, "config")
+    (c.pointee.config, c.pointee.n_config) =
+      try writer.messages(self.config, "config")
     c.pointee.created_at_ms = self.createdAtMs
   }
 }

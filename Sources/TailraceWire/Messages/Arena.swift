@@ -2,8 +2,8 @@ internal import CTailraceWire
 
 /// Bounded scratch memory for protobuf-c.
 ///
-/// Not Sendable: confined to its user, such as one connection on its event loop. Encoding and decoding leave it as empty
-/// as they found it, so one arena serves any number of calls, one after the other.
+/// Not Sendable: confined to its user, such as one connection on its event loop. Encoding and decoding leave it as
+/// empty as they found it, so one arena serves any number of calls, one after the other.
 package final class Arena {
   /// The shim's arena. What comes from it lives until `reset()`.
   let pointer: OpaquePointer

@@ -46,7 +46,8 @@ private func unpackMessage<M: WireMessage>(
     source: buffer, slices: useSlices ? UnsafeBufferPointer(start: slices.items, count: slices.count) : nil)
   let message = unpacked.withMemoryRebound(to: M.CMessage.self, capacity: 1) { M(reading: $0, &reader) }
   if useSlices && !reader.usedEverySlice {
-    // A message above the payloads occurred twice and was merged: slices and messages do not correspond.
+    // Slices and messages do not correspond. The shim promises that they do; payloads must never be mixed up if a later
+    // protobuf-c breaks that.
     return unpackMessage(bytes, of: buffer, arena: arena, limits: limits, sliced: false)
   }
   return .success(message)
