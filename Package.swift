@@ -41,13 +41,14 @@ let package = Package(
   targets: [
     .target(
       name: "CTailraceWire",
-      cSettings: [.headerSearchPath("Generated")],
       linkerSettings: [.linkedLibrary("protobuf-c")]
     ),
     .target(
       name: "CTailraceCompression",
       linkerSettings: [.linkedLibrary("z"), .linkedLibrary("lz4"), .linkedLibrary("zstd")]
     ),
+    // Load generator and reference programs of `tailrace bench`; no part of the broker.
+    .target(name: "CTailraceBench"),
     .target(
       name: "TailraceWire",
       dependencies: ["CTailraceWire", "CTailraceCompression", nioCore, collections],
@@ -96,8 +97,8 @@ let package = Package(
     .executableTarget(
       name: "tailrace",
       dependencies: [
-        "TailraceWire", "TailraceStorage", "TailraceGroups", "TailraceBroker", "TailraceTransport", "TailraceClient",
-        nioCore, nioPosix, logging,
+        "CTailraceWire", "TailraceWire", "TailraceStorage", "TailraceGroups", "TailraceBroker", "TailraceTransport", "TailraceClient",
+        "CTailraceBench", nioCore, nioPosix, logging, collections,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),

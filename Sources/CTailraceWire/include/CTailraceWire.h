@@ -2,6 +2,7 @@
 #ifndef C_TAILRACE_WIRE_H
 #define C_TAILRACE_WIRE_H
 
+#include "trw_allocator.h"
 #include "trw_arena.h"
 #include "trw_crc32c.h"
 #include "trw_generated.h"

@@ -1,4 +1,4 @@
-internal import NIOCore
+package import NIOCore
 
 /// Base-128 numbers of the protobuf wire format.
 enum Varint {
@@ -17,7 +17,7 @@ enum ZigZag {
 
 extension ByteBuffer {
   /// Writes `value` as a varint.
-  mutating func writeVarint(_ value: UInt64) {
+  package mutating func writeVarint(_ value: UInt64) {
     var rest = value
     while rest >= 0x80 {
       writeInteger(UInt8(truncatingIfNeeded: rest) | 0x80)

@@ -1,0 +1,38 @@
+package import Logging
+internal import NIOCore
+package import TailraceStorage
+package import TailraceWire
+
+/// The broker: topics and handlers over a store. Starts with what the store holds; the executable gives it a door.
+package struct Broker: Sendable {
+  /// What the transport hands calls to.
+  package let dispatcher: any RequestDispatcher
+  package let registry: TopicRegistry
+  private let store: any LogStore
+  private let purgatory: FetchPurgatory
+
+  /// Loads the metadata and opens all partitions.
+  package init(
+    store: any LogStore, clock: any WallClock, info: BrokerInfo, fetchLimits: FetchPurgatory.Limits = .init(),
+    logger: Logger
+  ) async throws(RPCError) {
+    let topics = TopicTable()
+    let metadata: LogMetadataStore
+    do throws(StorageError) { metadata = try await LogMetadataStore(store: store, clock: clock) } catch {
+      throw RPCError(error)
+    }
+    registry = try await TopicRegistry(
+      table: topics, metadata: metadata, store: store, clock: clock, logger: logger)
+    purgatory = FetchPurgatory(store: store, limits: fetchLimits)
+    dispatcher = BrokerDispatcher(
+      topics: topics, store: store, clock: clock, purgatory: purgatory,
+      admin: AdminHandlers(registry: registry, store: store, info: info))
+    self.store = store
+  }
+
+  /// Answers what waits for data, so that connections can be closed. To be called when no new calls are taken.
+  package func drain() { purgatory.drain() }
+
+  /// Brings everything to disk and marks the store as cleanly closed. To be called after the transport has stopped.
+  package func close() async throws(StorageError) { try await store.close() }
+}

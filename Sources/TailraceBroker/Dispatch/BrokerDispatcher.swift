@@ -1,0 +1,72 @@
+package import DequeModule
+internal import NIOCore
+package import TailraceStorage
+package import TailraceWire
+
+/// Gives each call to its handler: Produce, Fetch and Ping run on the event loop, the rest in a task of its own.
+package struct BrokerDispatcher: RequestDispatcher {
+  private let produce: ProduceHandler
+  private let fetch: FetchHandler
+  private let purgatory: FetchPurgatory
+  private let log: LogHandlers
+  private let admin: AdminHandlers
+  private let group = GroupHandlers()
+
+  package init(
+    topics: TopicTable, store: any LogStore, clock: any WallClock, purgatory: FetchPurgatory, admin: AdminHandlers
+  ) {
+    produce = ProduceHandler(topics: topics, store: store, clock: clock)
+    fetch = FetchHandler(topics: topics, store: store, purgatory: purgatory)
+    self.purgatory = purgatory
+    log = LogHandlers(topics: topics, store: store)
+    self.admin = admin
+  }
+
+  package func dispatch(_ calls: inout Deque<InboundCall>, from connection: any CallConnection) {
+    while connection.acceptsCalls, let call = calls.popFirst() {
+      switch call.method {
+      case .logServiceProduce:
+        var run = [call]
+        while let next = calls.first, next.method == .logServiceProduce {
+          calls.removeFirst()
+          run.append(next)
+        }
+        produce.handle(run, from: connection)
+      case .logServiceFetch: fetch.handle(call, from: connection)
+      case .adminServicePing: connection.respond(PingHandler.answer(call), to: call.id)
+      case .groupServiceHeartbeat, .groupServiceCommitOffset:
+        connection.respond(.failure(.unimplemented(call.method)), to: call.id)
+      default: answerInTask(call, from: connection)
+      }
+    }
+  }
+
+  package func abandon(_ call: CallID, from connection: any CallConnection) {
+    purgatory.abandon(call, of: connection)
+  }
+
+  package func connectionClosed(_ connection: any CallConnection) {
+    purgatory.abandonAll(of: connection)
+  }
+
+  private func answerInTask(_ call: InboundCall, from connection: any CallConnection) {
+    guard !call.method.isServerStreaming else {
+      connection.respond(.failure(.unimplemented(call.method)), to: call.id)
+      return
+    }
+    Task { connection.respond(Response(await answer(call)), to: call.id) }
+  }
+
+  private func answer(_ call: InboundCall) async -> Result<ByteBuffer, RPCError> {
+    do throws(RPCError) {
+      switch call.method.serviceName {
+      case RPCMethod.adminServicePing.serviceName:
+        return .success(try await admin.handle(call.method, call.message, call.context))
+      case RPCMethod.logServiceFetch.serviceName:
+        return .success(try await log.handle(call.method, call.message, call.context))
+      default:
+        return .success(try await group.handle(call.method, call.message, call.context))
+      }
+    } catch { return .failure(error) }
+  }
+}

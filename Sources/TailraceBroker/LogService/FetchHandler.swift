@@ -1,0 +1,58 @@
+internal import NIOCore
+internal import TailraceStorage
+internal import TailraceWire
+
+/// Answers LogService/Fetch, on the connection's event loop; what has to wait goes to the purgatory.
+struct FetchHandler: Sendable {
+  let topics: TopicTable
+  let store: any LogStore
+  let purgatory: FetchPurgatory
+
+  /// Records are taken out of more bytes than this on another thread than the event loop's.
+  private static let inlineDecodeBytes = 32 << 10
+
+  func handle(_ call: InboundCall, from connection: any CallConnection) {
+    let plan: FetchPlan
+    do throws(RPCError) {
+      plan = try FetchPlan(try call.decoded(as: FetchRequest.self), topics: topics, door: call.context.door)
+    } catch {
+      connection.respond(.failure(error), to: call.id)
+      return
+    }
+    let id = call.id
+    store.read(plan.reads, maxBytes: plan.maxBytes, form: plan.readForm) { outcomes in
+      if plan.isSatisfied(by: outcomes) {
+        respond(outcomes, plan, id, connection)
+      } else if connection.eventLoop.inEventLoop {
+        park(outcomes, plan, id, connection)
+      } else {
+        connection.eventLoop.execute { park(outcomes, plan, id, connection) }
+      }
+    }
+  }
+
+  private func park(_ outcomes: [ReadOutcome], _ plan: FetchPlan, _ id: CallID, _ connection: any CallConnection) {
+    let fetch = ParkedFetch(plan: plan, call: id, connection: connection)
+    do throws(RPCError) {
+      try purgatory.park(fetch, after: outcomes) { fetch, outcomes in
+        respond(outcomes, fetch.plan, fetch.key.call, fetch.connection)
+      }
+    } catch { connection.respond(.failure(error), to: id) }
+  }
+
+  private func respond(_ outcomes: [ReadOutcome], _ plan: FetchPlan, _ id: CallID, _ connection: any CallConnection) {
+    let builder = FetchResponseBuilder(plan: plan)
+    guard plan.decode else {
+      connection.respond(builder.batches(outcomes), to: id)
+      return
+    }
+    let bytes = outcomes.reduce(0) { sum, outcome in
+      if case .read(let result) = outcome { sum + result.byteCount } else { sum }
+    }
+    guard bytes > Self.inlineDecodeBytes else {
+      connection.respond(builder.records(outcomes), to: id)
+      return
+    }
+    Task { connection.respond(builder.records(outcomes), to: id) }
+  }
+}

@@ -1,0 +1,74 @@
+internal import NIOCore
+internal import TailraceStorage
+internal import TailraceWire
+
+/// A Fetch request, checked: what to read, and which targets failed before that.
+struct FetchPlan: Sendable {
+  let targets: [FetchTarget]
+  /// For each target: its place in `reads`, or why there is none.
+  let places: [Result<Int, PartitionFailure>]
+  let reads: [ReadTarget]
+  /// Bytes of batches in the whole response.
+  let maxBytes: Int
+  let minBytes: Int
+  /// Milliseconds.
+  let maxWaitMs: Int64
+  let decode: Bool
+
+  static let maxWaitCeilingMs: UInt32 = 60_000
+  /// What a response may take in all, and what it keeps for itself: in sum below the frame limit.
+  static let responseCeilingBytes = (16 << 20) - (64 << 10)
+  static let bytesPerTarget = 768
+  static let maxTargets = 10_000
+
+  /// Throws INVALID_ARGUMENT.
+  init(_ request: FetchRequest, topics: TopicTable, door: Door) throws(RPCError) {
+    guard (1...Self.maxTargets).contains(request.targets.count) else {
+      throw RPCError(.invalidArgument, "targets: \(request.targets.count) given; 1 to \(Self.maxTargets) are allowed")
+    }
+    guard request.maxWaitMs <= Self.maxWaitCeilingMs else {
+      throw RPCError(
+        .invalidArgument, "max_wait_ms is \(request.maxWaitMs); at most \(Self.maxWaitCeilingMs) is allowed")
+    }
+    let ceiling = Self.responseCeilingBytes - request.targets.count * Self.bytesPerTarget
+    let standard = door == .native ? 8 << 20 : 1 << 20
+    let maxBytes = min(request.maxBytes == 0 ? standard : Int(request.maxBytes), ceiling)
+    let targetBytes = request.targets.reduce(0) { min(Int(UInt32.max), $0 + ($1.maxBytes == 0 ? maxBytes : Int($1.maxBytes))) }
+    // What the bounds do not let through is not worth waiting for.
+    minBytes = min(max(1, Int(request.minBytes)), maxBytes, targetBytes)
+    self.maxBytes = maxBytes
+    maxWaitMs = Int64(request.maxWaitMs)
+    decode = request.decode
+    targets = request.targets
+    var reads: [ReadTarget] = []
+    var places: [Result<Int, PartitionFailure>] = []
+    for target in request.targets {
+      places.append(
+        topics.resolve(target.topic, expectedID: target.topicID, partition: target.partition).map { partition in
+          reads.append(
+            ReadTarget(
+              partition: partition, offset: Offset(target.offset),
+              maxBytes: target.maxBytes == 0 ? Int.max : Int(target.maxBytes), lastEpoch: target.lastEpoch))
+          return reads.count - 1
+        })
+    }
+    self.reads = reads
+    self.places = places
+  }
+
+  /// Whether the response can go: enough bytes, or a failure to tell of.
+  func isSatisfied(by outcomes: [ReadOutcome]) -> Bool {
+    if maxWaitMs == 0 || reads.count < targets.count { return true }
+    var bytes = 0
+    for outcome in outcomes {
+      guard case .read(let result) = outcome else { return true }
+      bytes += result.byteCount
+    }
+    return bytes >= minBytes
+  }
+}
+
+extension FetchPlan {
+  /// Batches go out as they lie; records have to be taken out of them.
+  var readForm: ReadForm { decode ? .bytes : .chunks }
+}

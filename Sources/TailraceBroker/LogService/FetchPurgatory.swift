@@ -1,0 +1,160 @@
+internal import NIOCore
+internal import Synchronization
+package import TailraceStorage
+package import TailraceWire
+
+/// Where fetches wait until there is enough to read, or their time is up.
+///
+/// Thread-safe. A parked fetch belongs to its connection's event loop: it is woken, read again and answered there.
+package final class FetchPurgatory: Sendable {
+  /// Bounds on what waits, below those on calls in flight: a full purgatory leaves room for other calls.
+  package struct Limits: Sendable {
+    package var perConnection = 256
+    package var total = 100_000
+
+    package init() {}
+  }
+
+  private let store: any LogStore
+  private let limits: Limits
+  private let state = Mutex(State())
+
+  private struct State {
+    var parked: [ParkedFetch.Key: ParkedFetch] = [:]
+    var countOfConnection: [ObjectIdentifier: Int] = [:]
+    var isDraining = false
+  }
+
+  package init(store: any LogStore, limits: Limits = Limits()) {
+    self.store = store
+    self.limits = limits
+  }
+
+  /// How many fetches wait now.
+  package var count: Int { state.withLock { $0.parked.count } }
+
+  /// Parks a fetch after a read that was not enough. `answer` is called on the event loop, once, unless the fetch is
+  /// abandoned. Event loop only. Throws RESOURCE_EXHAUSTED where too many wait.
+  func park(
+    _ fetch: ParkedFetch, after outcomes: [ReadOutcome],
+    answer: @escaping @Sendable (ParkedFetch, [ReadOutcome]) -> Void
+  ) throws(RPCError) {
+    let isDraining = try insert(fetch)
+    if isDraining {
+      finish(fetch, with: outcomes, answer)
+      return
+    }
+    let timer = fetch.connection.eventLoop.scheduleTask(in: .milliseconds(fetch.plan.maxWaitMs)) {
+      self.read(fetch) { self.finish(fetch, with: $0, answer) }
+    }
+    fetch.set(timer: timer)
+    watch(fetch, after: outcomes, answer)
+  }
+
+  /// Releases a fetch that nobody waits for any more, if it is parked.
+  package func abandon(_ call: CallID, of connection: any CallConnection) {
+    let key = ParkedFetch.Key(connection: ObjectIdentifier(connection), call: call)
+    if let fetch = state.withLock({ $0.parked[key] }) { _ = release(fetch) }
+  }
+
+  /// Releases all fetches of a connection.
+  package func abandonAll(of connection: any CallConnection) {
+    let identifier = ObjectIdentifier(connection)
+    let fetches = state.withLock { state in
+      state.countOfConnection[identifier] == nil
+        ? [] : state.parked.values.filter { $0.key.connection == identifier }
+    }
+    for fetch in fetches { _ = release(fetch) }
+  }
+
+  /// Answers all parked fetches with what there is, and lets none wait from now on.
+  package func drain() {
+    let fetches = state.withLock { state in
+      state.isDraining = true
+      return Array(state.parked.values)
+    }
+    for fetch in fetches {
+      guard release(fetch) else { continue }
+      fetch.connection.respond(
+        .failure(RPCError(.unavailable, "the broker is stopping", error: .shuttingDown)), to: fetch.key.call)
+    }
+  }
+
+  /// True where fetches are not to wait any more.
+  private func insert(_ fetch: ParkedFetch) throws(RPCError) -> Bool {
+    let refusal = state.withLock { state -> RPCError? in
+      let count = state.countOfConnection[fetch.key.connection, default: 0]
+      guard count < limits.perConnection, state.parked.count < limits.total else {
+        return RPCError(
+          .resourceExhausted,
+          "\(count) fetches of this connection wait for data, \(state.parked.count) in all; at most"
+            + " \(limits.perConnection) and \(limits.total) may", error: .limitReached)
+      }
+      state.parked[fetch.key] = fetch
+      state.countOfConnection[fetch.key.connection] = count + 1
+      return nil
+    }
+    if let refusal { throw refusal }
+    return state.withLock { $0.isDraining }
+  }
+
+  private func watch(
+    _ fetch: ParkedFetch, after outcomes: [ReadOutcome],
+    _ answer: @escaping @Sendable (ParkedFetch, [ReadOutcome]) -> Void
+  ) {
+    for (read, outcome) in zip(fetch.plan.reads, outcomes) {
+      guard case .read(let result) = outcome else { continue }
+      let waiter = store.awaitAdvance(of: read.partition, past: result.bounds.highWatermark) {
+        self.wake(fetch, answer)
+      }
+      guard let waiter else {
+        wake(fetch, answer)
+        return
+      }
+      if !fetch.add(waiter) { store.cancel(waiter) }
+    }
+  }
+
+  /// On any thread: a partition has news.
+  private func wake(_ fetch: ParkedFetch, _ answer: @escaping @Sendable (ParkedFetch, [ReadOutcome]) -> Void) {
+    guard fetch.claimWake() else { return }
+    fetch.connection.eventLoop.execute {
+      for waiter in fetch.takeWaiters() { self.store.cancel(waiter) }
+      self.read(fetch) { outcomes in
+        if fetch.plan.isSatisfied(by: outcomes) {
+          self.finish(fetch, with: outcomes, answer)
+        } else {
+          fetch.sleepAgain()
+          self.watch(fetch, after: outcomes, answer)
+        }
+      }
+    }
+  }
+
+  /// Reads again; `then` is called on the event loop.
+  private func read(_ fetch: ParkedFetch, then: @escaping @Sendable ([ReadOutcome]) -> Void) {
+    let eventLoop = fetch.connection.eventLoop
+    store.read(fetch.plan.reads, maxBytes: fetch.plan.maxBytes, form: fetch.plan.readForm) { outcomes in
+      if eventLoop.inEventLoop { then(outcomes) } else { eventLoop.execute { then(outcomes) } }
+    }
+  }
+
+  private func finish(
+    _ fetch: ParkedFetch, with outcomes: [ReadOutcome],
+    _ answer: @Sendable (ParkedFetch, [ReadOutcome]) -> Void
+  ) {
+    if release(fetch) { answer(fetch, outcomes) }
+  }
+
+  /// True for the first who releases the fetch.
+  private func release(_ fetch: ParkedFetch) -> Bool {
+    guard fetch.finish() else { return false }
+    state.withLock { state in
+      guard state.parked.removeValue(forKey: fetch.key) != nil else { return }
+      let count = state.countOfConnection[fetch.key.connection, default: 1] - 1
+      state.countOfConnection[fetch.key.connection] = count > 0 ? count : nil
+    }
+    for waiter in fetch.takeWaiters() { store.cancel(waiter) }
+    return true
+  }
+}

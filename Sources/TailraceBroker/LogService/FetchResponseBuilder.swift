@@ -1,0 +1,93 @@
+internal import NIOCore
+internal import TailraceStorage
+internal import TailraceWire
+
+/// Writes a FetchResponse around the log's own bytes, which are not looked at.
+struct FetchResponseBuilder {
+  let plan: FetchPlan
+
+  /// FetchResponse.partitions, length-delimited.
+  private static let partitionsTag: UInt8 = 0x0A
+
+  /// The response with batches as they lie in the log: FetchedPartition ends with the field that a segment consists of.
+  func batches(_ outcomes: [ReadOutcome]) -> Response {
+    var chunks: [Chunk] = []
+    var open = ByteBuffer()
+    do throws(EncodeError) {
+      for (target, place) in zip(plan.targets, plan.places) {
+        let (partition, data) = partition(target, place, outcomes)
+        let header = try partition.encoded()
+        let dataBytes = data.reduce(0) { $0 + $1.count }
+        open.writeInteger(Self.partitionsTag)
+        open.writeVarint(UInt64(header.readableBytes + dataBytes))
+        open.writeImmutableBuffer(header)
+        for chunk in data { append(chunk, to: &chunks, &open) }
+      }
+    } catch { return .failure(RPCError(error)) }
+    if open.readableBytes > 0 { chunks.append(.bytes(open)) }
+    return .chunks(chunks)
+  }
+
+  /// The response with plain records.
+  func records(_ outcomes: [ReadOutcome]) -> Response {
+    var budget = plan.maxBytes
+    var response = FetchResponse()
+    for (target, place) in zip(plan.targets, plan.places) {
+      var (partition, _) = partition(target, place, outcomes)
+      if case .success(let index) = place, case .read(let result) = outcomes[index] {
+        var decoder = RecordDecoder(from: Offset(target.offset), maxBytes: budget, isFirst: budget == plan.maxBytes)
+        decoder.decode(result)
+        partition.records = decoder.records
+        partition.nextOffset = decoder.nextOffset.rawValue
+        partition.error = decoder.failure?.partitionError
+        budget = max(0, budget - decoder.byteCount)
+      }
+      response.partitions.append(partition)
+    }
+    return Response(response)
+  }
+
+  /// Small pieces are gathered: a file range is worth a system call of its own, a few bytes are not.
+  private func append(_ chunk: Chunk, to chunks: inout [Chunk], _ open: inout ByteBuffer) {
+    if case .bytes(let bytes) = chunk, bytes.readableBytes < 32 << 10 {
+      open.writeImmutableBuffer(bytes)
+      return
+    }
+    if open.readableBytes > 0 { chunks.append(.bytes(open)) }
+    open = ByteBuffer()
+    chunks.append(chunk)
+  }
+
+  /// All of a partition's answer but its data.
+  private func partition(
+    _ target: FetchTarget, _ place: Result<Int, PartitionFailure>, _ outcomes: [ReadOutcome]
+  ) -> (FetchedPartition, [Chunk]) {
+    var partition = FetchedPartition(topic: target.topic, partition: target.partition)
+    switch place {
+    case .failure(let failure):
+      partition.error = failure.partitionError
+      return (partition, [])
+    case .success(let index):
+      partition.topicID = plan.reads[index].partition.topic.bytes
+      switch outcomes[index] {
+      case .failed(let error, let bounds):
+        partition.error = PartitionFailure(error).partitionError
+        if case .offsetTruncated(let offset) = error.kind { partition.truncatedTo = offset.rawValue }
+        partition.set(bounds)
+        return (partition, [])
+      case .read(let result):
+        partition.set(result.bounds)
+        return (partition, result.chunks)
+      }
+    }
+  }
+}
+
+extension FetchedPartition {
+  fileprivate mutating func set(_ bounds: PartitionBounds?) {
+    guard let bounds else { return }
+    highWatermark = bounds.highWatermark.rawValue
+    logStartOffset = bounds.logStart.rawValue
+    partitionEpoch = bounds.partitionEpoch
+  }
+}

@@ -1,0 +1,69 @@
+internal import NIOCore
+internal import TailraceStorage
+internal import TailraceWire
+
+/// Takes plain records out of what was read from one partition: none below the offset asked for, no more than fit.
+struct RecordDecoder {
+  private(set) var records: [FetchedRecord] = []
+  /// Where to go on reading.
+  private(set) var nextOffset: Offset
+  /// Bytes of the records taken.
+  private(set) var byteCount = 0
+  /// What went wrong; only where nothing could be taken.
+  private(set) var failure: PartitionFailure?
+
+  private let start: Offset
+  private let maxBytes: Int
+  private let isFirst: Bool
+
+  /// `isFirst`: nothing was taken for this response yet, so one record is, also when it is larger than `maxBytes`.
+  init(from start: Offset, maxBytes: Int, isFirst: Bool) {
+    self.start = start
+    self.maxBytes = maxBytes
+    self.isFirst = isFirst
+    nextOffset = start
+  }
+
+  mutating func decode(_ result: ReadResult) {
+    do throws(RecordBatchError) {
+      for var batch in try result.batchReaders() {
+        guard try take(&batch) else { return }
+        if let end = batch.header.nextOffset { nextOffset = max(nextOffset, end) }
+      }
+    } catch {
+      // What came before the fault is good; the next call begins at it, and tells of it.
+      if records.isEmpty { failure = PartitionFailure(error) }
+    }
+  }
+
+  /// False: no room for more.
+  private mutating func take(_ batch: inout RecordBatchReader) throws(RecordBatchError) -> Bool {
+    while let record = try batch.next() {
+      guard record.offset >= start else { continue }
+      let size = record.byteCount
+      guard byteCount + size <= maxBytes || (isFirst && records.isEmpty) else { return false }
+      guard size <= FetchPlan.responseCeilingBytes - FetchPlan.bytesPerTarget else {
+        throw RecordBatchError(
+          .batchTooLarge,
+          "the record at offset \(record.offset) has \(size) bytes once decompressed, too many for one response:"
+            + " fetch without decode")
+      }
+      byteCount += size
+      nextOffset = record.offset.advanced(by: 1) ?? record.offset
+      records.append(
+        FetchedRecord(
+          offset: record.offset.rawValue, timestampMs: record.timestampMs, key: record.key, value: record.value,
+          headers: record.headers))
+    }
+    return true
+  }
+}
+
+extension StoredRecord {
+  /// Bytes that the record takes in a response, at most.
+  fileprivate var byteCount: Int {
+    let framing = 8
+    let headerBytes = headers.reduce(0) { $0 + $1.key.utf8.count + ($1.value?.readableBytes ?? 0) + 3 * framing }
+    return (key?.readableBytes ?? 0) + (value?.readableBytes ?? 0) + headerBytes + 6 * framing
+  }
+}

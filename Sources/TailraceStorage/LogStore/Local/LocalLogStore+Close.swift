@@ -1,0 +1,43 @@
+internal import Logging
+internal import Synchronization
+internal import TailraceWire
+
+extension LocalLogStore {
+  package func close() async throws(StorageError) {
+    try await control.run { [self] () throws(StorageError) in try closeNow() }
+    control.close()
+  }
+
+  private func closeNow() throws(StorageError) {
+    let logs: [PartitionLog]? = contents.withLock { contents in
+      guard !contents.isClosed else { return nil }
+      contents.isClosed = true
+      return Array(contents.partitions.values)
+    }
+    guard let logs else { throw .storeClosed }
+    for log in logs { log.seal(.storeClosed) }
+    let outcomes = Mutex<(clean: CleanShutdown, failure: StorageError?)>((unopenedEntries(), nil))
+    pool.forEach(logs.count) { [flusher] index in
+      let log = logs[index]
+      let result = Result { () throws(StorageError) in try log.closeCleanly(flusher) }
+      flusher.carryOut(log.end(.storeClosed), of: log)
+      outcomes.withLock { outcomes in
+        switch result {
+        case .success(let entry): outcomes.clean.entries[log.id] = entry
+        case .failure(let error): outcomes.failure = outcomes.failure ?? error
+        }
+      }
+    }
+    flusher.close()
+    pool.close()
+    contents.withLock { $0.partitions = [:] }
+    let (clean, failure) = outcomes.withLock { $0 }
+    try clean.write(directory: data.path, fileSystem: data.fileSystem)
+    if let failure { throw failure }
+  }
+
+  /// Partitions that nobody opened are as the last stop left them.
+  private func unopenedEntries() -> CleanShutdown {
+    CleanShutdown(entries: contents.withLock { $0.cleanEntries })
+  }
+}

@@ -1,0 +1,50 @@
+internal import NIOCore
+internal import TailraceWire
+
+/// Finds the range of a segment file that answers a read: whole batches, from the one that holds the offset on.
+///
+/// Index entries are batch boundaries and serve as ends; headers are walked only from the entry before the start, and for
+/// the end only where no entry lies in the range.
+struct BatchRange {
+  let segment: LogSegment
+  let file: any File
+  /// Batch boundary below which all may be read.
+  let limit: Int
+
+  /// What is read at once to walk headers: the distance of two index entries, and then some.
+  private static let windowBytes = 8 << 10
+
+  /// The range, from the batch that holds `offset`; empty where the first batch is larger than `maxBytes` and must not
+  /// be. `floor`: a batch boundary at or before the offset.
+  func find(
+    _ offset: Offset, from floor: IndexedPlace, maxBytes: Int, mayExceed: Bool
+  ) throws(StorageError) -> Range<Int> {
+    let start = floor.offset == offset ? floor.position : try findStart(offset, from: floor)
+    guard start < limit else { return limit..<limit }
+    if limit - start <= maxBytes { return start..<limit }
+    let target = start + max(0, maxBytes)
+    if let entry = segment.floor(ofPosition: min(target, limit)), entry.position > start {
+      return start..<entry.position
+    }
+    return start..<(try findEnd(from: start, target: target, mayExceed: mayExceed))
+  }
+
+  private func findStart(_ offset: Offset, from floor: IndexedPlace) throws(StorageError) -> Int {
+    var scanner = scanner(from: floor.position)
+    while let batch = try scanner.next() {
+      guard let next = batch.header.nextOffset, next <= offset else { return batch.position }
+    }
+    return limit
+  }
+
+  private func findEnd(from start: Int, target: Int, mayExceed: Bool) throws(StorageError) -> Int {
+    var scanner = scanner(from: start)
+    var end = start
+    while let batch = try scanner.next(), batch.end <= target || (mayExceed && end == start) { end = batch.end }
+    return end
+  }
+
+  private func scanner(from position: Int) -> BatchScanner {
+    BatchScanner(file: file, from: position, byteCount: limit, windowBytes: Self.windowBytes)
+  }
+}

@@ -1,0 +1,26 @@
+/// What is to be done after a partition's lock is let go: nothing of it may run under the lock.
+struct LogEffects {
+  struct Resolution {
+    var request: PendingAppend
+    var part: Int
+    var outcome: AppendOutcome
+  }
+
+  var resolutions: [Resolution] = []
+  /// Readers that waited for what is there now.
+  var notifications: [@Sendable () -> Void] = []
+  /// Whether the partition is to be handed to the flusher. At most one such hand-over is under way.
+  var wantsFlush = false
+  /// When the partition is to be flushed at the latest, milliseconds since 1970; nil where nothing new is to be timed.
+  var flushDueMs: Int64?
+
+  mutating func resolve(_ item: AppendItem, _ outcome: AppendOutcome) {
+    resolutions.append(Resolution(request: item.request, part: item.part, outcome: outcome))
+  }
+
+  /// Completes and notifies. No lock may be held.
+  func perform() {
+    for resolution in resolutions { resolution.request.resolve(part: resolution.part, resolution.outcome) }
+    for notify in notifications { notify() }
+  }
+}

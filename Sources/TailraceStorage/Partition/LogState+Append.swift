@@ -1,0 +1,180 @@
+internal import NIOCore
+internal import TailraceWire
+
+extension LogState {
+  /// What an append needs of its partition's surroundings.
+  struct AppendContext {
+    var directory: String
+    var fileSystem: any FileSystem
+    var nowMs: Int64
+  }
+
+  /// Batches that lie one after the other in one segment and are written with one call.
+  private struct Run {
+    struct Entry {
+      var item: AppendItem
+      var header: RecordBatchHeader
+      /// Where the batch begins in the segment.
+      var position: Int
+      var next: Offset
+
+      var end: Int { position + header.batchByteCount }
+    }
+
+    var entries: [Entry] = []
+    var byteCount = 0
+  }
+
+  /// Appends the batches in order: checks, offsets, and one gathered write for all that go into one segment.
+  mutating func append(_ items: [AppendItem], _ context: AppendContext) -> LogEffects {
+    var effects = LogEffects()
+    lastAppendTimestampMs = max(lastAppendTimestampMs, context.nowMs)
+    var run = Run()
+    run.entries.reserveCapacity(items.count)
+    for item in items {
+      if let refusal = refusal(of: item.batch) {
+        effects.resolve(item, .refused(refusal))
+        continue
+      }
+      if mustRoll(before: item.batch, after: run) {
+        write(&run, &effects)
+        if refusal == nil, logEnd.position > 0, let error = roll(context) {
+          effects.resolve(item, .refused(error))
+          continue
+        }
+      }
+      guard let next = plan(item, &run) else {
+        effects.resolve(item, .refused(StorageError(.failed, "offsets are used up")))
+        continue
+      }
+      run.entries[run.entries.count - 1].next = next
+    }
+    write(&run, &effects)
+    advanceHighWatermark(&effects)
+    wantFlush(nowMs: context.nowMs, &effects)
+    return effects
+  }
+
+  /// Why a batch cannot be appended; nil where it can.
+  private func refusal(of batch: ValidatedBatch) -> StorageError? {
+    if let refusal { return refusal }
+    guard batch.byteCount <= config.maxBatchBytes else {
+      return StorageError(
+        .batchTooLarge, "a batch of \(batch.byteCount) bytes (header included); the bound is \(config.maxBatchBytes)")
+    }
+    if config.requiresKeys, !batch.everyRecordHasKey {
+      return StorageError(.missingKey, "a record without a key; this topic takes none")
+    }
+    // Repeats are found here, under the lock, once producers are remembered; until then none is known.
+    guard batch.header.producerID == 0 else {
+      return StorageError(.unknownProducer, "producer id \(batch.header.producerID) is not known")
+    }
+    return nil
+  }
+
+  private var segmentBytes: Int { min(max(config.segmentBytes, 1), Int(Int32.max)) }
+
+  private func mustRoll(before batch: ValidatedBatch, after run: Run) -> Bool {
+    let position = logEnd.position + run.byteCount
+    guard position > 0 else { return false }
+    let next = run.entries.last?.next ?? logEnd.offset
+    let span = next.rawValue - logEnd.segment.rawValue + Int64(batch.header.lastOffsetDelta)
+    return batch.byteCount > segmentBytes - position || span > Int64(Int32.max)
+  }
+
+  /// Gives the batch its offsets and the broker's fields. Nil where no offsets are left.
+  private func plan(_ item: AppendItem, _ run: inout Run) -> Offset? {
+    var header = item.batch.header
+    header.baseOffset = run.entries.last?.next ?? logEnd.offset
+    header.partitionEpoch = partitionEpoch
+    header.appendTimestampMs = lastAppendTimestampMs
+    header.attributes = header.attributes.withAppendTimestamps(config.hasAppendTimestamps)
+    header.durableEnd = durableEnd.offset
+    guard let next = header.nextOffset else { return nil }
+    let position = logEnd.position + run.byteCount
+    run.entries.append(Run.Entry(item: item, header: header, position: position, next: next))
+    run.byteCount += header.batchByteCount
+    return next
+  }
+
+  /// Writes a run to the active segment and takes in what is there afterwards. Leaves `run` empty.
+  private mutating func write(_ run: inout Run, _ effects: inout LogEffects) {
+    guard !run.entries.isEmpty else { return }
+    let start = logEnd.position
+    let written: Int
+    var failure: StorageError?
+    do throws(FileSystemError) {
+      let file = try activeSegment.file()
+      let outcome = file.write(buffers(of: run), at: start)
+      written = outcome.byteCount
+      if let error = outcome.error {
+        failure = StorageError(error, while: "appending")
+        cutBack(file, to: run.entries.last { $0.end <= start + written }?.end ?? start)
+      }
+    } catch {
+      written = 0
+      failure = StorageError(error, while: "appending")
+    }
+    for entry in run.entries {
+      if entry.end <= start + written {
+        accept(entry, &effects)
+      } else {
+        effects.resolve(entry.item, .refused(failure ?? StorageError(.failed, "the write was cut short")))
+      }
+    }
+    run = Run()
+  }
+
+  /// Headers are built together in one buffer; the records go from where they are.
+  private func buffers(of run: Run) -> [ByteBuffer] {
+    var headers = ByteBufferAllocator().buffer(capacity: run.entries.count * RecordBatchHeader.byteCount)
+    for entry in run.entries { entry.header.write(to: &headers) }
+    var buffers: [ByteBuffer] = []
+    buffers.reserveCapacity(2 * run.entries.count)
+    for entry in run.entries {
+      if let header = headers.readSlice(length: RecordBatchHeader.byteCount) { buffers.append(header) }
+      buffers.append(entry.item.batch.records)
+    }
+    return buffers
+  }
+
+  /// Removes what a failed write left behind the last whole batch. A torn batch is never taken for a whole one, but
+  /// where it cannot be removed the disk is not to be trusted: read-only.
+  private mutating func cutBack(_ file: any File, to byteCount: Int) {
+    do throws(FileSystemError) {
+      try file.truncate(to: byteCount)
+    } catch {
+      fault = StorageError(.failed, "read-only until restarted: a failed write could not be undone: \(error)")
+    }
+  }
+
+  private mutating func accept(_ entry: Run.Entry, _ effects: inout LogEffects) {
+    activeSegment.noteAppend(of: entry.header, at: entry.position)
+    logEnd.offset = entry.next
+    logEnd.position = entry.end
+    if unsynced.last !== activeSegment { unsynced.append(activeSegment) }
+    let batch = AppendedBatch(baseOffset: entry.header.baseOffset, appendTimestampMs: entry.header.appendTimestampMs)
+    switch entry.item.durability {
+    case .written: effects.resolve(entry.item, .appended(batch))
+    case .durable: durableWaiters.append(DurableWaiter(end: entry.next, item: entry.item, batch: batch))
+    }
+  }
+
+  /// Begins a new segment at the log's end. Its directory entry is brought to disk by the next flush, before anything in
+  /// it counts as durable. The error where it could not be made; the log is as it was then.
+  private mutating func roll(_ context: AppendContext) -> StorageError? {
+    let path = "\(context.directory)/\(LogSegment.fileName(logEnd.offset))"
+    do throws(FileSystemError) {
+      let file = try context.fileSystem.open(path, .createNew)
+      segments.append(
+        LogSegment(
+          baseOffset: logEnd.offset, path: path, byteCount: 0, file: file, fileSystem: context.fileSystem))
+    } catch {
+      return StorageError(error, while: "beginning a segment")
+    }
+    logEnd.segment = logEnd.offset
+    logEnd.position = 0
+    isDirectoryUnsynced = true
+    return nil
+  }
+}

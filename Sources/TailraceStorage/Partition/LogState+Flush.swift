@@ -1,0 +1,85 @@
+internal import TailraceWire
+
+/// What one flush brings to disk, taken at one moment.
+struct FlushJob {
+  /// In offset order.
+  var segments: [LogSegment]
+  var directory: String?
+  /// The log's end at that moment: the durable end, once all is done.
+  var target: LogPosition
+
+  /// Whether a segment was finished since the last flush: time for a checkpoint.
+  var coversRoll: Bool { directory != nil }
+}
+
+extension LogState {
+  /// Whether there is something to bring to disk.
+  var isDirty: Bool { logEnd.offset > durableEnd.offset || isDirectoryUnsynced }
+
+  /// Asks for a flush where the topic, or somebody who waits, needs one.
+  mutating func wantFlush(nowMs: Int64, _ effects: inout LogEffects) {
+    guard isDirty, refusal == nil else { return }
+    if config.durability == .durable || !durableWaiters.isEmpty {
+      effects.wantsFlush = askFlusher() || effects.wantsFlush
+    } else if case .interval(let milliseconds) = config.durability, !isFlushTimed {
+      isFlushTimed = true
+      let (due, overflow) = nowMs.addingReportingOverflow(max(0, milliseconds))
+      effects.flushDueMs = overflow ? .max : due
+    }
+  }
+
+  /// True where the caller is to hand the partition to the flusher.
+  mutating func askFlusher() -> Bool {
+    switch flushStage {
+    case .idle:
+      flushStage = .queued
+      return true
+    case .running:
+      flushStage = .runningAndWanted
+      return false
+    case .queued, .runningAndWanted:
+      return false
+    }
+  }
+
+  /// Takes out what is to be flushed; nil where there is nothing, or nothing may be.
+  mutating func beginFlush(directory: String) -> FlushJob? {
+    guard fault == nil, ending?.kind != .unknownPartition, isDirty else {
+      flushStage = .idle
+      return nil
+    }
+    flushStage = .running
+    isFlushTimed = false
+    let job = FlushJob(
+      segments: unsynced, directory: isDirectoryUnsynced ? directory : nil, target: logEnd)
+    unsynced = []
+    isDirectoryUnsynced = false
+    return job
+  }
+
+  /// All of `job` is on disk: moves the durable end, and completes who waited for it.
+  mutating func endFlush(_ job: FlushJob, nowMs: Int64) -> LogEffects {
+    var effects = LogEffects()
+    if job.target.offset > durableEnd.offset { durableEnd = job.target }
+    while let waiter = durableWaiters.first, waiter.end <= durableEnd.offset {
+      durableWaiters.removeFirst()
+      effects.resolve(waiter.item, .appended(waiter.batch))
+    }
+    advanceHighWatermark(&effects)
+    let isWanted = flushStage == .runningAndWanted
+    flushStage = .idle
+    if isWanted, isDirty, ending == nil { effects.wantsFlush = askFlusher() }
+    if !isWanted { wantFlush(nowMs: nowMs, &effects) }
+    return effects
+  }
+
+  /// Something did not get to disk. Final: the kernel may have dropped the pages, and would say yes the next time.
+  mutating func failFlush(_ error: FileSystemError) -> LogEffects {
+    var effects = LogEffects()
+    let failure = StorageError(.failed, "read-only until restarted: \(error)")
+    fault = failure
+    flushStage = .idle
+    releaseWaiters(failure, &effects)
+    return effects
+  }
+}

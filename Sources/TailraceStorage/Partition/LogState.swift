@@ -1,0 +1,134 @@
+internal import DequeModule
+internal import TailraceWire
+
+/// A place in a partition's log: an offset, and where its batch begins, or will begin, in which segment.
+struct LogPosition {
+  var offset: Offset
+  /// Base offset of the segment.
+  var segment: Offset
+  /// Bytes from the segment's start.
+  var position: Int
+}
+
+/// All that changes of a partition; lives under the partition's lock. Nothing here waits, syncs or calls out.
+struct LogState {
+  /// An append that waits for the durable end to reach `end`.
+  struct DurableWaiter {
+    var end: Offset
+    var item: AppendItem
+    var batch: AppendedBatch
+  }
+
+  struct AdvanceEntry {
+    var number: UInt64
+    var offset: Offset
+    var notify: @Sendable () -> Void
+  }
+
+  /// Where the flusher stands with this partition.
+  enum FlushStage {
+    case idle
+    case queued
+    case running
+    /// Running, and there is more to flush after it.
+    case runningAndWanted
+  }
+
+  var config: LogConfig
+  /// In offset order, never empty; the last one is appended to.
+  var segments: [LogSegment]
+  var logStart: Offset
+  var logEnd: LogPosition
+  var durableEnd: LogPosition
+  /// Never moves back, whatever the configuration becomes.
+  var highWatermark: LogPosition
+  var partitionEpoch: UInt32
+  /// Where the present epoch began, after an unclean stop: a reader of an earlier epoch that is past it saw what is gone.
+  var epochStart: Offset?
+  /// The append time of the last batch, milliseconds since 1970.
+  var lastAppendTimestampMs: Int64
+  /// Why nothing can be appended any more.
+  var fault: StorageError?
+  /// Dropped or closed: nothing works any more.
+  var ending: StorageError?
+
+  /// Segments with bytes that may not be on disk, in offset order.
+  var unsynced: [LogSegment] = []
+  /// Whether a segment file's directory entry may not be on disk.
+  var isDirectoryUnsynced = false
+  var flushStage = FlushStage.idle
+  var isFlushTimed = false
+
+  var durableWaiters: Deque<DurableWaiter> = []
+  var advanceWaiters: [AdvanceEntry] = []
+  var nextWaiterNumber: UInt64 = 0
+
+  init(config: LogConfig, recovered: RecoveredLog) {
+    self.config = config
+    segments = recovered.segments
+    logStart = recovered.logStart
+    logEnd = recovered.logEnd
+    durableEnd = recovered.durableEnd
+    highWatermark = recovered.highWatermark(config)
+    partitionEpoch = recovered.partitionEpoch
+    epochStart = recovered.epochStart
+    lastAppendTimestampMs = recovered.lastAppendTimestampMs
+    fault = recovered.fault
+    if logEnd.offset > durableEnd.offset, fault == nil {
+      unsynced = segments.filter { $0.baseOffset >= durableEnd.segment }
+    }
+  }
+
+  /// Why nothing can be appended.
+  var refusal: StorageError? { ending ?? fault }
+
+  var activeSegment: LogSegment { segments[segments.count - 1] }
+
+  var bounds: PartitionBounds {
+    PartitionBounds(
+      logStart: logStart, highWatermark: highWatermark.offset, durableEnd: durableEnd.offset, logEnd: logEnd.offset,
+      partitionEpoch: partitionEpoch)
+  }
+
+  /// The segment that holds `offset`, or would; nil below the first.
+  func segmentIndex(of offset: Offset) -> Int? {
+    var low = 0
+    var high = segments.count
+    while low < high {
+      let middle = low + (high - low) / 2
+      if segments[middle].baseOffset > offset { high = middle } else { low = middle + 1 }
+    }
+    return low > 0 ? low - 1 : nil
+  }
+
+  // MARK: - The high watermark and its waiters
+
+  /// Brings the high watermark up to where the configuration says, and takes out who waited for it.
+  mutating func advanceHighWatermark(_ effects: inout LogEffects) {
+    let target = config.durability == .durable ? durableEnd : logEnd
+    guard target.offset > highWatermark.offset else { return }
+    highWatermark = target
+    guard !advanceWaiters.isEmpty else { return }
+    advanceWaiters.removeAll { waiter in
+      guard waiter.offset < target.offset else { return false }
+      effects.notifications.append(waiter.notify)
+      return true
+    }
+  }
+
+  /// Nil where there is nothing to wait for, now or ever.
+  mutating func addAdvanceWaiter(past offset: Offset, notify: @escaping @Sendable () -> Void) -> UInt64? {
+    guard refusal == nil, highWatermark.offset <= offset else { return nil }
+    nextWaiterNumber += 1
+    advanceWaiters.append(AdvanceEntry(number: nextWaiterNumber, offset: offset, notify: notify))
+    return nextWaiterNumber
+  }
+
+  /// Lets go of everybody who waits: what they wait for will not come.
+  mutating func releaseWaiters(_ error: StorageError, _ effects: inout LogEffects) {
+    for waiter in durableWaiters { effects.resolve(waiter.item, .unknown(error)) }
+    durableWaiters = []
+    effects.notifications += advanceWaiters.map(\.notify)
+    advanceWaiters = []
+  }
+}

@@ -1,0 +1,79 @@
+internal import Logging
+internal import Synchronization
+internal import TailraceWire
+
+extension PartitionLog {
+  /// Brings everything that is written now to disk, and moves the durable end. Blocks; one at a time. The effects are the
+  /// caller's to carry out.
+  func flush() -> LogEffects {
+    flushing.withLock { written in
+      guard let job = state.withLock({ $0.beginFlush(directory: directory) }) else { return LogEffects() }
+      do throws(FileSystemError) {
+        for segment in job.segments { try segment.file().sync() }
+        if let directory = job.directory { try fileSystem.syncDirectory(directory) }
+      } catch {
+        guard ending?.kind != .unknownPartition else { return LogEffects() }
+        logger.error("fsync failed: the partition is read-only", metadata: .keys([.partition: "\(id)", .error: "\(error)"]))
+        return state.withLock { $0.failFlush(error) }
+      }
+      let nowMs = clock.nowMs()
+      let effects = state.withLock { $0.endFlush(job, nowMs: nowMs) }
+      if job.coversRoll { writeCheckpoint(&written) }
+      return effects
+    }
+  }
+
+  /// Notes the durable end in the state file, so that recovery need not look below it. A failure costs time at the next
+  /// start, no more.
+  private func writeCheckpoint(_ written: inout PartitionState?) {
+    do throws(StorageError) {
+      try write(snapshot(isClean: false), &written)
+    } catch {
+      logger.warning("checkpoint not written", metadata: .keys([.partition: "\(id)", .error: "\(error)"]))
+    }
+  }
+
+  /// What the state file is to say now. `isClean`: whether all is on disk and nothing more will be written.
+  private func snapshot(isClean: Bool) -> PartitionState {
+    state.withLock { state in
+      PartitionState(
+        topicID: id.topic.bytes, partition: id.index, logStartOffset: state.logStart.rawValue,
+        durableEndOffset: state.durableEnd.offset.rawValue, partitionEpoch: state.partitionEpoch,
+        cleanEndOffset: isClean ? state.logEnd.offset.rawValue : nil)
+    }
+  }
+
+  private func write(_ next: PartitionState, _ written: inout PartitionState?) throws(StorageError) {
+    guard next != written else { return }
+    written = nil
+    try StateFile.write(next, directory: directory, fileSystem: fileSystem)
+    written = next
+  }
+
+  /// Flushes for the last time and writes the state file. Nil where the partition is damaged or failed and so not clean.
+  /// Appends must have been stopped.
+  func closeCleanly(_ flusher: Flusher) throws(StorageError) -> CleanShutdown.Entry? {
+    flusher.carryOut(flush(), of: self)
+    return try closeFlushed()
+  }
+
+  private func closeFlushed() throws(StorageError) -> CleanShutdown.Entry? {
+    let end: CleanShutdown.Entry? = state.withLock { state in
+      guard state.fault == nil, !state.isDirty else { return nil }
+      return CleanShutdown.Entry(
+        logEnd: state.logEnd.offset, lastSegment: state.logEnd.segment, lastSegmentBytes: state.logEnd.position,
+        lastAppendTimestampMs: state.lastAppendTimestampMs)
+    }
+    guard let end else { return nil }
+    let result: Result<Void, StorageError> = flushing.withLock { written in
+      do throws(StorageError) {
+        try write(snapshot(isClean: true), &written)
+        return .success(())
+      } catch {
+        return .failure(error)
+      }
+    }
+    try result.get()
+    return end
+  }
+}

@@ -1,0 +1,58 @@
+internal import NIOCore
+internal import Synchronization
+internal import TailraceWire
+
+extension PartitionLog {
+  /// From this size on a range is sent from the file, below it is copied: measured, see FileRegion against one buffer.
+  static let minFileChunkBytes = 32 << 10
+
+  /// Reads one target. `mayExceed`: whether the first batch may be larger than `maxBytes`. `mayBlock`: whether an index
+  /// may be built now; nil is returned where one must be, and may not.
+  func read(
+    _ target: ReadTarget, maxBytes: Int, mayExceed: Bool, form: ReadForm, mayBlock: Bool
+  ) -> ReadOutcome? {
+    switch state.withLock({ $0.planRead(at: target.offset, lastEpoch: target.lastEpoch) }) {
+    case .failed(let error, let bounds):
+      return .failed(error, bounds: bounds)
+    case .empty(let bounds):
+      return .read(ReadResult(chunks: [], byteCount: 0, bounds: bounds))
+    case .plan(let plan):
+      guard maxBytes > 0 || mayExceed else {
+        return .read(ReadResult(chunks: [], byteCount: 0, bounds: plan.bounds))
+      }
+      do throws(StorageError) {
+        return try read(plan, maxBytes: maxBytes, mayExceed: mayExceed, form: form, mayBlock: mayBlock)
+      } catch {
+        return .failed(error, bounds: plan.bounds)
+      }
+    }
+  }
+
+  private func read(
+    _ plan: ReadPlan, maxBytes: Int, mayExceed: Bool, form: ReadForm, mayBlock: Bool
+  ) throws(StorageError) -> ReadOutcome? {
+    if plan.segment.floor(of: plan.offset) == nil {
+      guard mayBlock else { return nil }
+      try plan.segment.buildIndex()
+    }
+    guard let floor = plan.segment.floor(of: plan.offset) else {
+      throw StorageError(.dataLoss, "offset \(plan.offset) is not in \(plan.segment.path)")
+    }
+    let file = try plan.segment.openFile()
+    let limit: Int
+    do throws(FileSystemError) {
+      if let known = plan.limit { limit = known } else { limit = try file.byteCount() }
+    } catch {
+      throw StorageError(error, while: "reading")
+    }
+    let range = try BatchRange(segment: plan.segment, file: file, limit: limit).find(
+      plan.offset, from: floor, maxBytes: maxBytes, mayExceed: mayExceed)
+    let chunks = range.isEmpty ? [] : [try chunk(range, of: file, form: form)]
+    return .read(ReadResult(chunks: chunks, byteCount: range.count, bounds: plan.bounds))
+  }
+
+  private func chunk(_ range: Range<Int>, of file: any File, form: ReadForm) throws(StorageError) -> Chunk {
+    if form == .chunks, range.count >= Self.minFileChunkBytes { return file.chunk(range) }
+    return .bytes(try bytes(range.count, at: range.lowerBound, of: file))
+  }
+}

@@ -1,0 +1,59 @@
+internal import NIOCore
+internal import Synchronization
+internal import TailraceWire
+
+extension PartitionLog {
+  /// The first record below the high watermark whose timestamp is at or after `timestampMs`. Blocks: indexes may have to
+  /// be built.
+  func firstOffset(atOrAfter timestampMs: Int64) throws(StorageError) -> TimestampedOffset? {
+    let (segments, logStart, end, ending) = state.withLock {
+      ($0.segments, $0.logStart, $0.highWatermark, $0.ending)
+    }
+    if let ending { throw ending }
+    for segment in segments where segment.baseOffset <= end.segment {
+      try segment.buildIndex()
+      guard let floor = segment.floor(ofTimestampMs: max(0, timestampMs)) else { continue }
+      let file = try segment.openFile()
+      let limit = segment.baseOffset == end.segment ? end.position : try length(of: file)
+      var scanner = BatchScanner(file: file, from: floor.position, byteCount: limit)
+      while let batch = try scanner.next() {
+        guard batch.header.readableMaxTimestampMs >= timestampMs else { continue }
+        if let found = try firstRecord(in: batch, of: file, atOrAfter: timestampMs, from: logStart) { return found }
+      }
+    }
+    return nil
+  }
+
+  private func firstRecord(
+    in batch: BatchScanner.Batch, of file: any File, atOrAfter timestampMs: Int64, from logStart: Offset
+  ) throws(StorageError) -> TimestampedOffset? {
+    let records = try bytes(Int(batch.header.recordsLength), at: batch.position + RecordBatchHeader.byteCount, of: file)
+    do throws(RecordBatchError) {
+      var reader = try RecordBatchReader(header: batch.header, records: records)
+      while let record = try reader.next() {
+        if record.timestampMs >= timestampMs, record.offset >= logStart {
+          return TimestampedOffset(offset: record.offset, timestampMs: record.timestampMs)
+        }
+      }
+      return nil
+    } catch {
+      throw StorageError(.dataLoss, "\(file.path), position \(batch.position): \(error)")
+    }
+  }
+
+  private func length(of file: any File) throws(StorageError) -> Int {
+    do throws(FileSystemError) { return try file.byteCount() } catch { throw StorageError(error, while: "reading") }
+  }
+
+  /// Exactly `count` bytes.
+  func bytes(_ count: Int, at position: Int, of file: any File) throws(StorageError) -> ByteBuffer {
+    let bytes: ByteBuffer
+    do throws(FileSystemError) {
+      bytes = try file.read(count, at: position)
+    } catch {
+      throw StorageError(error, while: "reading")
+    }
+    guard bytes.readableBytes == count else { throw StorageError(.dataLoss, "\(file.path) is shorter than it was") }
+    return bytes
+  }
+}

@@ -1,0 +1,98 @@
+internal import Logging
+internal import Synchronization
+internal import TailraceWire
+
+/// One partition's log: its segments, and what is known of them.
+///
+/// Thread-safe. Appends are written inline under the lock; no fsync, no wait and no call to the outside happens under it.
+/// `flushing` lets one flush at a time through and is taken before the lock, never under it.
+final class PartitionLog: Sendable {
+  let id: PartitionID
+  let directory: String
+  let fileSystem: any FileSystem
+  let clock: any WallClock
+  let logger: Logger
+  let state: Mutex<LogState>
+  /// Holds what was last written to the state file.
+  let flushing: Mutex<PartitionState?>
+
+  init(
+    id: PartitionID, directory: String, config: LogConfig, recovered: RecoveredLog, fileSystem: any FileSystem,
+    clock: any WallClock, logger: Logger
+  ) {
+    self.id = id
+    self.directory = directory
+    self.fileSystem = fileSystem
+    self.clock = clock
+    self.logger = logger
+    state = Mutex(LogState(config: config, recovered: recovered))
+    flushing = Mutex(recovered.state)
+  }
+
+  /// Appends the items in order. The effects are the caller's to carry out.
+  func append(_ items: [AppendItem]) -> LogEffects {
+    let nowMs = clock.nowMs()
+    return state.withLock { state in
+      state.append(items, LogState.AppendContext(directory: directory, fileSystem: fileSystem, nowMs: nowMs))
+    }
+  }
+
+  var bounds: PartitionBounds { state.withLock { $0.bounds } }
+
+  /// Why nothing works any more; nil where it does.
+  var ending: StorageError? { state.withLock { $0.ending } }
+
+  /// Takes a configuration into use. The high watermark never moves back by it.
+  func configure(_ config: LogConfig) -> LogEffects {
+    let nowMs = clock.nowMs()
+    return state.withLock { state in
+      var effects = LogEffects()
+      state.config = config
+      state.advanceHighWatermark(&effects)
+      state.wantFlush(nowMs: nowMs, &effects)
+      return effects
+    }
+  }
+
+  func awaitAdvance(past offset: Offset, notify: @escaping @Sendable () -> Void) -> AdvanceWaiter? {
+    let number = state.withLock { $0.addAdvanceWaiter(past: offset, notify: notify) }
+    return number.map { AdvanceWaiter(partition: id, number: $0) }
+  }
+
+  func cancel(_ waiter: AdvanceWaiter) {
+    state.withLock { state in
+      state.advanceWaiters.removeAll { $0.number == waiter.number }
+    }
+  }
+
+  /// Takes no more appends and answers no more reads; flushing, and completing who waits for it, goes on.
+  func seal(_ reason: StorageError) {
+    state.withLock { if $0.ending == nil { $0.ending = reason } }
+  }
+
+  /// The same for good: whoever still waits is let go.
+  func end(_ reason: StorageError) -> LogEffects {
+    state.withLock { state in
+      var effects = LogEffects()
+      if state.ending == nil { state.ending = reason }
+      state.releaseWaiters(reason, &effects)
+      return effects
+    }
+  }
+
+  func figures() throws(StorageError) -> PartitionFigures {
+    let (bounds, segments, active, fault, ending) = state.withLock {
+      ($0.bounds, $0.segments, $0.logEnd.position, $0.fault, $0.ending)
+    }
+    if let ending { throw ending }
+    var byteCount = UInt64(active)
+    for segment in segments.dropLast() {
+      do throws(FileSystemError) {
+        byteCount += UInt64(try fileSystem.status(segment.path)?.byteCount ?? 0)
+      } catch {
+        throw StorageError(error, while: "describing partition \(id)")
+      }
+    }
+    return PartitionFigures(bounds: bounds, sizeBytes: byteCount, segmentCount: segments.count, fault: fault)
+  }
+}

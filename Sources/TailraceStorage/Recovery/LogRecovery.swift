@@ -1,0 +1,224 @@
+internal import Logging
+internal import TailraceWire
+
+/// Recovers a partition that was not closed cleanly: every batch from the checkpoint on is checked, header and records;
+/// the first that fails ends the log.
+///
+/// What follows that end is a torn tail, which is kept aside and cut, unless it is proven to have been on disk: by the
+/// state file's checkpoint, or by the `durable_end` of a later valid batch. Then nothing is cut, and the partition
+/// reports the loss; what lies below stays readable.
+struct LogRecovery {
+  let opener: PartitionOpener
+  let state: PartitionState?
+  /// Base offsets of all segments, ascending, at least one.
+  let bases: [Offset]
+
+  /// Where checking stopped, and why.
+  private struct Damage {
+    /// Index into `bases`.
+    var segment: Int
+    var position: Int
+    var reason: String
+  }
+
+  /// What is known after the check.
+  private struct Findings {
+    var segments: [LogSegment] = []
+    /// Segments of which each byte was checked.
+    var checked: [LogSegment] = []
+    var end: LogPosition
+    /// The highest offset below which everything was once on disk.
+    var provenEnd: Offset
+    var lastAppendTimestampMs: Int64 = 0
+    var lastEpoch: UInt32 = 0
+    var damage: Damage?
+  }
+
+  private var id: PartitionID { opener.id }
+
+  func recover() throws(StorageError) -> RecoveredLog {
+    if state == nil {
+      opener.logger.warning(
+        "state file missing or damaged: the whole log is checked", metadata: .keys([.partition: "\(id)"]))
+    }
+    var findings = try check()
+    var fault: StorageError?
+    if let damage = findings.damage {
+      findings.provenEnd = max(findings.provenEnd, try provenEnd(after: damage, findings.end.offset))
+      if findings.provenEnd > findings.end.offset {
+        fault = loss(findings, damage)
+      } else {
+        try cut(damage, findings.end.offset)
+      }
+    } else if findings.provenEnd > findings.end.offset {
+      fault = loss(findings, nil)
+    }
+    if let state, state.logStartOffset < bases[0].rawValue, fault == nil {
+      fault = StorageError(
+        .dataLoss, "partition \(id) is damaged: offsets \(state.logStartOffset) to \(bases[0]) (exclusive) are missing")
+    }
+    try sync(findings.checked)
+    return try finish(findings, fault)
+  }
+
+  // MARK: - Check
+
+  private func check() throws(StorageError) -> Findings {
+    let checkpoint = Offset(state?.durableEndOffset ?? bases[0].rawValue)
+    let first = bases.lastIndex { $0 <= checkpoint } ?? 0
+    var findings = Findings(
+      end: LogPosition(offset: bases[first], segment: bases[first], position: 0), provenEnd: checkpoint)
+    for base in bases[..<first] {
+      findings.segments.append(
+        LogSegment(
+          baseOffset: base, path: opener.path(of: base), byteCount: try opener.byteCount(of: base),
+          fileSystem: opener.fileSystem))
+    }
+    for index in first..<bases.count where findings.damage == nil {
+      if bases[index] == findings.end.offset {
+        try checkSegment(index, &findings)
+      } else {
+        findings.damage = Damage(
+          segment: index, position: 0, reason: "the segment begins at \(bases[index]), not at \(findings.end.offset)")
+      }
+    }
+    return findings
+  }
+
+  private func checkSegment(_ index: Int, _ findings: inout Findings) throws(StorageError) {
+    let base = bases[index]
+    let byteCount = try opener.byteCount(of: base)
+    let segment = LogSegment(
+      baseOffset: base, path: opener.path(of: base), byteCount: byteCount, fileSystem: opener.fileSystem)
+    var scanner = BatchScanner(file: try segment.openFile(), byteCount: byteCount, windowBytes: 1 << 20)
+    var offsets = OffsetIndex()
+    findings.segments.append(segment)
+    findings.checked.append(segment)
+    findings.end = LogPosition(offset: base, segment: base, position: 0)
+    do throws(BatchScanner.Fault) {
+      while scanner.position < byteCount {
+        let batch = try scanner.header(at: scanner.position)
+        try checkBatch(batch, expected: findings.end.offset, &scanner)
+        scanner.skip(batch)
+        offsets.add(
+          relativeOffset: segment.relative(batch.header.baseOffset), position: batch.position,
+          timestampMs: batch.header.readableMaxTimestampMs)
+        note(batch, &findings)
+      }
+    } catch {
+      switch error {
+      case .unreadable(let cause): throw StorageError(cause, while: "recovering partition \(id)")
+      case .notABatch(let reason):
+        findings.damage = Damage(segment: index, position: findings.end.position, reason: reason)
+      }
+    }
+    segment.completeIndex(with: offsets, below: byteCount)
+  }
+
+  private func checkBatch(
+    _ batch: BatchScanner.Batch, expected: Offset, _ scanner: inout BatchScanner
+  ) throws(BatchScanner.Fault) {
+    guard batch.header.baseOffset == expected else {
+      throw .notABatch("a batch at offset \(batch.header.baseOffset) stands where \(expected) belongs")
+    }
+    guard try scanner.recordsChecksum(of: batch) == batch.header.recordsCRC32C else {
+      throw .notABatch("the records do not match their checksum")
+    }
+  }
+
+  private func note(_ batch: BatchScanner.Batch, _ findings: inout Findings) {
+    findings.end.offset = batch.header.nextOffset ?? findings.end.offset
+    findings.end.position = batch.end
+    findings.provenEnd = max(findings.provenEnd, min(batch.header.durableEnd, batch.header.baseOffset))
+    findings.lastAppendTimestampMs = max(findings.lastAppendTimestampMs, batch.header.appendTimestampMs)
+    findings.lastEpoch = max(findings.lastEpoch, batch.header.partitionEpoch)
+  }
+
+  // MARK: - What lies past the damage
+
+  /// The highest durable end that a valid batch past the damage tells of; zero where there is none.
+  private func provenEnd(after damage: Damage, _ expected: Offset) throws(StorageError) -> Offset {
+    var proven = Offset.zero
+    var start = damage.position
+    for base in bases[damage.segment...] {
+      let byteCount = try opener.byteCount(of: base)
+      let file: any File
+      do throws(FileSystemError) {
+        file = try opener.fileSystem.open(opener.path(of: base), .read)
+      } catch {
+        throw StorageError(error, while: "recovering partition \(id)")
+      }
+      var search = BatchSearch(
+        scanner: BatchScanner(file: file, byteCount: byteCount, windowBytes: 1 << 20), byteCount: byteCount,
+        expected: expected)
+      proven = max(proven, try search.provenEnd(from: start))
+      start = 0
+    }
+    return proven
+  }
+
+  private func loss(_ findings: Findings, _ damage: Damage?) -> StorageError {
+    let place = damage.map { "\(opener.path(of: bases[$0.segment])) at position \($0.position): \($0.reason)" }
+    let error = StorageError(
+      .dataLoss,
+      "partition \(id) is damaged: offsets \(findings.end.offset) to \(findings.provenEnd) (exclusive) were on disk and are"
+        + " not readable (\(place ?? "the log ends there")); nothing was cut, what lies below can be read")
+    opener.logger.error("data loss", metadata: .keys([.partition: "\(id)", .reason: error.message]))
+    return error
+  }
+
+  // MARK: - Cut
+
+  /// Keeps aside and removes everything from the damage on, durably.
+  private func cut(_ damage: Damage, _ end: Offset) throws(StorageError) {
+    let tail = TornTail(fileSystem: opener.fileSystem, directory: opener.directory)
+    do throws(FileSystemError) {
+      for index in bases.indices.reversed() where index > damage.segment {
+        try tail.setAside(LogSegment.fileName(bases[index]))
+      }
+      let name = LogSegment.fileName(bases[damage.segment])
+      let byteCount: Int
+      // A segment that begins at the wrong offset holds nothing of this log.
+      if bases[damage.segment] == end || damage.position > 0 {
+        byteCount = try tail.cut(name, at: damage.position)
+      } else {
+        byteCount = try tail.setAside(name)
+      }
+      opener.logger.warning(
+        "torn tail cut off and kept aside",
+        metadata: .keys([
+          .partition: "\(id)", .file: name, .position: "\(damage.position)", .bytes: "\(byteCount)",
+          .offset: "\(end)", .reason: damage.reason,
+        ]))
+    } catch {
+      throw StorageError(error, while: "recovering partition \(id)")
+    }
+  }
+
+  private func sync(_ segments: [LogSegment]) throws(StorageError) {
+    do throws(FileSystemError) {
+      for segment in segments { try segment.file().sync() }
+      try opener.fileSystem.syncDirectory(opener.directory)
+    } catch {
+      throw StorageError(error, while: "recovering partition \(id)")
+    }
+  }
+
+  // MARK: - Finish
+
+  private func finish(_ findings: Findings, _ fault: StorageError?) throws(StorageError) -> RecoveredLog {
+    let logStart = Offset(max(state?.logStartOffset ?? 0, bases[0].rawValue))
+    let lastEpoch = max(state?.partitionEpoch ?? 0, findings.lastEpoch)
+    let (epoch, overflow) = lastEpoch.addingReportingOverflow(1)
+    guard !overflow else { throw StorageError(.failed, "partition \(id): epochs are used up") }
+    let next = PartitionState(
+      topicID: id.topic.bytes, partition: id.index, logStartOffset: logStart.rawValue,
+      durableEndOffset: fault == nil ? findings.end.offset.rawValue : findings.provenEnd.rawValue,
+      partitionEpoch: epoch)
+    try StateFile.write(next, directory: opener.directory, fileSystem: opener.fileSystem)
+    return RecoveredLog(
+      segments: findings.segments, logStart: logStart, logEnd: findings.end, durableEnd: findings.end,
+      partitionEpoch: epoch, epochStart: findings.end.offset,
+      lastAppendTimestampMs: findings.lastAppendTimestampMs, fault: fault, state: next)
+  }
+}

@@ -1,0 +1,96 @@
+internal import Logging
+internal import NIOCore
+internal import TailraceWire
+
+/// Opens a partition's directory, made already: takes a clean stop's word for it, else recovers. Blocks.
+struct PartitionOpener {
+  let id: PartitionID
+  let directory: String
+  let fileSystem: any FileSystem
+  let logger: Logger
+  /// How the partition was left; nil where it was not closed cleanly.
+  let cleanEntry: CleanShutdown.Entry?
+
+  /// The log. Everything that it says is there is on disk.
+  func open() throws(StorageError) -> RecoveredLog {
+    let state = try StateFile.read(directory: directory, fileSystem: fileSystem)
+    if let state, state.topicID != id.topic.bytes || state.partition != id.index {
+      throw StorageError(.incompatible, "\(directory) holds the state of another partition")
+    }
+    let bases = try segmentBases()
+    if bases.isEmpty { return try begin(state) }
+    if let state, let log = try openClean(state, bases) { return log }
+    return try LogRecovery(opener: self, state: state, bases: bases).recover()
+  }
+
+  /// Base offsets of the segment files, ascending.
+  private func segmentBases() throws(StorageError) -> [Offset] {
+    do throws(FileSystemError) {
+      return try fileSystem.list(directory).compactMap(LogSegment.baseOffset(ofFileName:)).sorted()
+    } catch {
+      throw StorageError(error, while: "opening partition \(id)")
+    }
+  }
+
+  /// No segment yet: a new partition, or one whose making was broken off.
+  private func begin(_ found: PartitionState?) throws(StorageError) -> RecoveredLog {
+    if let found, found.durableEndOffset > found.logStartOffset {
+      throw StorageError(
+        .dataLoss,
+        "partition \(id) has no segment files, but its state says that offsets below \(found.durableEndOffset) were on disk"
+      )
+    }
+    let start = Offset(max(0, found?.logStartOffset ?? 0))
+    let state = found ?? PartitionState(
+      topicID: id.topic.bytes, partition: id.index, logStartOffset: 0, durableEndOffset: 0, partitionEpoch: 0)
+    if found == nil { try StateFile.write(state, directory: directory, fileSystem: fileSystem) }
+    let path = path(of: start)
+    let segment: LogSegment
+    do throws(FileSystemError) {
+      let file = try fileSystem.open(path, .createNew)
+      try file.sync()
+      try fileSystem.syncDirectory(directory)
+      segment = LogSegment(baseOffset: start, path: path, byteCount: 0, file: file, fileSystem: fileSystem)
+    } catch {
+      throw StorageError(error, while: "making partition \(id)")
+    }
+    let end = LogPosition(offset: start, segment: start, position: 0)
+    return RecoveredLog(
+      segments: [segment], logStart: start, logEnd: end, durableEnd: end, partitionEpoch: state.partitionEpoch,
+      lastAppendTimestampMs: 0, state: state)
+  }
+
+  /// The log as it was left; nil where it was not closed cleanly or is not as it was left.
+  private func openClean(_ state: PartitionState, _ bases: [Offset]) throws(StorageError) -> RecoveredLog? {
+    guard let entry = cleanEntry, let last = bases.last, state.cleanEndOffset == entry.logEnd.rawValue,
+      entry.lastSegment == last, entry.logEnd >= last, try byteCount(of: last) == entry.lastSegmentBytes,
+      bases[0].rawValue <= state.logStartOffset
+    else {
+      if cleanEntry != nil {
+        logger.warning(
+          "partition is not as a clean stop left it: recovering", metadata: .keys([.partition: "\(id)"]))
+      }
+      return nil
+    }
+    var segments: [LogSegment] = []
+    for base in bases {
+      segments.append(
+        LogSegment(baseOffset: base, path: path(of: base), byteCount: try byteCount(of: base), fileSystem: fileSystem))
+    }
+    let end = LogPosition(offset: entry.logEnd, segment: last, position: entry.lastSegmentBytes)
+    return RecoveredLog(
+      segments: segments, logStart: Offset(state.logStartOffset), logEnd: end, durableEnd: end,
+      partitionEpoch: state.partitionEpoch, lastAppendTimestampMs: entry.lastAppendTimestampMs, state: state)
+  }
+
+  func path(of base: Offset) -> String { "\(directory)/\(LogSegment.fileName(base))" }
+
+  /// Length of a segment file.
+  func byteCount(of base: Offset) throws(StorageError) -> Int {
+    do throws(FileSystemError) {
+      return try fileSystem.status(path(of: base))?.byteCount ?? 0
+    } catch {
+      throw StorageError(error, while: "opening partition \(id)")
+    }
+  }
+}

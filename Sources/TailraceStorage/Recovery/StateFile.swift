@@ -1,0 +1,55 @@
+internal import NIOCore
+internal import TailraceWire
+
+/// A partition's `state` file: a `PartitionState` whose last field is the CRC-32C of all bytes before it.
+///
+/// Replaced as a whole: written to `state.new`, fsynced, renamed, directory fsynced. After a crash it is the old one or
+/// the new one. One that does not match its checksum counts as missing.
+enum StateFile {
+  static let name = "state"
+  private static let temporaryName = "state.new"
+  /// Far more than any has.
+  private static let maxBytes = 4096
+  /// Tag of field 15, fixed32, and the number.
+  private static let checksumBytes = 5
+  private static let checksumTag: UInt8 = 15 << 3 | 5
+
+  /// Writes `state`, whose `crc32c` does not matter, durably.
+  static func write(
+    _ state: PartitionState, directory: String, fileSystem: any FileSystem
+  ) throws(StorageError) {
+    try DurableFile.replace(
+      name, temporaryName: temporaryName, in: directory, with: try encode(state), fileSystem: fileSystem)
+  }
+
+  /// What stands in the file, `crc32c` set to 0; nil where it is missing or damaged.
+  static func read(directory: String, fileSystem: any FileSystem) throws(StorageError) -> PartitionState? {
+    guard let bytes = try DurableFile.read(name, in: directory, maxBytes: maxBytes, fileSystem: fileSystem) else {
+      return nil
+    }
+    return decode(bytes)
+  }
+
+  static func encode(_ state: PartitionState) throws(StorageError) -> ByteBuffer {
+    var plain = state
+    plain.crc32c = 0
+    do throws(EncodeError) {
+      var bytes = try plain.encoded()
+      let checksum = CRC32C.checksum(bytes)
+      bytes.writeInteger(checksumTag)
+      bytes.writeInteger(checksum, endianness: .little)
+      return bytes
+    } catch {
+      throw StorageError(.failed, "a partition's state could not be encoded: \(error)")
+    }
+  }
+
+  static func decode(_ bytes: ByteBuffer) -> PartitionState? {
+    var bytes = bytes
+    let length = bytes.readableBytes - checksumBytes
+    guard length >= 0, let content = bytes.readSlice(length: length), bytes.readInteger(as: UInt8.self) == checksumTag,
+      bytes.readInteger(endianness: .little, as: UInt32.self) == CRC32C.checksum(content)
+    else { return nil }
+    return try? PartitionState(decoding: content)
+  }
+}

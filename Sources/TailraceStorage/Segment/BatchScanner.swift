@@ -1,0 +1,137 @@
+internal import NIOCore
+internal import TailraceWire
+
+/// Walks the headers of a segment file from a batch boundary on, with few, large reads.
+struct BatchScanner {
+  /// A header and where its batch begins.
+  struct Batch {
+    let header: RecordBatchHeader
+    let position: Int
+
+    var end: Int { position + header.batchByteCount }
+  }
+
+  /// Why the bytes at a position are no batch.
+  enum Fault: Error {
+    case notABatch(String)
+    case unreadable(FileSystemError)
+  }
+
+  private let file: any File
+  private let byteCount: Int
+  private let windowBytes: Int
+  private var window = ByteBuffer()
+  private var windowStart = 0
+  /// Where the next batch begins.
+  private(set) var position: Int
+
+  /// Scans from `position` to `byteCount`, both positions in the file.
+  init(file: any File, from position: Int = 0, byteCount: Int, windowBytes: Int = 256 << 10) {
+    self.file = file
+    self.byteCount = byteCount
+    self.windowBytes = windowBytes
+    self.position = position
+  }
+
+  /// The next batch, its header checked; nil at the end.
+  mutating func next() throws(StorageError) -> Batch? {
+    do throws(Fault) {
+      return try nextChecked()
+    } catch {
+      switch error {
+      case .notABatch(let reason):
+        throw StorageError(.dataLoss, "\(file.path) is damaged at position \(position): \(reason)")
+      case .unreadable(let cause):
+        throw StorageError(cause, while: "reading a segment")
+      }
+    }
+  }
+
+  /// The same, the error telling damage from a failed read.
+  mutating func nextChecked() throws(Fault) -> Batch? {
+    guard position < byteCount else { return nil }
+    let batch = try header(at: position)
+    position = batch.end
+    return batch
+  }
+
+  /// The batch at `position`, wholly within the file.
+  mutating func header(at position: Int) throws(Fault) -> Batch {
+    let batch = try parseHeader(at: position)
+    guard batch.end <= byteCount else {
+      throw .notABatch("the batch ends at \(batch.end), the file at \(byteCount)")
+    }
+    return batch
+  }
+
+  /// The header at `position`; its batch may end past the file.
+  mutating func parseHeader(at position: Int) throws(Fault) -> Batch {
+    guard byteCount - position >= RecordBatchHeader.byteCount else {
+      throw .notABatch("\(byteCount - position) bytes are no whole header")
+    }
+    try load(position, RecordBatchHeader.byteCount)
+    let header = try window.withUnsafeReadableBytes { bytes throws(Fault) in
+      do throws(RecordBatchHeaderError) {
+        return try RecordBatchHeader(parsing: UnsafeRawBufferPointer(rebasing: bytes[(position - windowStart)...]))
+      } catch {
+        switch error {
+        case .short: throw Fault.notABatch("a header is cut off")
+        case .corrupt: throw Fault.notABatch("the header does not match its checksum or form")
+        case .unsupportedVersion(let version): throw Fault.notABatch("format version \(version) is not known")
+        }
+      }
+    }
+    return Batch(header: header, position: position)
+  }
+
+  /// Goes on after `batch`.
+  mutating func skip(_ batch: Batch) { position = batch.end }
+
+  /// The checksum of a batch's records as they lie in the file.
+  mutating func recordsChecksum(of batch: Batch) throws(Fault) -> UInt32 {
+    var checksum: UInt32 = 0
+    var at = batch.position + RecordBatchHeader.byteCount
+    while at < batch.end {
+      try load(at, 1)
+      let start = at - windowStart
+      let length = min(window.readableBytes - start, batch.end - at)
+      checksum = window.withUnsafeReadableBytes {
+        CRC32C.checksum(UnsafeRawBufferPointer(rebasing: $0[start..<(start + length)]), seed: checksum)
+      }
+      at += length
+    }
+    return checksum
+  }
+
+  /// The first position at or after `start` whose byte is a batch's first tag; nil where there is none.
+  mutating func nextTag(from start: Int) throws(Fault) -> Int? {
+    var at = start
+    while at < byteCount {
+      try load(at, 1)
+      let offset = at - windowStart
+      let found = window.withUnsafeReadableBytes { bytes in
+        bytes[offset...].firstIndex(of: RecordBatchHeader.firstTag)
+      }
+      if let found { return windowStart + found }
+      at = windowStart + window.readableBytes
+    }
+    return nil
+  }
+
+  /// Makes at least `count` bytes from `position` on available in the window; the file must have them.
+  private mutating func load(_ position: Int, _ count: Int) throws(Fault) {
+    if position >= windowStart, position + count <= windowStart + window.readableBytes { return }
+    do throws(FileSystemError) {
+      window = try file.read(min(max(windowBytes, count), byteCount - position), at: position)
+    } catch {
+      throw .unreadable(error)
+    }
+    windowStart = position
+    guard window.readableBytes >= count else { throw .notABatch("the file is shorter than it was") }
+  }
+}
+
+extension RecordBatchHeader {
+  /// The tag with which every batch begins.
+  static let firstTag: UInt8 = 0x7A
+}

@@ -1,0 +1,191 @@
+internal import NIOCore
+internal import TailraceWire
+
+/// Messages up to this many bytes are copied behind their header: cheaper than a piece of their own.
+private let gatheredMessageBytes = 32 << 10
+/// Gathered output is handed to the channel at this many bytes.
+private let gatherBytes = 256 << 10
+/// A gather buffer above this is not kept between batches.
+private let keptGatherBytes = 32 << 10
+/// An answer of this many bytes in memory may be refused where output piles up.
+private let largeAnswerBytes = 64 << 10
+/// A connection that holds no more than this gets on even when the process's budget is used up by others.
+private let budgetFloorBytes = 16 << 10
+
+// From answers to bytes, and the account of what is on its way.
+extension NativeConnectionHandler {
+  /// Bytes of output not sent yet.
+  var outputBytes: Int { unsentBytes + gather.readableBytes }
+
+  /// Bytes in memory on behalf of the peer: what the process's budget is charged with.
+  private var heldBytes: Int {
+    queuedBytes + decoder.partialBytes + unsentMemoryBytes + gather.readableBytes
+  }
+
+  /// Whether the process's memory lets this connection get on.
+  var hasBudget: Bool {
+    environment.budget.hasRoom || heldBytes <= budgetFloorBytes
+  }
+
+  /// Writes the answer to a call, where it is still in flight.
+  func answer(_ response: Response, to call: CallID) {
+    guard phase == .open, let clientID = calls.remove(call) else { return }
+    switch response {
+    case .message(let message):
+      writeMessage(message, to: clientID)
+    case .chunks(let chunks):
+      writeChunks(chunks, to: clientID)
+    case .failure(let error):
+      writeFailure(error, to: clientID)
+    }
+  }
+
+  func writeFailure(_ error: RPCError, to clientID: UInt64) {
+    encoder.writeFailure(clientID, error, reconnectAdvised: isDraining, to: &gather)
+    if gather.readableBytes >= gatherBytes { writeGathered() }
+  }
+
+  private func writeMessage(_ message: ByteBuffer, to clientID: UInt64) {
+    let count = message.readableBytes
+    if let refusal = refusal(messageBytes: count, memoryBytes: count) {
+      writeFailure(refusal, to: clientID)
+      return
+    }
+    encoder.writeResponsePrefix(clientID, messageBytes: count, reconnectAdvised: isDraining, to: &gather)
+    writeBytes(message)
+  }
+
+  private func writeChunks(_ chunks: [Chunk], to clientID: UInt64) {
+    var count = 0
+    var memoryCount = 0
+    for chunk in chunks {
+      count += chunk.count
+      if case .bytes(let bytes) = chunk { memoryCount += bytes.readableBytes }
+    }
+    if let refusal = refusal(messageBytes: count, memoryBytes: memoryCount) {
+      writeFailure(refusal, to: clientID)
+      return
+    }
+    encoder.writeResponsePrefix(clientID, messageBytes: count, reconnectAdvised: isDraining, to: &gather)
+    for chunk in chunks {
+      switch chunk {
+      case .bytes(let bytes): writeBytes(bytes)
+      case .file(let file): writeFile(file)
+      }
+    }
+  }
+
+  /// Why an answer cannot go out.
+  private func refusal(messageBytes: Int, memoryBytes: Int) -> RPCError? {
+    if messageBytes > encoder.maxResponseBytes {
+      let message =
+        "the answer has \(messageBytes) bytes, more than the \(encoder.maxResponseBytes) that fit into a frame;"
+        + " ask for less at a time"
+      return RPCError(.resourceExhausted, message, error: .limitReached)
+    }
+    // Calls taken before the limit was reached may all be answered after it. What is small is let through.
+    let isOverfull = outputBytes / 2 >= limits.maxBytesInFlight || environment.budget.isOverdrawn
+    if memoryBytes >= largeAnswerBytes && isOverfull {
+      let message = "\(outputBytes) bytes of answers wait to be read on this connection; read them, then try again"
+      return RPCError(.resourceExhausted, message, error: .limitReached)
+    }
+    return nil
+  }
+
+  private func writeBytes(_ bytes: ByteBuffer) {
+    let count = bytes.readableBytes
+    if count == 0 { return }
+    if count <= gatheredMessageBytes {
+      gather.writeImmutableBuffer(bytes)
+      if gather.readableBytes >= gatherBytes { writeGathered() }
+    } else {
+      writeGathered()
+      write(.byteBuffer(bytes), memoryBytes: count, count: count, keeping: nil)
+    }
+  }
+
+  private func writeFile(_ file: FileChunk) {
+    let count = file.region.readableBytes
+    if count == 0 { return }
+    writeGathered()
+    write(.fileRegion(file.region), memoryBytes: 0, count: count, keeping: file)
+  }
+
+  /// Hands what is gathered to the channel, and gathers in a new buffer.
+  private func writeGathered() {
+    let count = gather.readableBytes
+    if count == 0 { return }
+    let gathered = gather
+    gather = ByteBuffer()
+    write(.byteBuffer(gathered), memoryBytes: count, count: count, keeping: nil)
+  }
+
+  /// - Parameter file: What must stay open until the write is over.
+  private func write(_ data: IOData, memoryBytes: Int, count: Int, keeping file: FileChunk?) {
+    guard let context else { return }
+    unsentBytes += count
+    unsentMemoryBytes += memoryBytes
+    needsFlush = true
+    let promise = eventLoop.makePromise(of: Void.self)
+    promise.futureResult.whenComplete { _ in
+      withExtendedLifetime(file) {}
+      self.didWrite(count, memoryBytes: memoryBytes)
+    }
+    context.write(wrapOutboundOut(data), promise: promise)
+    if unsentMemoryBytes - chargedBytes >= gatherBytes { settleBudget() }
+  }
+
+  private func didWrite(_ count: Int, memoryBytes: Int) {
+    unsentBytes -= count
+    unsentMemoryBytes -= memoryBytes
+    guard !isWorking, phase != .closed else { return }
+    lastWriteProgress = eventLoop.now
+    lastTraffic = lastWriteProgress
+    settleBudget()
+    guard phase == .open else { return }
+    // Not for every piece, but once half of the room is there again.
+    let hasRoom = outputBytes <= limits.maxBytesInFlight / 2
+    if unsentBytes == 0 || (hasRoom && (!queue.isEmpty || !isReading)) { scheduleWork() }
+  }
+
+  /// Writes and flushes whatever there is.
+  func flushOutput() {
+    guard needsFlush || gather.readableBytes > 0, let context else { return }
+    if unsentBytes == 0 { lastWriteProgress = now }
+    lastTraffic = now
+    var gathered = gather
+    gather = ByteBuffer()
+    if gathered.readableBytes > 0 {
+      let count = gathered.readableBytes
+      write(.byteBuffer(gathered), memoryBytes: count, count: count, keeping: nil)
+    }
+    needsFlush = false
+    context.flush()
+    // Mostly the socket has taken all, nobody else holds the buffer any more, and it serves again.
+    if gather.readableBytes == 0 && gathered.capacity <= keptGatherBytes {
+      gathered.clear()
+      gather = gathered
+    }
+  }
+
+  /// Brings the budget up to date with what is held.
+  func settleBudget() {
+    let held = phase == .closed ? 0 : heldBytes
+    let change = held - chargedBytes
+    if change == 0 { return }
+    chargedBytes = held
+    if change > 0 { environment.budget.charge(change) } else { environment.budget.release(-change) }
+  }
+
+  /// Has `work` run when there is room in the budget again.
+  func awaitBudget() {
+    guard !isWaitingForBudget else { return }
+    isWaitingForBudget = true
+    environment.budget.whenThereIsRoom { [eventLoop] in
+      eventLoop.execute {
+        self.isWaitingForBudget = false
+        self.work()
+      }
+    }
+  }
+}

@@ -1,0 +1,88 @@
+internal import NIOCore
+internal import Synchronization
+
+/// The open connections of a server: counts them, and reaches them when it stops. Thread-safe.
+final class ConnectionRegistry: Sendable {
+  private struct Entry {
+    let channel: any Channel
+    var native: NativeConnectionHandler?
+  }
+
+  private struct State {
+    var entries: [ObjectIdentifier: Entry] = [:]
+    var isStopping = false
+    var emptied: EventLoopPromise<Void>?
+  }
+
+  enum Admission {
+    case admitted
+    case full
+    case stopping
+  }
+
+  private let maxConnections: Int
+  private let state = Mutex(State())
+
+  /// - Parameter maxConnections: Open at a time, inclusive.
+  init(maxConnections: Int) {
+    self.maxConnections = maxConnections
+  }
+
+  var count: Int { state.withLock { $0.entries.count } }
+
+  /// Counts a connection in until it closes, unless there are too many.
+  func admit(_ channel: any Channel) -> Admission {
+    let id = ObjectIdentifier(channel)
+    let admission = state.withLock { state -> Admission in
+      if state.isStopping { return .stopping }
+      if state.entries.count >= maxConnections { return .full }
+      state.entries[id] = Entry(channel: channel)
+      return .admitted
+    }
+    if admission == .admitted {
+      channel.closeFuture.whenComplete { _ in self.remove(id) }
+    }
+    return admission
+  }
+
+  /// Notes who serves a connection that was admitted. Returns whether the server is stopping.
+  func attach(_ handler: NativeConnectionHandler, to channel: any Channel) -> Bool {
+    state.withLock { state in
+      state.entries[ObjectIdentifier(channel)]?.native = handler
+      return state.isStopping
+    }
+  }
+
+  private func remove(_ id: ObjectIdentifier) {
+    let emptied = state.withLock { state in
+      state.entries[id] = nil
+      guard state.entries.isEmpty else { return nil as EventLoopPromise<Void>? }
+      defer { state.emptied = nil }
+      return state.emptied
+    }
+    emptied?.succeed(())
+  }
+
+  /// Admits no more, drains native connections, and closes those that have not said what they are.
+  /// `emptied` succeeds when none is left. To be called once.
+  func drain(emptied: EventLoopPromise<Void>) {
+    let entries = state.withLock { state in
+      state.isStopping = true
+      if !state.entries.isEmpty { state.emptied = emptied }
+      return Array(state.entries.values)
+    }
+    if entries.isEmpty { emptied.succeed(()) }
+    for entry in entries {
+      if let native = entry.native {
+        native.eventLoop.execute { native.startDraining() }
+      } else {
+        entry.channel.close(promise: nil)
+      }
+    }
+  }
+
+  /// Closes all connections at once.
+  func closeAll() {
+    for entry in state.withLock({ Array($0.entries.values) }) { entry.channel.close(promise: nil) }
+  }
+}

@@ -1,0 +1,188 @@
+internal import Logging
+internal import NIOCore
+internal import TailraceWire
+
+/// The first handler of every connection: finds out what the peer speaks, and gives its place to the handler for that.
+///
+/// Isolation: the channel's event loop. `makeNative` is called there too.
+final class SniffingHandler: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private enum Phase {
+    case collecting
+    case handedOver
+    /// Has said its last; discards what comes until the peer closes too, or the linger time-out.
+    case ending
+  }
+
+  private let limits: ConnectionLimits
+  private let logger: Logger
+  private let makeNative: () -> NativeConnectionHandler
+  private var phase = Phase.collecting
+  private var received = ByteBuffer()
+  private var timer: Scheduled<Void>?
+
+  init(limits: ConnectionLimits, logger: Logger, makeNative: @escaping () -> NativeConnectionHandler) {
+    self.limits = limits
+    self.logger = logger
+    self.makeNative = makeNative
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    if context.channel.isActive { start(context) }
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    start(context)
+    context.fireChannelActive()
+  }
+
+  private func start(_ context: ChannelHandlerContext) {
+    guard timer == nil, phase == .collecting else { return }
+    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+    timer = context.eventLoop.scheduleTask(in: limits.prefaceTimeout) { [logger] in
+      let peer = peerName(bound.value.channel.remoteAddress)
+      logger.info("connection closed: no preface came in time", metadata: [LogKey.peer: "\(peer)"])
+      bound.value.close(promise: nil)
+    }
+    context.read()
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard phase == .collecting else { return }
+    var bytes = unwrapInboundIn(data)
+    received.writeBuffer(&bytes)
+    decide(context)
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    if phase != .handedOver { context.read() }
+    context.fireChannelReadComplete()
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if phase != .handedOver, case .some(.inputClosed) = event as? ChannelEvent { context.close(promise: nil) }
+    context.fireUserInboundEventTriggered(event)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    stopTimer()
+    context.fireChannelInactive()
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    stopTimer()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    context.close(promise: nil)
+  }
+
+  private func stopTimer() {
+    timer?.cancel()
+    timer = nil
+  }
+
+  private func decide(_ context: ChannelHandlerContext) {
+    guard let spoken = WireProtocol(received) else { return }
+    switch spoken {
+    case .native:
+      startNative(context)
+    case .http2:
+      // The gRPC door will stand here.
+      refuse(context, nil, "gRPC is not part of this release; use the native door")
+    case .tls:
+      refuse(context, nil, "TLS is not part of this release")
+    case .http1:
+      refuse(context, notFound(), "HTTP/1.1 is not part of this release")
+    case .unknown:
+      let error = RPCError(
+        .invalidArgument, "this port speaks the Tailrace protocol: a connection begins with the bytes 'TRPC'",
+        error: .invalidRequest)
+      refuse(context, failureFrame(error), "the first bytes are of no protocol that is known here")
+    }
+  }
+
+  private func startNative(_ context: ChannelHandlerContext) {
+    do throws(FrameError) {
+      guard let client = try ClientPreface(reading: &received) else { return }
+      let answer = ServerPreface(answering: client)
+      var bytes = ByteBuffer()
+      answer.write(to: &bytes)
+      if answer.majorVersion == 0 {
+        let error = RPCError(
+          .unimplemented, "protocol version \(client.majorVersion) is not spoken here: \(Preface.majorVersion) is")
+        bytes.writeImmutableBuffer(failureFrame(error))
+        refuse(context, bytes, "\(error)")
+        return
+      }
+      context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+      handOver(context)
+    } catch {
+      let failure = RPCError(error)
+      refuse(context, failureFrame(failure), "\(failure)")
+    }
+  }
+
+  private func handOver(_ context: ChannelHandlerContext) {
+    stopTimer()
+    phase = .handedOver
+    let pipeline = context.pipeline.syncOperations
+    do {
+      try pipeline.addHandler(makeNative(), position: .after(self))
+    } catch {
+      context.close(promise: nil)
+      return
+    }
+    let rest = received
+    received = ByteBuffer()
+    if rest.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(rest)) }
+    // The end of this read reaches the new handler from the pipeline's head.
+    pipeline.removeHandler(context: context, promise: nil)
+  }
+
+  /// Writes `answer`, if any, and closes: our side first, so that no reset overtakes the answer.
+  private func refuse(_ context: ChannelHandlerContext, _ answer: ByteBuffer?, _ reason: String) {
+    logger.info(
+      "connection refused",
+      metadata: [LogKey.peer: "\(peerName(context.channel.remoteAddress))", LogKey.error: "\(reason)"])
+    stopTimer()
+    phase = .ending
+    received = ByteBuffer()
+    guard let answer else {
+      context.close(promise: nil)
+      return
+    }
+    endConnection(context, saying: answer, linger: limits.lingerTimeout)
+  }
+
+  private func failureFrame(_ error: RPCError) -> ByteBuffer {
+    var bytes = ByteBuffer()
+    FrameEncoder(limits: limits.frame).writeFailure(0, error, to: &bytes)
+    return bytes
+  }
+
+  private func notFound() -> ByteBuffer {
+    let text =
+      "This is a Tailrace broker's port: it speaks the native protocol (see PROTOCOL.md), not HTTP/1.1.\n"
+      + "Try the command-line tool: tailrace topic list\n"
+    return ByteBuffer(
+      string: "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        + "Content-Length: \(text.utf8.count)\r\nConnection: close\r\n\r\n" + text)
+  }
+}
+
+extension SniffingHandler: RemovableChannelHandler {
+  typealias InboundOut = ByteBuffer
+}
+
+/// Writes `bytes`, closes the output, and the rest after `linger`. The handler goes on reading until then, to discard.
+func endConnection(_ context: ChannelHandlerContext, saying bytes: ByteBuffer, linger: TimeAmount) {
+  let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+  let written = context.eventLoop.makePromise(of: Void.self)
+  written.futureResult.whenComplete { _ in bound.value.close(mode: .output, promise: nil) }
+  let timer = context.eventLoop.scheduleTask(in: linger) { bound.value.close(promise: nil) }
+  context.channel.closeFuture.whenComplete { _ in timer.cancel() }
+  context.writeAndFlush(NIOAny(bytes), promise: written)
+}

@@ -1,0 +1,48 @@
+internal import CTailraceWire
+package import NIOCore
+
+/// A request's header as the hot path needs it: read where it lies, nothing allocated.
+package struct RequestHeaderScan: Sendable {
+  package let callID: UInt64
+  /// nil where the method is unknown, or absent.
+  package let method: RPCMethod?
+  /// Whether a method was named at all.
+  package let namesMethod: Bool
+  /// 0 = none.
+  package let timeoutMs: UInt32
+  /// Whether there is metadata, to be had from `RequestHeader.init(decoding:)`.
+  package let hasMetadata: Bool
+  package let cancel: Bool
+  package let credit: UInt64
+
+  /// Scans the readable bytes of `header`.
+  package init(_ header: ByteBuffer) throws(FrameError) {
+    var raw = trw_request_header()
+    var method: RPCMethod?
+    let isWellFormed = header.withUnsafeReadableBytes { bytes in
+      let data = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+      guard trw_scan_request_header(data, bytes.count, &raw) == TRW_OK else { return false }
+      method = RPCMethod(nameBytes: UnsafeRawBufferPointer(start: raw.method, count: raw.method_length))
+      return true
+    }
+    guard isWellFormed else { throw .malformedHeader }
+    self.callID = raw.call_id
+    self.method = method
+    self.namesMethod = raw.method_length > 0
+    self.timeoutMs = raw.timeout_ms
+    self.hasMetadata = raw.has_metadata
+    self.cancel = raw.cancel
+    self.credit = raw.credit
+  }
+
+  /// The method as `header` names it, for an error message: at most 100 bytes, control characters replaced.
+  package static func methodName(in header: ByteBuffer) -> String {
+    header.withUnsafeReadableBytes { bytes in
+      var raw = trw_request_header()
+      let data = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+      guard trw_scan_request_header(data, bytes.count, &raw) == TRW_OK else { return "" }
+      let name = UnsafeRawBufferPointer(start: raw.method, count: raw.method_length)
+      return printable(String(decoding: name.prefix(100), as: UTF8.self), maxBytes: 100)
+    }
+  }
+}
