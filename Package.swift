@@ -101,6 +101,7 @@ let package = Package(
         "CTailraceBench", nioCore, nioPosix, logging, collections,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       exclude: ["README.md"],

@@ -10,7 +10,7 @@ package protocol FileSystem: Sendable {
   /// Names in a directory, without `.` and `..`, sorted.
   func list(_ path: String) throws(FileSystemError) -> [String]
 
-  /// What stands at `path`; nil where nothing does.
+  /// What stands at `path`, links not followed, so that removing a tree never leaves it; nil where nothing does.
   func status(_ path: String) throws(FileSystemError) -> FileStatus?
 
   /// Renames, replacing a file at `target`. Durable only after `syncDirectory` of the parents.

@@ -22,10 +22,17 @@ package struct RealFileSystem: FileSystem {
   package func createDirectory(_ path: String) throws(FileSystemError) -> Bool {
     guard mkdir(path, 0o755) != 0 else { return true }
     let code = errno
-    guard code == EEXIST, try status(path)?.isDirectory == true else {
+    guard code == EEXIST, try isDirectory(path) else {
       throw FileSystemError(call: "mkdir", path: path, code: code)
     }
     return false
+  }
+
+  /// Also where `path` is a link to one: an operator may have put a directory elsewhere.
+  private func isDirectory(_ path: String) throws(FileSystemError) -> Bool {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw FileSystemError(call: "stat", path: path, code: errno) }
+    return status.st_mode & S_IFMT == S_IFDIR
   }
 
   package func list(_ path: String) throws(FileSystemError) -> [String] {
@@ -48,10 +55,10 @@ package struct RealFileSystem: FileSystem {
 
   package func status(_ path: String) throws(FileSystemError) -> FileStatus? {
     var status = stat()
-    guard stat(path, &status) == 0 else {
+    guard lstat(path, &status) == 0 else {
       let code = errno
       if code == ENOENT { return nil }
-      throw FileSystemError(call: "stat", path: path, code: code)
+      throw FileSystemError(call: "lstat", path: path, code: code)
     }
     return FileStatus(isDirectory: status.st_mode & S_IFMT == S_IFDIR, byteCount: Int(status.st_size))
   }

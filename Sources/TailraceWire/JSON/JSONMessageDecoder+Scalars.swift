@@ -63,7 +63,8 @@ extension JSONMessageDecoder {
   private func digits(of json: JSONValue, expected: String) throws(ScalarError) -> String {
     switch json {
     case .number(let digits): return digits
-    case .string(let text) where text.utf8.count <= JSONParser.Limits.default.maxNumberBytes
+    case .string(let text)
+    where text.utf8.count <= JSONParser.Limits.default.maxNumberBytes
       && JSONNumber.isNumber(text):
       return text
     default: throw .wrongType(expected)
@@ -99,7 +100,8 @@ private enum ScalarError: Error {
     case .invalidBase64: .invalidBase64
     case .unknownEnumValue(let name, let type):
       .unknownEnumValue(
-        name, enumName: type.fullName, suggestion: NameSuggestion.closest(to: name, among: type.values.lazy.map(\.name)))
+        name, enumName: type.fullName, suggestion: NameSuggestion.closest(to: name, among: type.values.lazy.map(\.name))
+      )
     case .unsupported: .unsupported("a \(field.kind.name)")
     }
   }

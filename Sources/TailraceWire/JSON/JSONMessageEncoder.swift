@@ -130,7 +130,7 @@ extension JSONMessageEncoder {
         try writeMerged(range, as: pool.messageLayouts[index], origin: origin, in: layout, depth: depth + 1)
       } else {
         let value = try value(at: range.upperBound - 1, origin: origin, in: layout)
-        let isPrinted = field.hasPresence || options.alwaysPrintsFieldsWithoutPresence || !value.isZero
+        let isPrinted = field.hasPresence || options.alwaysPrintsFieldsWithoutPresence || !value.isZero(as: field.kind)
         guard isPrinted else { return }
         writeName(of: field)
         guard writeScalar(field.kind, value) else { throw JSONMappingError(.invalidUTF8, in: layout.fullName) }
@@ -317,9 +317,15 @@ extension FieldKind {
 }
 
 extension WireValue {
-  fileprivate var isZero: Bool {
+  /// Whether a field of that kind has its default. Of a varint, 32-bit kinds keep the lower half.
+  fileprivate func isZero(as kind: FieldKind) -> Bool {
     switch self {
-    case .varint(let bits), .fixed64(let bits): bits == 0
+    case .varint(let bits):
+      switch kind {
+      case .int32, .uint32, .sint32, .enumeration: bits & 0xffff_ffff == 0
+      default: bits == 0
+      }
+    case .fixed64(let bits): bits == 0
     case .fixed32(let bits): bits == 0
     case .lengthDelimited(let body): body.isAtEnd
     case .group: true

@@ -1,0 +1,371 @@
+internal import NIOCore
+internal import Synchronization
+internal import TailraceWire
+
+/// The client's side of one connection of the native door.
+///
+/// As on the server: the only handler of its pipeline; requests that are made together leave in one write, and all frames
+/// of a read are taken apart where they lie.
+///
+/// Isolation: the channel's event loop, but for `submit`, which may be called from anywhere.
+///
+/// `@unchecked Sendable`: all mutable state but the inbox, which has a lock, is touched on the event loop only.
+final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private struct Pending {
+    let completion: @Sendable (Result<ByteBuffer, RPCError>) -> Void
+    let deadline: NIODeadline
+  }
+
+  private enum Phase {
+    case awaitingPreface
+    case open
+    case closed
+  }
+
+  private let eventLoop: any EventLoop
+  private let configuration: ConnectionConfiguration
+  /// "127.0.0.1:7171", for errors.
+  private let server: String
+  private let inbox = Mutex<[Command]>([])
+
+  // Event loop only, from here on.
+  private var context: ChannelHandlerContext?
+  private var phase = Phase.awaitingPreface
+  /// Completed once the server's preface is there.
+  private var ready: EventLoopPromise<Void>?
+  private var prefaceTimer: Scheduled<Void>?
+  private var preface = ByteBuffer()
+  private var decoder: FrameDecoder
+  private let encoder: FrameEncoder
+  private let arena: Arena
+  /// Calls on the wire. Where nobody waits for the answer any more the value is nil: the server still works on it.
+  private var inFlight: [UInt64: Pending?] = [:]
+  /// Calls that wait for others to be answered, and the bytes of their messages.
+  private var waiting = CircularBuffer<OutboundCall>()
+  private var waitingBytes = 0
+  private var unsentBytes = 0
+  private var output = ByteBuffer()
+  private var deadlineTimer: Scheduled<Void>?
+  private var deadlineTimerAt = NIODeadline.distantFuture
+  /// Why the connection ends, as far as it is known before it does.
+  private var reason: RPCError?
+
+  init(
+    eventLoop: any EventLoop, configuration: ConnectionConfiguration, server: String, ready: EventLoopPromise<Void>
+  ) {
+    self.eventLoop = eventLoop
+    self.configuration = configuration
+    self.server = server
+    self.ready = ready
+    self.decoder = FrameDecoder(limits: configuration.frame)
+    let arena = Arena(initialBytes: 1024, limitBytes: 256 << 10)
+    self.arena = arena
+    self.encoder = FrameEncoder(limits: configuration.frame, arena: arena)
+  }
+
+  // MARK: From other threads
+
+  /// Hands a command over. Those of other threads that come together are carried out together. Thread-safe.
+  func submit(_ command: Command) {
+    let isFirst = inbox.withLock { inbox in
+      inbox.append(command)
+      return inbox.count == 1
+    }
+    if isFirst { eventLoop.execute { self.takeInbox() } }
+  }
+
+  private func takeInbox() {
+    let commands = inbox.withLock { inbox in
+      defer { inbox = [] }
+      return inbox
+    }
+    for command in commands {
+      switch command {
+      case .call(let call): accept(call)
+      case .cancel(let id): cancel(id)
+      }
+    }
+    flush()
+  }
+
+  // MARK: ChannelInboundHandler
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    if context.channel.isActive { start(context) }
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    start(context)
+  }
+
+  private func start(_ context: ChannelHandlerContext) {
+    guard prefaceTimer == nil else { return }
+    var bytes = ByteBuffer()
+    ClientPreface().write(to: &bytes)
+    context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    prefaceTimer = eventLoop.scheduleTask(in: configuration.connectTimeout) {
+      self.fail(RPCError(.unavailable, "\(self.server) accepted the connection and then said nothing"))
+    }
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    var bytes = unwrapInboundIn(data)
+    if phase == .awaitingPreface {
+      preface.writeBuffer(&bytes)
+      guard takePreface() else { return }
+      bytes = preface
+      preface = ByteBuffer()
+    }
+    guard phase == .open else { return }
+    decoder.receive(bytes)
+    do throws(FrameError) {
+      while let frame = try decoder.next() { try take(frame) }
+    } catch {
+      fail(RPCError(.unavailable, "\(server) sent what is no answer: \(error)"))
+    }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    flush()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    fail(RPCError(.unavailable, "the connection to \(server) failed: \(describe(error))"))
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    finish()
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    finish()
+    self.context = nil
+  }
+
+  // MARK: Preface
+
+  /// True once the server's preface is there and suits us.
+  private func takePreface() -> Bool {
+    do throws(FrameError) {
+      let isFrame = preface.getInteger(at: preface.readerIndex, as: UInt32.self).map { $0 != Preface.magic } ?? false
+      if isFrame {
+        try takeRefusal()
+        return false
+      }
+      guard let answer = try ServerPreface(reading: &preface) else { return false }
+      guard answer.majorVersion == Preface.majorVersion else {
+        let range = "\(answer.lowestVersion) to \(answer.highestVersion)"
+        fail(
+          RPCError(.unimplemented, "\(server) speaks protocol versions \(range), this client \(Preface.majorVersion)"))
+        return false
+      }
+    } catch {
+      fail(RPCError(.unavailable, "\(server) is no Tailrace broker: \(error)"))
+      return false
+    }
+    phase = .open
+    prefaceTimer?.cancel()
+    ready?.succeed(())
+    ready = nil
+    return true
+  }
+
+  /// A server that takes no connection may answer with an error frame alone.
+  private func takeRefusal() throws(FrameError) {
+    var decoder = FrameDecoder(limits: FrameLimits(maxFrameBytes: configuration.frame.maxHeaderBytes))
+    decoder.receive(preface)
+    guard let frame = try decoder.next() else { return }
+    let header = try ResponseHeaderScan(frame.header, arena: arena, limits: configuration.frame)
+    guard let failure = header.failure else { throw .invalidHeader("the first frame is no refusal") }
+    fail(named(failure))
+  }
+
+  // MARK: Calls
+
+  private func accept(_ call: OutboundCall) {
+    guard phase != .closed else {
+      call.completion(.failure(reason ?? lost()))
+      return
+    }
+    let (bytes, overflow) = (unsentBytes + waitingBytes).addingReportingOverflow(call.message.readableBytes)
+    // A single message may be as large as a frame allows, whatever this limit is.
+    guard !overflow, bytes <= configuration.maxUnsentBytes || unsentBytes + waitingBytes == 0 else {
+      let message = "\(unsentBytes + waitingBytes) bytes of requests to \(server) are not sent yet; await answers first"
+      call.completion(.failure(RPCError(.resourceExhausted, message, error: .limitReached)))
+      return
+    }
+    if phase == .open && inFlight.count < configuration.maxCallsInFlight && waiting.isEmpty {
+      write(call)
+    } else {
+      waiting.append(call)
+      waitingBytes += call.message.readableBytes
+      scheduleDeadline(deadline(of: call))
+    }
+  }
+
+  private func deadline(of call: OutboundCall) -> NIODeadline {
+    guard call.options.timeout != nil else { return .distantFuture }
+    return call.madeAt + .milliseconds(Int64(call.timeoutMs)) + configuration.timeoutSlack
+  }
+
+  private func write(_ call: OutboundCall) {
+    let header = RequestHeader(
+      callID: call.id, method: call.method.fullName, timeoutMs: call.timeoutMs, metadata: call.options.metadata)
+    do throws(EncodeError) {
+      try encoder.writeRequest(header, message: call.message, to: &output)
+    } catch {
+      let message =
+        error.kind == .tooLarge
+        ? "a request of \(call.message.readableBytes) bytes does not fit into a frame of"
+          + " \(configuration.frame.maxFrameBytes), with a header of \(configuration.frame.maxHeaderBytes)"
+        : "the call's metadata: \(error)"
+      call.completion(.failure(RPCError(.invalidArgument, message)))
+      return
+    }
+    let deadline = deadline(of: call)
+    inFlight.updateValue(Pending(completion: call.completion, deadline: deadline), forKey: call.id)
+    scheduleDeadline(deadline)
+    if output.readableBytes >= outputBytes { writeOutput() }
+  }
+
+  private func cancel(_ id: UInt64) {
+    let error = RPCError(.cancelled, "the call was cancelled")
+    if let pending = inFlight[id] {
+      guard let pending else { return }
+      giveUp(id)
+      pending.completion(.failure(error))
+    } else if let index = waiting.firstIndex(where: { $0.id == id }) {
+      let call = waiting.remove(at: index)
+      waitingBytes -= call.message.readableBytes
+      call.completion(.failure(error))
+    }
+  }
+
+  /// Tells the server that nobody waits for an answer. The call stays in flight until the server has answered it.
+  private func giveUp(_ id: UInt64) {
+    inFlight.updateValue(nil, forKey: id)
+    // A header of two numbers always fits.
+    _ = try? encoder.writeRequest(RequestHeader(callID: id, cancel: true), message: ByteBuffer(), to: &output)
+  }
+
+  private func take(_ frame: Frame) throws(FrameError) {
+    let header = try ResponseHeaderScan(frame.header, arena: arena, limits: configuration.frame)
+    if header.callID == 0 {
+      let failure = header.failure ?? RPCError(.unavailable, "the server ended the connection")
+      fail(named(failure))
+      return
+    }
+    // Only streams have more than one answer, and none was asked for.
+    guard header.isLast else { throw .invalidHeader("call \(header.callID) is no stream") }
+    guard let pending = inFlight.removeValue(forKey: header.callID) else {
+      throw .invalidHeader("call \(header.callID) is not in flight")
+    }
+    guard let pending else { return }
+    if let failure = header.failure {
+      pending.completion(.failure(failure))
+    } else {
+      pending.completion(.success(frame.message))
+    }
+  }
+
+  // MARK: Output
+
+  /// Sends calls that waited, as far as they fit, and flushes.
+  private func flush() {
+    guard let context, phase == .open else { return }
+    while inFlight.count < configuration.maxCallsInFlight, let call = waiting.popFirst() {
+      waitingBytes -= call.message.readableBytes
+      write(call)
+    }
+    writeOutput()
+    context.flush()
+  }
+
+  private func writeOutput() {
+    guard let context, output.readableBytes > 0 else { return }
+    let bytes = output
+    output = ByteBuffer()
+    let count = bytes.readableBytes
+    unsentBytes += count
+    let written = eventLoop.makePromise(of: Void.self)
+    written.futureResult.whenComplete { _ in self.unsentBytes -= count }
+    context.write(wrapOutboundOut(bytes), promise: written)
+  }
+
+  // MARK: Time
+
+  private func scheduleDeadline(_ deadline: NIODeadline) {
+    guard deadline < deadlineTimerAt else { return }
+    deadlineTimer?.cancel()
+    deadlineTimerAt = deadline
+    deadlineTimer = eventLoop.scheduleTask(deadline: deadline) { self.expire() }
+  }
+
+  private func expire() {
+    deadlineTimerAt = .distantFuture
+    deadlineTimer = nil
+    let now = eventLoop.now
+    let error = RPCError(.deadlineExceeded, "\(server) did not answer within the call's time-out")
+    var earliest = NIODeadline.distantFuture
+    for case (let id, let pending?) in inFlight {
+      if pending.deadline <= now {
+        giveUp(id)
+        pending.completion(.failure(error))
+      } else {
+        earliest = min(earliest, pending.deadline)
+      }
+    }
+    let overdue = waiting.filter { deadline(of: $0) <= now }
+    if !overdue.isEmpty {
+      waiting.removeAll { deadline(of: $0) <= now }
+      waitingBytes -= overdue.reduce(0) { $0 + $1.message.readableBytes }
+      for call in overdue { call.completion(.failure(error)) }
+    }
+    for call in waiting { earliest = min(earliest, deadline(of: call)) }
+    scheduleDeadline(earliest)
+    flush()
+  }
+
+  // MARK: The end
+
+  /// Ends the connection; its calls fail with `error`, unless there was a reason before.
+  func fail(_ error: RPCError) {
+    if reason == nil { reason = error }
+    guard phase != .closed else { return }
+    finish()
+    context?.close(promise: nil)
+  }
+
+  private func finish() {
+    guard phase != .closed else { return }
+    phase = .closed
+    let error = reason ?? lost()
+    reason = error
+    prefaceTimer?.cancel()
+    deadlineTimer?.cancel()
+    ready?.fail(error)
+    ready = nil
+    let pending = inFlight
+    let calls = waiting
+    inFlight = [:]
+    waiting = []
+    for case (_, let call?) in pending { call.completion(.failure(error)) }
+    for call in calls { call.completion(.failure(error)) }
+  }
+
+  private func lost() -> RPCError {
+    RPCError(.unavailable, "the connection to \(server) was lost")
+  }
+
+  /// A failure of the connection as the server told it, with the server's name.
+  private func named(_ failure: RPCError) -> RPCError {
+    RPCError(failure.code, "\(server) ended the connection: \(failure.message)", error: failure.error)
+  }
+}
+
+/// Requests gathered are handed to the channel at this many bytes.
+private let outputBytes = 256 << 10

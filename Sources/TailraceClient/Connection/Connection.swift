@@ -1,0 +1,125 @@
+package import NIOCore
+internal import NIOPosix
+internal import Synchronization
+package import TailraceWire
+
+/// One connection to a broker, shared by any number of calls at a time. Thread-safe.
+///
+/// Calls are pipelined, and answered in any order. When the connection is lost all of them fail with UNAVAILABLE, and so
+/// does every later one: a connection is not made anew, its owner makes another.
+package final class Connection: RPCCaller {
+  /// "127.0.0.1:7171".
+  package let server: String
+
+  private let channel: any Channel
+  private let handler: ClientConnectionHandler
+  private let lastCallID = Atomic<UInt64>(0)
+
+  private init(server: String, channel: any Channel, handler: ClientConnectionHandler) {
+    self.server = server
+    self.channel = channel
+    self.handler = handler
+  }
+
+  /// Connects, and returns once the server has said that it speaks our version. Fails with UNAVAILABLE where there is
+  /// nobody, UNIMPLEMENTED where the versions do not fit, and with what the server says where it refuses.
+  package static func connect(
+    host: String,
+    port: Int,
+    eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+    configuration: ConnectionConfiguration = .default
+  ) async throws(RPCError) -> Connection {
+    let server = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    guard port > 0, port <= 65_535 else {
+      throw RPCError(.invalidArgument, "cannot connect to \(server): a port is a number from 1 to 65535")
+    }
+    let loop = eventLoopGroup.next()
+    let ready = loop.makePromise(of: Void.self)
+    let handler = ClientConnectionHandler(eventLoop: loop, configuration: configuration, server: server, ready: ready)
+    let bootstrap = ClientBootstrap(group: loop)
+      .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .channelOption(
+        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 8192, maximum: 1 << 20)
+      )
+      .connectTimeout(configuration.connectTimeout)
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler) }
+      }
+    do {
+      let channel: any Channel
+      do {
+        channel = try await bootstrap.connect(host: host, port: port).get()
+      } catch {
+        // The handler, which would else do it, may never have seen a channel.
+        ready.fail(error)
+        throw error
+      }
+      try await ready.futureResult.get()
+      return Connection(server: server, channel: channel, handler: handler)
+    } catch {
+      throw connectFailure(error, server: server)
+    }
+  }
+
+  /// Makes a call and returns a number to cancel it by; `completion` is called once, on the connection's event loop, and
+  /// must not block. Never suspends: for producers that pipeline, and benchmarks.
+  @discardableResult
+  package func send(
+    _ method: RPCMethod, _ request: ByteBuffer, _ options: CallOptions = CallOptions(),
+    completion: @escaping @Sendable (Result<ByteBuffer, RPCError>) -> Void
+  ) -> UInt64 {
+    let id = lastCallID.wrappingAdd(1, ordering: .relaxed).newValue
+    handler.submit(
+      .call(
+        OutboundCall(
+          id: id, method: method, message: request, options: options, madeAt: channel.eventLoop.now,
+          completion: completion)))
+    return id
+  }
+
+  /// Gives up a call made with `send`: it fails with CANCELLED, unless its answer is here already.
+  package func cancel(_ call: UInt64) {
+    handler.submit(.cancel(call))
+  }
+
+  /// Makes a call. Cancelling the task cancels the call, at the server too.
+  package func call(
+    _ method: RPCMethod, _ request: ByteBuffer, _ options: CallOptions
+  ) async throws(RPCError) -> ByteBuffer {
+    let id = lastCallID.wrappingAdd(1, ordering: .relaxed).newValue
+    let result = await withTaskCancellationHandler {
+      await withCheckedContinuation { (continuation: CheckedContinuation<Result<ByteBuffer, RPCError>, Never>) in
+        handler.submit(
+          .call(
+            OutboundCall(
+              id: id, method: method, message: request, options: options, madeAt: channel.eventLoop.now,
+              completion: { continuation.resume(returning: $0) })))
+        // Cancelled before there was a call to cancel: `onCancel` came too early.
+        if Task.isCancelled { handler.submit(.cancel(id)) }
+      }
+    } onCancel: {
+      handler.submit(.cancel(id))
+    }
+    return try result.get()
+  }
+
+  /// Streams are not part of this release of the native door.
+  package func stream(
+    _ method: RPCMethod, _ request: ByteBuffer, _ options: CallOptions,
+    onResponse: @Sendable (ByteBuffer) async throws(RPCError) -> Void
+  ) async throws(RPCError) {
+    throw RPCError.unimplemented(method)
+  }
+
+  /// Whether calls may still succeed.
+  package var isOpen: Bool { channel.isActive }
+
+  /// Closes; calls under way fail with UNAVAILABLE. Returns when the socket is closed.
+  package func close() async {
+    let server = server
+    channel.eventLoop.execute { [handler] in
+      handler.fail(RPCError(.unavailable, "the connection to \(server) was closed by this client"))
+    }
+    try? await channel.closeFuture.get()
+  }
+}

@@ -1,0 +1,220 @@
+internal import NIOCore
+internal import Synchronization
+package import TailraceStorage
+package import TailraceWire
+
+/// A `LogStore` that keeps everything in memory: what the real ones are compared with. Everything counts as on disk at
+/// once, and nothing ever fails. Thread-safe; completions run before the call returns.
+package final class InMemoryLogStore: LogStore {
+  private struct Waiter {
+    var number: UInt64
+    var offset: Offset
+    var notify: @Sendable () -> Void
+  }
+
+  private struct Partition {
+    var config: LogConfig
+    var batches: [(header: RecordBatchHeader, records: ByteBuffer)] = []
+    var end = Offset.zero
+    var lastAppendTimestampMs: Int64 = 0
+    var waiters: [Waiter] = []
+
+    var bounds: PartitionBounds {
+      PartitionBounds(logStart: .zero, highWatermark: end, durableEnd: end, logEnd: end, partitionEpoch: 0)
+    }
+  }
+
+  private struct Contents {
+    var partitions: [PartitionID: Partition] = [:]
+    var isClosed = false
+    var nextWaiter: UInt64 = 0
+
+    func absence(of partition: PartitionID) -> StorageError {
+      isClosed
+        ? StorageError(.closed, "the store is closed")
+        : StorageError(.unknownPartition, "partition \(partition) is not known")
+    }
+  }
+
+  private let clock: any WallClock
+  private let contents = Mutex(Contents())
+
+  package init(clock: any WallClock) { self.clock = clock }
+
+  // MARK: - Append
+
+  package func append(_ requests: [AppendRequest], fence: Fence) {
+    let nowMs = clock.nowMs()
+    var actions: [@Sendable () -> Void] = []
+    contents.withLock { contents in
+      for request in requests {
+        let outcomes = request.parts.map { append($0, nowMs, &contents, &actions) }
+        actions.append { request.completion(outcomes) }
+      }
+    }
+    for action in actions { action() }
+  }
+
+  private func append(
+    _ part: AppendPart, _ nowMs: Int64, _ contents: inout Contents, _ actions: inout [@Sendable () -> Void]
+  ) -> AppendOutcome {
+    guard var partition = contents.partitions[part.partition] else {
+      return .refused(contents.absence(of: part.partition))
+    }
+    guard part.batch.byteCount <= partition.config.maxBatchBytes else {
+      return .refused(StorageError(.batchTooLarge, "a batch of \(part.batch.byteCount) bytes"))
+    }
+    guard part.batch.everyRecordHasKey || !partition.config.requiresKeys else {
+      return .refused(StorageError(.missingKey, "a record without a key"))
+    }
+    guard part.batch.header.producerID == 0 else {
+      return .refused(StorageError(.unknownProducer, "producer id \(part.batch.header.producerID) is not known"))
+    }
+    var header = part.batch.header
+    partition.lastAppendTimestampMs = max(partition.lastAppendTimestampMs, nowMs)
+    header.baseOffset = partition.end
+    header.appendTimestampMs = partition.lastAppendTimestampMs
+    header.attributes = header.attributes.withAppendTimestamps(partition.config.hasAppendTimestamps)
+    header.durableEnd = partition.end
+    guard let end = header.nextOffset else { return .refused(StorageError(.failed, "offsets are used up")) }
+    partition.batches.append((header, part.batch.records))
+    partition.end = end
+    actions += partition.waiters.filter { $0.offset < end }.map(\.notify)
+    partition.waiters.removeAll { $0.offset < end }
+    contents.partitions[part.partition] = partition
+    return .appended(AppendedBatch(baseOffset: header.baseOffset, appendTimestampMs: header.appendTimestampMs))
+  }
+
+  // MARK: - Read
+
+  package func read(
+    _ targets: [ReadTarget], maxBytes: Int, form: ReadForm, completion: @escaping @Sendable ([ReadOutcome]) -> Void
+  ) {
+    var left = maxBytes
+    var isFirst = true
+    let outcomes = contents.withLock { contents in
+      targets.map { target in read(target, contents, &left, &isFirst) }
+    }
+    completion(outcomes)
+  }
+
+  private func read(
+    _ target: ReadTarget, _ contents: Contents, _ left: inout Int, _ isFirst: inout Bool
+  ) -> ReadOutcome {
+    guard let partition = contents.partitions[target.partition] else {
+      return .failed(contents.absence(of: target.partition), bounds: nil)
+    }
+    guard target.offset >= .zero, target.offset <= partition.end else {
+      return .failed(StorageError(.offsetOutOfRange, "offset \(target.offset)"), bounds: partition.bounds)
+    }
+    var bytes = ByteBuffer()
+    for batch in partition.batches where (batch.header.lastOffset ?? .zero) >= target.offset {
+      let size = batch.header.batchByteCount
+      guard bytes.readableBytes + size <= min(left, target.maxBytes) || (isFirst && bytes.readableBytes == 0) else {
+        break
+      }
+      batch.header.write(to: &bytes)
+      bytes.writeImmutableBuffer(batch.records)
+    }
+    if bytes.readableBytes > 0 { isFirst = false }
+    left -= bytes.readableBytes
+    return .read(
+      ReadResult(
+        chunks: bytes.readableBytes > 0 ? [.bytes(bytes)] : [], byteCount: bytes.readableBytes,
+        bounds: partition.bounds))
+  }
+
+  package func awaitAdvance(
+    of partition: PartitionID, past offset: Offset, notify: @escaping @Sendable () -> Void
+  ) -> AdvanceWaiter? {
+    contents.withLock { contents in
+      guard let end = contents.partitions[partition]?.end, end <= offset else { return nil }
+      contents.nextWaiter += 1
+      let number = contents.nextWaiter
+      contents.partitions[partition]?.waiters.append(Waiter(number: number, offset: offset, notify: notify))
+      return AdvanceWaiter(partition: partition, number: number)
+    }
+  }
+
+  package func cancel(_ waiter: AdvanceWaiter) {
+    contents.withLock { $0.partitions[waiter.partition]?.waiters.removeAll { $0.number == waiter.number } }
+  }
+
+  package func bounds(of partition: PartitionID) throws(StorageError) -> PartitionBounds {
+    let result: Result<PartitionBounds, StorageError> = contents.withLock { contents in
+      contents.partitions[partition].map { .success($0.bounds) } ?? .failure(contents.absence(of: partition))
+    }
+    return try result.get()
+  }
+
+  package func firstOffset(
+    atOrAfter timestampMs: Int64, in partition: PartitionID,
+    completion: @escaping @Sendable (Result<TimestampedOffset?, StorageError>) -> Void
+  ) {
+    let (found, error) = contents.withLock { contents in
+      (contents.partitions[partition], contents.absence(of: partition))
+    }
+    guard let found else { return completion(.failure(error)) }
+    do throws(RecordBatchError) {
+      for batch in found.batches {
+        var reader = try RecordBatchReader(header: batch.header, records: batch.records)
+        while let record = try reader.next() {
+          guard record.timestampMs >= timestampMs else { continue }
+          return completion(.success(TimestampedOffset(offset: record.offset, timestampMs: record.timestampMs)))
+        }
+      }
+      completion(.success(nil))
+    } catch {
+      completion(.failure(StorageError(.dataLoss, error.message)))
+    }
+  }
+
+  // MARK: - Topics
+
+  package func create(
+    _ partitions: [PartitionID], topicName: String, config: LogConfig, fence: Fence
+  ) async throws(StorageError) {
+    try checkOpen()
+    contents.withLock { contents in
+      for id in partitions where contents.partitions[id] == nil { contents.partitions[id] = Partition(config: config) }
+    }
+  }
+
+  package func configure(topic: TopicID, config: LogConfig, fence: Fence) async throws(StorageError) {
+    try checkOpen()
+    contents.withLock { contents in
+      for id in contents.partitions.keys where id.topic == topic { contents.partitions[id]?.config = config }
+    }
+  }
+
+  package func drop(topic: TopicID, fence: Fence) async throws(StorageError) {
+    try checkOpen()
+    release { $0.topic == topic }
+  }
+
+  package func describe(_ partition: PartitionID) async throws(StorageError) -> PartitionFigures {
+    let size = contents.withLock { contents in
+      contents.partitions[partition]?.batches.reduce(UInt64(0)) { $0 + UInt64($1.header.batchByteCount) }
+    }
+    return PartitionFigures(bounds: try bounds(of: partition), sizeBytes: size ?? 0, segmentCount: 1, fault: nil)
+  }
+
+  package func close() async throws(StorageError) {
+    try checkOpen()
+    contents.withLock { $0.isClosed = true }
+    release { _ in true }
+  }
+
+  private func checkOpen() throws(StorageError) {
+    guard !contents.withLock({ $0.isClosed }) else { throw StorageError(.closed, "the store is closed") }
+  }
+
+  private func release(_ isLeaving: (PartitionID) -> Bool) {
+    let waiters = contents.withLock { contents in
+      let leaving = contents.partitions.filter { isLeaving($0.key) }
+      for id in leaving.keys { contents.partitions[id] = nil }
+      return leaving.values.flatMap(\.waiters)
+    }
+    for waiter in waiters { waiter.notify() }
+  }
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+import CTailraceBench
+import Foundation
+
+/// `tailrace bench-reference`: the C programs that the benchmarks are held against; started by them.
+struct BenchReference: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench-reference", abstract: "Serve what a benchmark is held against.", shouldDisplay: false,
+    subcommands: [Echo.self, File.self])
+
+  /// Announces the port as `serve` does, then serves until it is ended.
+  static func serve(_ body: (Int32) -> Int32) throws {
+    var port: UInt16 = 0
+    let listener = ctb_listen(&port)
+    guard listener >= 0 else { throw BenchError(description: "cannot listen: \(errnoText(errno))") }
+    FileHandle.standardError.write(Data("listening on 127.0.0.1:\(port)\n".utf8))
+    throw BenchError(description: "the reference server ended: \(errnoText(body(listener)))")
+  }
+
+  struct Echo: ParsableCommand {
+    @Option var threads: Int = 2
+
+    func run() throws { try BenchReference.serve { ctb_serve_echo($0, UInt32(clamping: threads)) } }
+  }
+
+  struct File: ParsableCommand {
+    @Option var path: String
+    @Option var bytes: Int
+
+    func run() throws {
+      let file = open(path, O_RDONLY)
+      var status = stat()
+      guard file >= 0, fstat(file, &status) == 0 else {
+        throw BenchError(description: "cannot open \(path): \(errnoText(errno))")
+      }
+      try BenchReference.serve { ctb_serve_file($0, file, UInt64(clamping: status.st_size), UInt32(clamping: bytes)) }
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import Logging
+import NIOCore
+import ServiceLifecycle
+import TailraceBroker
+import TailraceStorage
+import TailraceTransport
+import TailraceWire
+
+/// Store, broker and transport, joined, and stopped in the right order.
+struct BrokerService: Service {
+  struct Configuration: Sendable {
+    var server: ServerConfiguration
+    /// What calls in flight have to finish when the service is stopped.
+    var drain: Duration
+  }
+
+  let address: SocketAddressText
+  private let server: Server
+  private let broker: Broker
+  private let drain: Duration
+  private let logger: Logger
+
+  /// Opens the directory, recovers, and listens.
+  static func start(
+    _ configuration: Configuration, dataDirectory: String, logger: Logger
+  ) async throws -> BrokerService {
+    let startedAt = NIODeadline.now()
+    try FileManager.default.createDirectory(
+      atPath: dataDirectory, withIntermediateDirectories: true)
+    let store = try LocalLogStore(directory: dataDirectory, logger: logger)
+    let info = BrokerInfo(
+      version: Version.current, clusterID: TopicID(hexadecimal: store.clusterID)?.bytes ?? ByteBuffer(),
+      limits: limits(configuration.server), startedAt: startedAt)
+    let broker = try await Broker(store: store, clock: SystemClock(), info: info, logger: logger)
+    try await broker.registry.dropLeftovers(try await store.topicsOnDisk().map { ($0.topicName, $0.topic) })
+    let server = try await Server.bind(
+      configuration.server, dispatcher: broker.dispatcher, logger: logger, onDrain: { broker.drain() })
+    return BrokerService(
+      address: SocketAddressText(server.boundAddress), server: server, broker: broker, drain: configuration.drain,
+      logger: logger)
+  }
+
+  func run() async throws {
+    try await withGracefulShutdownHandler {
+      try await server.run()
+    } onGracefulShutdown: {
+      Task { await server.shutdown(grace: drain) }
+    }
+    try await broker.close()
+    logger.info("stopped cleanly")
+  }
+
+  private static func limits(_ configuration: ServerConfiguration) -> Limits {
+    let connection = configuration.connection
+    return Limits(
+      maxFrameBytes: UInt32(clamping: connection.frame.maxFrameBytes),
+      maxHeaderBytes: UInt32(clamping: connection.frame.maxHeaderBytes),
+      maxCallsInFlight: UInt32(clamping: connection.maxCallsInFlight),
+      maxBytesInFlight: UInt64(clamping: connection.maxBytesInFlight),
+      maxNestingDepth: DecodeLimits.default.maxDepth,
+      idleTimeoutMs: UInt64(clamping: connection.idleTimeout.nanoseconds / 1_000_000),
+      maxBatchBytes: UInt32(clamping: TopicConfig.maxBatchBytesCeiling),
+      maxPartitionsPerTopic: TopicRegistry.maxPartitions,
+      maxConnections: UInt32(clamping: configuration.process.maxConnections))
+  }
+}
+
+/// "127.0.0.1:7171" or "[::1]:7171".
+struct SocketAddressText: CustomStringConvertible, Sendable {
+  let description: String
+
+  init(_ address: SocketAddress) {
+    let host = address.ipAddress ?? "?"
+    let port = address.port.map(String.init) ?? "?"
+    description = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+  }
+}

@@ -1,0 +1,111 @@
+import ArgumentParser
+import CTailraceWire
+import Foundation
+import Logging
+import NIOCore
+import ServiceLifecycle
+import TailraceBroker
+import TailraceStorage
+import TailraceTransport
+import TailraceWire
+import UnixSignals
+
+/// `tailrace serve`: runs the broker until it is told to stop.
+struct ServeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve", abstract: "Run the broker.",
+    discussion: """
+      Says "listening on HOST:PORT" on standard error once it serves. SIGTERM and SIGINT stop it gracefully: calls in \
+      flight are finished, everything is brought to disk, and it exits with 0.
+      """)
+
+  @Option(help: "Where topics are kept; made where it is not there. One broker per directory.")
+  var dataDir: String = "tailrace-data"
+
+  @Option(help: "Address and port to listen on; port 0 is any free one.")
+  var listen: String = "127.0.0.1:7171"
+
+  @Option(help: "Threads that serve connections; 0 is one per core.")
+  var eventLoops: Int = 0
+
+  @Option(help: "Connections at a time.")
+  var maxConnections: Int = 10_000
+
+  @Option(help: "Mebibytes that requests and answers of all connections may hold together.")
+  var memoryBudgetMib: Int = 512
+
+  @Option(help: "Seconds that calls in flight have to finish when the broker is stopped.")
+  var drainSeconds: Int = 30
+
+  @Option(help: "trace, debug, info, notice, warning, error or critical.")
+  var logLevel: String = "info"
+
+  func validate() throws {
+    guard (0...1_024).contains(eventLoops), (1...1_000_000).contains(maxConnections),
+      (16...1_048_576).contains(memoryBudgetMib), (0...3_600).contains(drainSeconds)
+    else {
+      throw ValidationError(
+        "--event-loops is up to 1024, --max-connections 1 to 1000000, --memory-budget-mib 16 to 1048576,"
+          + " --drain-seconds up to 3600")
+    }
+    guard Logger.Level(rawValue: logLevel) != nil else {
+      throw ValidationError("--log-level '\(logLevel)': there are trace, debug, info, notice, warning, error, critical")
+    }
+    guard ListenAddress(listen) != nil else {
+      throw ValidationError("--listen '\(listen)' is not HOST:PORT, such as 127.0.0.1:7171 or [::1]:7171")
+    }
+  }
+
+  func run() async throws {
+    trw_tune_allocator()
+    FileDescriptorLimit.raise()
+    var logger = Logger(label: "tailrace", factory: StreamLogHandler.standardError(label:))
+    logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
+    do {
+      let service = try await BrokerService.start(configuration, dataDirectory: dataDir, logger: logger)
+      StandardError.write("listening on \(service.address)\n")
+      let group = ServiceGroup(
+        configuration: .init(
+          services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+          gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+      try await group.run()
+    } catch let error as any CustomStringConvertible & Error {
+      StandardError.write("tailrace: \(error)\n")
+      throw ExitCode(1)
+    }
+  }
+
+  private var configuration: BrokerService.Configuration {
+    let address = ListenAddress(listen) ?? ListenAddress.standard
+    return BrokerService.Configuration(
+      server: ServerConfiguration(
+        host: address.host, port: address.port, eventLoopCount: eventLoops == 0 ? nil : eventLoops,
+        process: ProcessLimits(maxConnections: maxConnections, memoryBudgetBytes: memoryBudgetMib << 20)),
+      drain: .seconds(drainSeconds))
+  }
+}
+
+/// HOST:PORT, the host in brackets where it is an IPv6 address.
+struct ListenAddress {
+  var host: String
+  var port: Int
+
+  static let standard = ListenAddress(host: "127.0.0.1", port: 7171)
+
+  private init(host: String, port: Int) {
+    self.host = host
+    self.port = port
+  }
+
+  init?(_ text: String) {
+    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+    var host = text[..<colon]
+    if host.hasPrefix("["), host.hasSuffix("]") {
+      host = host.dropFirst().dropLast()
+    } else if host.contains(":") {
+      return nil
+    }
+    guard !host.isEmpty else { return nil }
+    self.init(host: String(host), port: Int(port))
+  }
+}

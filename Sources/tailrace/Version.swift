@@ -1,0 +1,4 @@
+/// The release of broker and tool.
+enum Version {
+  static let current = "0.1.0"
+}
