@@ -89,7 +89,7 @@ let package = Package(
       name: "TailraceTesting",
       dependencies: [
         "TailraceWire", "TailraceStorage", "TailraceBroker", "TailraceTransport", "TailraceClient", nioCore, nioPosix,
-        logging,
+        logging, collections, .product(name: "NIOEmbedded", package: "swift-nio"),
       ],
       exclude: ["README.md"],
       swiftSettings: swiftSettings
@@ -119,18 +119,21 @@ let package = Package(
     ),
     .testTarget(
       name: "TailraceStorageTests",
-      dependencies: ["TailraceStorage", "TailraceWire", "TailraceTesting", nioCore],
+      dependencies: ["TailraceStorage", "TailraceWire", "TailraceTesting", nioCore, logging],
       swiftSettings: swiftSettings
     ),
     .testTarget(
       name: "TailraceBrokerTests",
-      dependencies: ["TailraceBroker", "TailraceStorage", "TailraceWire", "TailraceTesting", nioCore],
+      dependencies: [
+        "TailraceBroker", "TailraceStorage", "TailraceTransport", "TailraceClient", "TailraceWire", "TailraceTesting",
+        nioCore, nioPosix, logging, collections, .product(name: "NIOEmbedded", package: "swift-nio"),
+      ],
       swiftSettings: swiftSettings
     ),
     .testTarget(
       name: "TailraceTransportTests",
       dependencies: [
-        "TailraceTransport", "TailraceWire", "TailraceTesting", nioCore, nioPosix,
+        "TailraceTransport", "TailraceWire", "TailraceTesting", nioCore, nioPosix, logging, collections,
         .product(name: "NIOEmbedded", package: "swift-nio"),
       ],
       swiftSettings: swiftSettings

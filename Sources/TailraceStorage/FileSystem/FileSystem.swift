@@ -1,5 +1,5 @@
-/// What storage asks of a file system, and all of it: every change on disk goes through here, so that tests can stand in
-/// the way of each. Paths are absolute or relative to the working directory. Thread-safe. Every call may block.
+/// What storage asks of a file system, and all of it: every change on disk goes through here, so that tests can stand
+/// in the way of each. Paths are absolute or relative to the working directory. Thread-safe. Every call may block.
 package protocol FileSystem: Sendable {
   /// Opens or creates a file. A created one is durable only after `syncDirectory` of its parent.
   func open(_ path: String, _ mode: FileMode) throws(FileSystemError) -> any File

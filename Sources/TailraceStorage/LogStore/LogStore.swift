@@ -3,23 +3,24 @@ package import TailraceWire
 /// Where partitions are kept: all that the broker's handlers know of storage.
 ///
 /// Thread-safe. Completions run at most once each, before the call returns where the answer is there already (no thread
-/// hop), else later on a thread of the store; they must not block. Offsets are assigned, and repeats and fenced writers are
-/// found, inside `append` and nowhere else. No file, handle or position crosses this line.
+/// hop), else later on a thread of the store; they must not block. Offsets are assigned, and repeats and fenced writers
+/// are found, inside `append` and nowhere else. No file, handle or position crosses this line.
 ///
 /// One conformance suite runs against every implementation.
 package protocol LogStore: Sendable {
-  /// Appends the parts of each request, in order; parts of several requests that go to one partition are written together.
-  /// Appends of one thread to one partition happen in the order of the calls.
+  /// Appends the parts of each request, in order; parts of several requests that go to one partition are written
+  /// together. Appends of one thread to one partition happen in the order of the calls.
   func append(_ requests: [AppendRequest], fence: Fence)
 
-  /// Reads whole batches below the high watermark, the targets in order while `maxBytes` lasts: at least one batch in all
-  /// where there is any, also when it is larger.
+  /// Reads whole batches below the high watermark, the targets in order while `maxBytes` lasts: at least one batch in
+  /// all where there is any, also when it is larger.
   func read(
     _ targets: [ReadTarget], maxBytes: Int, form: ReadForm, completion: @escaping @Sendable ([ReadOutcome]) -> Void
   )
 
-  /// Calls `notify` once, as soon as `partition` has readable data past `offset` (high watermark > offset), or can never
-  /// have (dropped, failed, closed): ask again to learn which. Nil where that is so already; then nothing is called.
+  /// Calls `notify` once, as soon as `partition` has readable data past `offset` (high watermark > offset), or can
+  /// never have (dropped, failed, closed): ask again to learn which. Nil where that is so already; then nothing is
+  /// called.
   func awaitAdvance(
     of partition: PartitionID, past offset: Offset, notify: @escaping @Sendable () -> Void
   ) -> AdvanceWaiter?
@@ -30,15 +31,17 @@ package protocol LogStore: Sendable {
   /// The partition's offsets as they stand.
   func bounds(of partition: PartitionID) throws(StorageError) -> PartitionBounds
 
-  /// The first record with a timestamp at or after `timestampMs` (milliseconds since 1970), nil where there is none below
-  /// the high watermark.
+  /// The first record with a timestamp at or after `timestampMs` (milliseconds since 1970), nil where there is none
+  /// below the high watermark.
   func firstOffset(
     atOrAfter timestampMs: Int64, in partition: PartitionID,
     completion: @escaping @Sendable (Result<TimestampedOffset?, StorageError>) -> Void
   )
 
   /// Makes partitions of a topic, empty, durably. Those that are there already are left as they are.
-  func create(_ partitions: [PartitionID], topicName: String, config: LogConfig, fence: Fence) async throws(StorageError)
+  func create(
+    _ partitions: [PartitionID], topicName: String, config: LogConfig, fence: Fence
+  ) async throws(StorageError)
 
   /// Takes a topic's new configuration into use on all its partitions.
   func configure(topic: TopicID, config: LogConfig, fence: Fence) async throws(StorageError)
@@ -53,7 +56,8 @@ package protocol LogStore: Sendable {
   func close() async throws(StorageError)
 }
 
-/// Who writes, in which epoch. A store that several brokers share refuses all but the newest; the local one has one writer.
+/// Who writes, in which epoch. A store that several brokers share refuses all but the newest; the local one has one
+/// writer.
 package struct Fence: Hashable, Sendable {
   package let writer: UInt64
   package let epoch: UInt64

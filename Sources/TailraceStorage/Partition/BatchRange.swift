@@ -3,8 +3,8 @@ internal import TailraceWire
 
 /// Finds the range of a segment file that answers a read: whole batches, from the one that holds the offset on.
 ///
-/// Index entries are batch boundaries and serve as ends; headers are walked only from the entry before the start, and for
-/// the end only where no entry lies in the range.
+/// Index entries are batch boundaries and serve as ends; headers are walked only from the entry before the start, and
+/// for the end only where no entry lies in the range.
 struct BatchRange {
   let segment: LogSegment
   let file: any File

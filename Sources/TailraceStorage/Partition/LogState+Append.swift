@@ -160,8 +160,8 @@ extension LogState {
     }
   }
 
-  /// Begins a new segment at the log's end. Its directory entry is brought to disk by the next flush, before anything in
-  /// it counts as durable. The error where it could not be made; the log is as it was then.
+  /// Begins a new segment at the log's end. Its directory entry is brought to disk by the next flush, before anything
+  /// in it counts as durable. The error where it could not be made; the log is as it was then.
   private mutating func roll(_ context: AppendContext) -> StorageError? {
     let path = "\(context.directory)/\(LogSegment.fileName(logEnd.offset))"
     do throws(FileSystemError) {

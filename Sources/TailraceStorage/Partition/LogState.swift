@@ -43,7 +43,8 @@ struct LogState {
   /// Never moves back, whatever the configuration becomes.
   var highWatermark: LogPosition
   var partitionEpoch: UInt32
-  /// Where the present epoch began, after an unclean stop: a reader of an earlier epoch that is past it saw what is gone.
+  /// Where the present epoch began, after an unclean stop: a reader of an earlier epoch that is past it saw what is
+  /// gone.
   var epochStart: Offset?
   /// The append time of the last batch, milliseconds since 1970.
   var lastAppendTimestampMs: Int64

@@ -3,8 +3,8 @@ internal import Synchronization
 internal import TailraceWire
 
 extension PartitionLog {
-  /// Brings everything that is written now to disk, and moves the durable end. Blocks; one at a time. The effects are the
-  /// caller's to carry out.
+  /// Brings everything that is written now to disk, and moves the durable end. Blocks; one at a time. The effects are
+  /// the caller's to carry out.
   func flush() -> LogEffects {
     flushing.withLock { written in
       guard let job = state.withLock({ $0.beginFlush(directory: directory) }) else { return LogEffects() }
@@ -13,7 +13,8 @@ extension PartitionLog {
         if let directory = job.directory { try fileSystem.syncDirectory(directory) }
       } catch {
         guard ending?.kind != .unknownPartition else { return LogEffects() }
-        logger.error("fsync failed: the partition is read-only", metadata: .keys([.partition: "\(id)", .error: "\(error)"]))
+        logger.error(
+          "fsync failed: the partition is read-only", metadata: .keys([.partition: "\(id)", .error: "\(error)"]))
         return state.withLock { $0.failFlush(error) }
       }
       let nowMs = clock.nowMs()
@@ -50,8 +51,8 @@ extension PartitionLog {
     written = next
   }
 
-  /// Flushes for the last time and writes the state file. Nil where the partition is damaged or failed and so not clean.
-  /// Appends must have been stopped.
+  /// Flushes for the last time and writes the state file. Nil where the partition is damaged or failed and so not
+  /// clean. Appends must have been stopped.
   func closeCleanly(_ flusher: Flusher) throws(StorageError) -> CleanShutdown.Entry? {
     flusher.carryOut(flush(), of: self)
     return try closeFlushed()

@@ -3,8 +3,8 @@ internal import Synchronization
 internal import TailraceWire
 
 extension PartitionLog {
-  /// The first record below the high watermark whose timestamp is at or after `timestampMs`. Blocks: indexes may have to
-  /// be built.
+  /// The first record below the high watermark whose timestamp is at or after `timestampMs`. Blocks: indexes may have
+  /// to be built.
   func firstOffset(atOrAfter timestampMs: Int64) throws(StorageError) -> TimestampedOffset? {
     let (segments, logStart, end, ending) = state.withLock {
       ($0.segments, $0.logStart, $0.highWatermark, $0.ending)

@@ -4,8 +4,8 @@ internal import TailraceWire
 
 /// One partition's log: its segments, and what is known of them.
 ///
-/// Thread-safe. Appends are written inline under the lock; no fsync, no wait and no call to the outside happens under it.
-/// `flushing` lets one flush at a time through and is taken before the lock, never under it.
+/// Thread-safe. Appends are written inline under the lock; no fsync, no wait and no call to the outside happens under
+/// it. `flushing` lets one flush at a time through and is taken before the lock, never under it.
 final class PartitionLog: Sendable {
   let id: PartitionID
   let directory: String

@@ -32,7 +32,7 @@ extension LogState {
       return .failed(
         StorageError(
           .offsetOutOfRange,
-          "offset \(offset) is not between \(logStart) (the log's start) and \(highWatermark.offset) (its readable end)"),
+          "offset \(offset) is not between \(logStart) (the log's start) and \(highWatermark.offset) (readable end)"),
         bounds)
     }
     guard offset < highWatermark.offset else {

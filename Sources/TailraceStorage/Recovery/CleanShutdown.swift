@@ -63,9 +63,9 @@ struct CleanShutdown {
   }
 
   static func parse(_ text: String) -> CleanShutdown {
-    guard let last = text.utf8.dropLast().lastIndex(of: UInt8(ascii: "\n")).map(text.utf8.index(after:)) ?? startIfSingle(text),
-      checksumLine(of: String(text[..<last])) == text[last...]
-    else { return CleanShutdown() }
+    let newline = text.utf8.dropLast().lastIndex(of: UInt8(ascii: "\n"))
+    let last = newline.map(text.utf8.index(after:)) ?? text.startIndex
+    guard checksumLine(of: String(text[..<last])) == text[last...] else { return CleanShutdown() }
     var result = CleanShutdown()
     for line in text[..<last].split(separator: "\n") {
       guard let (id, entry) = parseLine(line) else { return CleanShutdown() }
@@ -73,8 +73,6 @@ struct CleanShutdown {
     }
     return result
   }
-
-  private static func startIfSingle(_ text: String) -> String.Index? { text.isEmpty ? nil : text.startIndex }
 
   private static func parseLine(_ line: Substring) -> (PartitionID, Entry)? {
     let words = line.split(separator: " ")

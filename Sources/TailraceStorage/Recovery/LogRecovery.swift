@@ -161,8 +161,8 @@ struct LogRecovery {
     let place = damage.map { "\(opener.path(of: bases[$0.segment])) at position \($0.position): \($0.reason)" }
     let error = StorageError(
       .dataLoss,
-      "partition \(id) is damaged: offsets \(findings.end.offset) to \(findings.provenEnd) (exclusive) were on disk and are"
-        + " not readable (\(place ?? "the log ends there")); nothing was cut, what lies below can be read")
+      "partition \(id) is damaged: offsets \(findings.end.offset) to \(findings.provenEnd) (exclusive) were on disk"
+        + " and are not readable (\(place ?? "the log ends there")); nothing was cut, what lies below can be read")
     opener.logger.error("data loss", metadata: .keys([.partition: "\(id)", .reason: error.message]))
     return error
   }

@@ -37,8 +37,8 @@ struct PartitionOpener {
     if let found, found.durableEndOffset > found.logStartOffset {
       throw StorageError(
         .dataLoss,
-        "partition \(id) has no segment files, but its state says that offsets below \(found.durableEndOffset) were on disk"
-      )
+        "partition \(id) has no segment files, but its state says that offsets below \(found.durableEndOffset) were"
+          + " on disk")
     }
     let start = Offset(max(0, found?.logStartOffset ?? 0))
     let state = found ?? PartitionState(

@@ -83,8 +83,8 @@ final class LogSegment: Sendable {
     contents.withLock { $0.index.floor(position: position).map(place) }
   }
 
-  /// A batch boundary before which all timestamps are below `timestampMs`; nil where no timestamp of the segment reaches
-  /// it. The index must be complete.
+  /// A batch boundary before which all timestamps are below `timestampMs`; nil where no timestamp of the segment
+  /// reaches it. The index must be complete.
   func floor(ofTimestampMs timestampMs: Int64) -> IndexedPlace? {
     contents.withLock { contents in
       guard contents.index.maxTimestampMs >= timestampMs else { return nil }
@@ -100,8 +100,8 @@ final class LogSegment: Sendable {
   /// Up to where the file is still to be scanned for its index, 0 where it is complete.
   var unindexedByteCount: Int { contents.withLock { $0.indexedFrom } }
 
-  /// Hands in the index of everything below `byteCount`, which must be what `unindexedByteCount` was before the scan. Of
-  /// two scans of the same range the second is dropped.
+  /// Hands in the index of everything below `byteCount`, which must be what `unindexedByteCount` was before the scan.
+  /// Of two scans of the same range the second is dropped.
   func completeIndex(with earlier: OffsetIndex, below byteCount: Int) {
     contents.withLock { contents in
       guard contents.indexedFrom == byteCount, byteCount > 0 else { return }

@@ -15,8 +15,6 @@ internal import NIOCore
 struct DataDirectory: Sendable {
   let path: String
   let fileSystem: any FileSystem
-  /// Held for as long as this is.
-  let lock: any FileLock
   /// 32 hexadecimal digits, drawn when the directory was made.
   let clusterID: String
 
@@ -26,13 +24,15 @@ struct DataDirectory: Sendable {
   var topicsPath: String { "\(path)/topics" }
 
   /// Locks the directory and checks its format; makes what is not there, durably. Nothing but the lock file is touched
-  /// where the format is not this release's, or another process is at work.
-  static func open(_ path: String, fileSystem: any FileSystem) throws(StorageError) -> DataDirectory {
+  /// where the format is not this release's, or another process is at work. The lock is the caller's to hold.
+  static func open(
+    _ path: String, fileSystem: any FileSystem
+  ) throws(StorageError) -> (directory: DataDirectory, lock: any FileLock) {
     let lock = try takeLock(path, fileSystem)
     if let text = try DurableFile.read(formatName, in: path, maxBytes: maxFormatBytes, fileSystem: fileSystem) {
       let format = try DataFormatText.parse(String(buffer: text))
       try makeTopics(path, fileSystem)
-      return DataDirectory(path: path, fileSystem: fileSystem, lock: lock, clusterID: format.clusterID)
+      return (DataDirectory(path: path, fileSystem: fileSystem, clusterID: format.clusterID), lock)
     }
     try checkUnused(path, fileSystem)
     var generator = SystemRandomNumberGenerator()
@@ -41,7 +41,7 @@ struct DataDirectory: Sendable {
     try DurableFile.replace(
       formatName, temporaryName: formatName + ".new", in: path, with: ByteBuffer(string: format.text),
       fileSystem: fileSystem)
-    return DataDirectory(path: path, fileSystem: fileSystem, lock: lock, clusterID: format.clusterID)
+    return (DataDirectory(path: path, fileSystem: fileSystem, clusterID: format.clusterID), lock)
   }
 
   private static func takeLock(_ path: String, _ fileSystem: any FileSystem) throws(StorageError) -> any FileLock {

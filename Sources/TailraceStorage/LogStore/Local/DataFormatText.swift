@@ -25,8 +25,8 @@ struct DataFormatText {
     guard found == version else {
       let hint = found > version ? "; it was made by a later release" : ""
       throw StorageError(
-        .incompatible, "the data directory has format \(found), this release knows \(version)\(hint); nothing was touched"
-      )
+        .incompatible,
+        "the data directory has format \(found), this release knows \(version)\(hint); nothing was touched")
     }
     guard members.count == 2, case .string(let clusterID) = members["cluster_id"], clusterID.utf8.count == 32,
       clusterID.utf8.allSatisfy({ byte in

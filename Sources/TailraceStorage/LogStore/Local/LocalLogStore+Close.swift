@@ -33,6 +33,7 @@ extension LocalLogStore {
     contents.withLock { $0.partitions = [:] }
     let (clean, failure) = outcomes.withLock { $0 }
     try clean.write(directory: data.path, fileSystem: data.fileSystem)
+    lock.withLock { $0 = nil }
     if let failure { throw failure }
   }
 

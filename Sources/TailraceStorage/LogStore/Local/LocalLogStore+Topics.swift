@@ -17,7 +17,9 @@ extension LocalLogStore {
         return partitions.filter { contents.partitions[$0] == nil && seen.insert($0).inserted }
       }
       guard !missing.isEmpty else { return }
-      for topic in Set(missing.map(\.topic)) { try makeTopicDirectory(TopicDirectory(topicName: topicName, topic: topic)) }
+      for topic in Set(missing.map(\.topic)) {
+        try makeTopicDirectory(TopicDirectory(topicName: topicName, topic: topic))
+      }
       try openAll(missing, topicName: topicName, config: config)
     }
   }

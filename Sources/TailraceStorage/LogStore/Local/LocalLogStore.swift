@@ -4,8 +4,8 @@ package import TailraceWire
 
 /// Partitions in one directory of this machine. Thread-safe.
 ///
-/// Appends, and reads of what is indexed, run on the caller's thread; fsyncs on the flusher's threads; opening, recovery
-/// and index building on a small pool; making and dropping topics on one thread of its own, so in order.
+/// Appends, and reads of what is indexed, run on the caller's thread; fsyncs on the flusher's threads; opening,
+/// recovery and index building on a small pool; making and dropping topics on one thread of its own, so in order.
 ///
 /// After opening, the store has no partitions: whoever keeps the topics' metadata makes them known with `create`, which
 /// opens what is on disk.
@@ -21,6 +21,8 @@ package final class LocalLogStore: LogStore {
   }
 
   let data: DataDirectory
+  /// Held until the store is closed.
+  let lock: Mutex<(any FileLock)?>
   let clock: any WallClock
   let logger: Logger
   let flusher: Flusher
@@ -48,7 +50,9 @@ package final class LocalLogStore: LogStore {
   ) throws(StorageError) {
     self.clock = clock
     self.logger = logger
-    data = try DataDirectory.open(directory, fileSystem: fileSystem)
+    let (data, lock) = try DataDirectory.open(directory, fileSystem: fileSystem)
+    self.data = data
+    self.lock = Mutex(lock)
     let clean = try CleanShutdown.read(directory: directory, fileSystem: fileSystem)
     try CleanShutdown.remove(directory: directory, fileSystem: fileSystem)
     contents = Mutex(Contents(cleanEntries: clean?.entries ?? [:]))

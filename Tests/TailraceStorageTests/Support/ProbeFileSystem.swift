@@ -1,0 +1,131 @@
+import Dispatch
+import NIOCore
+import Synchronization
+@testable import TailraceStorage
+import TailraceWire
+
+/// The real file system, with its calls counted, and writes and fsyncs of files held back or made to fail.
+final class ProbeFileSystem: FileSystem {
+  struct Counts: Equatable {
+    var segmentWrites = 0
+    var segmentSyncs = 0
+  }
+
+  /// What a write is to do instead of writing all.
+  enum WriteFault {
+    /// Writes this many bytes, then fails with the code.
+    case stop(after: Int, code: Int32)
+  }
+
+  private struct Contents {
+    var counts = Counts()
+    var syncError: Int32?
+    var truncateError: Int32?
+    var writeFault: WriteFault?
+    var gate: DispatchSemaphore?
+    var syncStarted: DispatchSemaphore?
+  }
+
+  private let real = RealFileSystem()
+  private let contents = Mutex(Contents())
+
+  var counts: Counts { contents.withLock { $0.counts } }
+
+  /// fsyncs of segments wait from here on; each `signal` of the gate lets one through. `started` is signalled by each
+  /// that begins.
+  func holdSyncs() -> (gate: DispatchSemaphore, started: DispatchSemaphore) {
+    let gate = DispatchSemaphore(value: 0)
+    let started = DispatchSemaphore(value: 0)
+    contents.withLock {
+      $0.gate = gate
+      $0.syncStarted = started
+    }
+    return (gate, started)
+  }
+
+  func letSyncsThrough() {
+    contents.withLock {
+      let gate = $0.gate
+      $0.gate = nil
+      $0.syncStarted = nil
+      gate?.signal()
+    }
+  }
+
+  func failSyncs(_ code: Int32?) { contents.withLock { $0.syncError = code } }
+  func failTruncates(_ code: Int32?) { contents.withLock { $0.truncateError = code } }
+  func failWrites(_ fault: WriteFault?) { contents.withLock { $0.writeFault = fault } }
+
+  fileprivate func beforeSync(_ path: String) throws(FileSystemError) {
+    guard path.hasSuffix(".log") else { return }
+    let (gate, started, error) = contents.withLock {
+      $0.counts.segmentSyncs += 1
+      return ($0.gate, $0.syncStarted, $0.syncError)
+    }
+    started?.signal()
+    gate?.wait()
+    if let error { throw FileSystemError(call: "fdatasync", path: path, code: error) }
+  }
+
+  fileprivate func beforeTruncate(_ path: String) throws(FileSystemError) {
+    if let code = contents.withLock({ $0.truncateError }) {
+      throw FileSystemError(call: "ftruncate", path: path, code: code)
+    }
+  }
+
+  fileprivate func write(_ buffers: [ByteBuffer], at position: Int, to file: any File) -> WriteOutcome {
+    guard file.path.hasSuffix(".log") else { return file.write(buffers, at: position) }
+    let fault = contents.withLock {
+      $0.counts.segmentWrites += 1
+      return $0.writeFault
+    }
+    guard case .stop(let count, let code) = fault else { return file.write(buffers, at: position) }
+    var all = ByteBuffer()
+    for buffer in buffers { all.writeImmutableBuffer(buffer) }
+    let part = all.readSlice(length: min(count, all.readableBytes)) ?? ByteBuffer()
+    let done = file.write([part], at: position).byteCount
+    return WriteOutcome(
+      byteCount: done, error: FileSystemError(call: "pwritev", path: file.path, code: code))
+  }
+
+  func open(_ path: String, _ mode: FileMode) throws(FileSystemError) -> any File {
+    ProbeFile(try real.open(path, mode), self)
+  }
+  func createDirectory(_ path: String) throws(FileSystemError) -> Bool { try real.createDirectory(path) }
+  func list(_ path: String) throws(FileSystemError) -> [String] { try real.list(path) }
+  func status(_ path: String) throws(FileSystemError) -> FileStatus? { try real.status(path) }
+  func rename(_ source: String, to target: String) throws(FileSystemError) { try real.rename(source, to: target) }
+  func removeFile(_ path: String) throws(FileSystemError) { try real.removeFile(path) }
+  func removeDirectory(_ path: String) throws(FileSystemError) { try real.removeDirectory(path) }
+  func syncDirectory(_ path: String) throws(FileSystemError) { try real.syncDirectory(path) }
+  func lock(_ path: String) throws(FileSystemError) -> (any FileLock)? { try real.lock(path) }
+}
+
+private final class ProbeFile: File {
+  private let real: any File
+  private let probe: ProbeFileSystem
+
+  init(_ real: any File, _ probe: ProbeFileSystem) {
+    self.real = real
+    self.probe = probe
+  }
+
+  var path: String { real.path }
+
+  func read(into bytes: UnsafeMutableRawBufferPointer, at position: Int) throws(FileSystemError) -> Int {
+    try real.read(into: bytes, at: position)
+  }
+  func write(_ buffers: [ByteBuffer], at position: Int) -> WriteOutcome {
+    probe.write(buffers, at: position, to: real)
+  }
+  func sync() throws(FileSystemError) {
+    try probe.beforeSync(path)
+    try real.sync()
+  }
+  func truncate(to byteCount: Int) throws(FileSystemError) {
+    try probe.beforeTruncate(path)
+    try real.truncate(to: byteCount)
+  }
+  func byteCount() throws(FileSystemError) -> Int { try real.byteCount() }
+  func chunk(_ range: Range<Int>) -> Chunk { real.chunk(range) }
+}
