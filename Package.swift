@@ -140,7 +140,9 @@ let package = Package(
     ),
     .testTarget(
       name: "TailraceClientTests",
-      dependencies: ["TailraceClient", "TailraceTesting", "TailraceWire", nioCore, nioPosix],
+      dependencies: [
+        "TailraceClient", "TailraceTransport", "TailraceTesting", "TailraceWire", nioCore, nioPosix, logging, collections,
+      ],
       swiftSettings: swiftSettings
     ),
     .testTarget(

@@ -28,13 +28,14 @@ package final class MemoryBudget: Sendable {
   }
 
   package func release(_ bytes: Int) {
-    // Sequentially consistent, as is the other side in `whenThereIsRoom`: either we see the waiter, or it sees the room.
+    // Sequentially consistent, as is the other side in `whenThereIsRoom`: either we see the waiter, or it sees the
+    // room.
     let now = used.wrappingSubtract(bytes, ordering: .sequentiallyConsistent).newValue
     if now < limitBytes && hasWaiters.load(ordering: .sequentiallyConsistent) { wake() }
   }
 
-  /// Calls `wakeUp` once there is room, on any thread, at once where there is some already. What is called must not block;
-  /// it looks for itself whether there still is room.
+  /// Calls `wakeUp` once there is room, on any thread, at once where there is some already. What is called must not
+  /// block; it looks for itself whether there still is room.
   package func whenThereIsRoom(_ wakeUp: @escaping @Sendable () -> Void) {
     waiters.withLock { $0.append(wakeUp) }
     hasWaiters.store(true, ordering: .sequentiallyConsistent)

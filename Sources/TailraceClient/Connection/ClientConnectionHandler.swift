@@ -4,8 +4,8 @@ internal import TailraceWire
 
 /// The client's side of one connection of the native door.
 ///
-/// As on the server: the only handler of its pipeline; requests that are made together leave in one write, and all frames
-/// of a read are taken apart where they lie.
+/// As on the server: the only handler of its pipeline; requests that are made together leave in one write, and all
+/// frames of a read are taken apart where they lie.
 ///
 /// Isolation: the channel's event loop, but for `submit`, which may be called from anywhere.
 ///

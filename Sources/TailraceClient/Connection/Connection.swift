@@ -5,8 +5,8 @@ package import TailraceWire
 
 /// One connection to a broker, shared by any number of calls at a time. Thread-safe.
 ///
-/// Calls are pipelined, and answered in any order. When the connection is lost all of them fail with UNAVAILABLE, and so
-/// does every later one: a connection is not made anew, its owner makes another.
+/// Calls are pipelined, and answered in any order. When the connection is lost all of them fail with UNAVAILABLE, and
+/// so does every later one: a connection is not made anew, its owner makes another.
 package final class Connection: RPCCaller {
   /// "127.0.0.1:7171".
   package let server: String
@@ -61,8 +61,8 @@ package final class Connection: RPCCaller {
     }
   }
 
-  /// Makes a call and returns a number to cancel it by; `completion` is called once, on the connection's event loop, and
-  /// must not block. Never suspends: for producers that pipeline, and benchmarks.
+  /// Makes a call and returns a number to cancel it by; `completion` is called once, on the connection's event loop,
+  /// and must not block. Never suspends: for producers that pipeline, and benchmarks.
   @discardableResult
   package func send(
     _ method: RPCMethod, _ request: ByteBuffer, _ options: CallOptions = CallOptions(),

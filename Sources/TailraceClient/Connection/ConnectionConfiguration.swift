@@ -10,7 +10,8 @@ package struct ConnectionConfiguration: Sendable {
   package var maxUnsentBytes: Int
   /// The socket must be connected, and the server's preface be there, within this each.
   package var connectTimeout: TimeAmount
-  /// How much longer than a call's own time-out its answer is awaited: the server's DEADLINE_EXCEEDED says more than ours.
+  /// How much longer than a call's own time-out its answer is awaited: the server's DEADLINE_EXCEEDED says more than
+  /// ours.
   package var timeoutSlack: TimeAmount
 
   package init(

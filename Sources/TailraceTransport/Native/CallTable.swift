@@ -3,13 +3,13 @@ internal import TailraceWire
 
 /// The calls in flight on one connection.
 ///
-/// The client's number for a call finds it again when a second call or a `cancel` names that number. To the dispatcher a
-/// call goes by a number of our own that is never used twice: a client may use its number again as soon as the call is
-/// answered, while the answer to a call that was given up can still come from another thread.
+/// The client's number for a call finds it again when a second call or a `cancel` names that number. To the dispatcher
+/// a call goes by a number of our own that is never used twice: a client may use its number again as soon as the call
+/// is answered, while the answer to a call that was given up can still come from another thread.
 ///
 /// Numbers of our own are a place in `slots` (lower 16 bits) and a serial number. Client's numbers are found through
-/// an open-addressing table of places: one multiplication to find a bucket, and, should a client choose its numbers so as
-/// to collide, at worst a walk over as many buckets as there may be calls.
+/// an open-addressing table of places: one multiplication to find a bucket, and, should a client choose its numbers so
+/// as to collide, at worst a walk over as many buckets as there may be calls.
 struct CallTable {
   private struct Slot {
     /// The client's number; 0 where the slot is free.
@@ -80,8 +80,8 @@ struct CallTable {
     return !overflow
   }
 
-  /// The calls whose deadline is not after `now`. Looks through all calls, and settles `earliestDeadline` anew for those
-  /// that are not due.
+  /// The calls whose deadline is not after `now`. Looks through all calls, and settles `earliestDeadline` anew for
+  /// those that are not due.
   mutating func overdue(at now: NIODeadline) -> [CallID] {
     var due: [CallID] = []
     earliestDeadline = .distantFuture

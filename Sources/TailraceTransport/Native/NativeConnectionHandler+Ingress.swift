@@ -78,7 +78,8 @@ extension NativeConnectionHandler {
       throw RPCError(error)
     }
     guard full.metadata.count <= limits.frame.maxMetadataEntries else {
-      let message = "\(full.metadata.count) entries of metadata: at most \(limits.frame.maxMetadataEntries) are accepted"
+      let most = limits.frame.maxMetadataEntries
+      let message = "\(full.metadata.count) entries of metadata: at most \(most) are accepted"
       throw RPCError(.invalidArgument, message, error: .limitReached)
     }
     return full.metadata
@@ -122,8 +123,8 @@ extension NativeConnectionHandler {
     queuedBytes = queue.isEmpty ? 0 : queue.reduce(0) { $0 + $1.message.readableBytes }
   }
 
-  /// Whether more may be read: only requests not executed and output not sent count, so that calls which wait for something
-  /// never keep those out that would end the wait.
+  /// Whether more may be read: only requests not executed and output not sent count, so that calls which wait for
+  /// something never keep those out that would end the wait.
   private var mayRead: Bool {
     queuedBytes + outputBytes < limits.maxBytesInFlight && hasBudget
   }

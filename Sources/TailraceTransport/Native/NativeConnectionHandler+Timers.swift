@@ -4,8 +4,8 @@ internal import TailraceWire
 
 // Deadlines of calls; idle and stalled peers.
 extension NativeConnectionHandler {
-  /// Sees to it that the timer goes off at the earliest deadline. It may go off too early, since calls are answered; it is
-  /// only ever moved forward, so that a call costs no timer of its own.
+  /// Sees to it that the timer goes off at the earliest deadline. It may go off too early, since calls are answered; it
+  /// is only ever moved forward, so that a call costs no timer of its own.
   func scheduleDeadline() {
     let earliest = calls.earliestDeadline
     guard earliest < deadlineTimerAt else { return }

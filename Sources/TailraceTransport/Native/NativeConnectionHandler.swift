@@ -51,6 +51,8 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   var violation: FrameError?
   /// Whether a read was asked for that has not completed.
   var isReading = false
+  /// Whether the read under way has brought anything.
+  var hasRead = false
   /// Whether the last look found that nothing more may be read for now.
   var isPaused = false
 
@@ -134,6 +136,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   }
 
   package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    hasRead = true
     guard phase == .open else { return }
     now = eventLoop.now
     lastRead = now
@@ -146,11 +149,14 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
 
   package func channelReadComplete(context: ChannelHandlerContext) {
     isReading = false
-    if phase == .open {
-      work()
-    } else {
-      readOn()
+    defer { hasRead = false }
+    guard hasRead else {
+      // A read that brought nothing is the end of the stream, which NIO is about to note. It does not expect a write to
+      // fail, and so the channel to be closed, before it has: what there is to do is done afterwards.
+      scheduleWork()
+      return
     }
+    if phase == .open { work() } else { readOn() }
   }
 
   package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -188,7 +194,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     isWorking = true
     now = eventLoop.now
     for item in outbox.takeAll() { answer(item.response, to: item.call) }
-    dispatchAndFlush()
+    let waitsForRoom = dispatchAndFlush()
     settleBudget()
     isWorking = false
     if let violation {
@@ -198,6 +204,10 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     scheduleDeadline()
     if closeIfDone() { return }
     readOn()
+    // Room for output comes with `didWrite`; room in the budget can come from any thread, since we looked too.
+    if waitsForRoom {
+      if !hasBudget { awaitBudget() } else if outputBytes < limits.maxBytesInFlight { scheduleWork() }
+    }
   }
 
   /// Has `work` run when what is under way on this loop is done: so that answers that come together leave together.
@@ -207,14 +217,18 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     eventLoop.execute { self.work() }
   }
 
-  private func dispatchAndFlush() {
-    var isProgressing = true
-    while isProgressing {
+  /// True where calls are left because there is no room for their answers.
+  private func dispatchAndFlush() -> Bool {
+    while true {
       let before = queue.count
+      let hadRoom = acceptsCalls
       dispatchQueue()
       flushOutput()
+      if queue.isEmpty { return false }
       // What was flushed may be sent already, and leave room for the next calls.
-      isProgressing = !queue.isEmpty && queue.count < before && acceptsCalls
+      if !acceptsCalls { return true }
+      // A dispatcher that leaves calls although there is room is asked again with the next read.
+      if hadRoom && queue.count == before { return false }
     }
   }
 }

@@ -22,8 +22,8 @@ package final class Server: Sendable {
   private let isStopping = Atomic<Bool>(false)
 
   private init(
-    group: MultiThreadedEventLoopGroup, listener: any Channel, boundAddress: SocketAddress, registry: ConnectionRegistry,
-    budget: MemoryBudget, logger: Logger, onDrain: @escaping @Sendable () async -> Void
+    group: MultiThreadedEventLoopGroup, listener: any Channel, boundAddress: SocketAddress,
+    registry: ConnectionRegistry, budget: MemoryBudget, logger: Logger, onDrain: @escaping @Sendable () async -> Void
   ) {
     self.group = group
     self.listener = listener

@@ -14,9 +14,10 @@ package struct Frame: Hashable, Sendable {
 /// +---------------+----------------+---------+----------+
 /// ```
 ///
-/// Feed each read with `receive` and then take frames with `next` until it returns nil. A frame that is cut by the end of a
-/// read is copied, once, into a buffer of its own, so at most one frame is ever held, and no large receive buffer stays
-/// behind for the sake of a few bytes. Memory is taken for bytes that are there, never for a length that was announced.
+/// Feed each read with `receive` and then take frames with `next` until it returns nil. A frame that is cut by the end
+/// of a read is copied, once, into a buffer of its own, so at most one frame is ever held, and no large receive buffer
+/// stays behind for the sake of a few bytes. Memory is taken for bytes that are there, never for a length that was
+/// announced.
 package struct FrameDecoder: Sendable {
   private let limits: FrameLimits
   /// Bytes of the frame that has begun, from its length field on; less than that frame.

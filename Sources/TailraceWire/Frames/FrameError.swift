@@ -34,7 +34,8 @@ package enum FrameError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension RPCError {
-  /// The failure of a connection over this error: RESOURCE_EXHAUSTED where something is too long, else INVALID_ARGUMENT.
+  /// The failure of a connection over this error: RESOURCE_EXHAUSTED where something is too long, else
+  /// INVALID_ARGUMENT.
   package init(_ error: FrameError) {
     switch error {
     case .frameTooLong, .headerTooLong:

@@ -1,6 +1,7 @@
 package import NIOCore
 
-/// A client's number for a call, unique among the calls in flight on its connection; never 0.
+/// The transport's number for a call: opaque, never 0, and never used twice on a connection, while a client may use its
+/// own number again as soon as a call is answered.
 package struct CallID: RawRepresentable, Hashable, Sendable {
   package let rawValue: UInt64
 

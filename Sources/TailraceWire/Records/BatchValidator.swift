@@ -112,9 +112,10 @@ package struct BatchValidator: Sendable {
   package func checkNotAhead(_ timestampMs: Int64, nowMs: Int64) throws(RecordBatchError) {
     let (bound, overflow) = nowMs.addingReportingOverflow(maxTimestampAheadMs)
     guard overflow || timestampMs <= bound else {
+      let (ahead, isBeyond) = timestampMs.subtractingReportingOverflow(nowMs)
       throw RecordBatchError(
         .invalidTimestamp,
-        "timestamp \(timestampMs) is \(timestampMs - nowMs) ms ahead of the broker's clock; the bound is"
+        "timestamp \(timestampMs) is \(isBeyond ? Int64.max : ahead) ms ahead of the broker's clock; the bound is"
           + " \(maxTimestampAheadMs) ms")
     }
   }

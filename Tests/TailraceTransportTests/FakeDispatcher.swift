@@ -1,0 +1,60 @@
+import DequeModule
+import NIOCore
+import Synchronization
+import TailraceWire
+
+/// Takes every call while the connection accepts calls, and answers as `answer` says; nil parks the call.
+final class FakeDispatcher: RequestDispatcher {
+  struct Taken: Sendable {
+    let call: InboundCall
+    let connection: any CallConnection
+  }
+
+  struct State {
+    var taken: [Taken] = []
+    var abandoned: [CallID] = []
+    var closed = 0
+    /// How many calls each `dispatch` offered.
+    var offers: [Int] = []
+  }
+
+  private let state = Mutex(State())
+  private let answer: @Sendable (InboundCall) -> Response?
+
+  init(_ answer: @escaping @Sendable (InboundCall) -> Response?) {
+    self.answer = answer
+  }
+
+  /// Echoes Ping, parks Fetch, and fails the rest.
+  static func standard() -> FakeDispatcher {
+    FakeDispatcher { call in
+      switch call.method {
+      case .adminServicePing: .message(call.message)
+      case .logServiceFetch: nil
+      default: .failure(.unimplemented(call.method))
+      }
+    }
+  }
+
+  var taken: [Taken] { state.withLock { $0.taken } }
+  var abandoned: [CallID] { state.withLock { $0.abandoned } }
+  var closed: Int { state.withLock { $0.closed } }
+  var offers: [Int] { state.withLock { $0.offers } }
+
+  func dispatch(_ calls: inout Deque<InboundCall>, from connection: any CallConnection) {
+    let count = calls.count
+    state.withLock { $0.offers.append(count) }
+    while connection.acceptsCalls, let call = calls.popFirst() {
+      state.withLock { $0.taken.append(Taken(call: call, connection: connection)) }
+      if let response = answer(call) { connection.respond(response, to: call.id) }
+    }
+  }
+
+  func abandon(_ call: CallID, from connection: any CallConnection) {
+    state.withLock { $0.abandoned.append(call) }
+  }
+
+  func connectionClosed(_ connection: any CallConnection) {
+    state.withLock { $0.closed += 1 }
+  }
+}
