@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-internal import Glibc
+  internal import Glibc
 #elseif canImport(Musl)
-internal import Musl
+  internal import Musl
 #endif
 
 /// The machine's own file system.
@@ -65,9 +65,9 @@ package struct RealFileSystem: FileSystem {
 
   package func rename(_ source: String, to target: String) throws(FileSystemError) {
     #if canImport(Glibc)
-    let result = Glibc.rename(source, target)
+      let result = Glibc.rename(source, target)
     #else
-    let result = Musl.rename(source, target)
+      let result = Musl.rename(source, target)
     #endif
     guard result == 0 else { throw FileSystemError(call: "rename", path: source, code: errno) }
   }

@@ -41,8 +41,10 @@ struct PartitionOpener {
           + " on disk")
     }
     let start = Offset(max(0, found?.logStartOffset ?? 0))
-    let state = found ?? PartitionState(
-      topicID: id.topic.bytes, partition: id.index, logStartOffset: 0, durableEndOffset: 0, partitionEpoch: 0)
+    let state =
+      found
+      ?? PartitionState(
+        topicID: id.topic.bytes, partition: id.index, logStartOffset: 0, durableEndOffset: 0, partitionEpoch: 0)
     if found == nil { try StateFile.write(state, directory: directory, fileSystem: fileSystem) }
     let path = path(of: start)
     let segment: LogSegment

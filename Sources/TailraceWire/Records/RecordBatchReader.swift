@@ -56,7 +56,8 @@ package struct RecordBatchReader {
     if let error = RecordBatchError(status, record: count) { throw error }
     guard status == TRW_RECORD_OK else {
       guard count == UInt64(header.recordCount) else {
-        throw RecordBatchError(.dataLoss, "the batch at offset \(header.baseOffset) holds \(count) records, not \(header.recordCount)")
+        throw RecordBatchError(
+          .dataLoss, "the batch at offset \(header.baseOffset) holds \(count) records, not \(header.recordCount)")
       }
       return nil
     }

@@ -50,7 +50,8 @@ private func environment(_ name: String) -> UInt64? {
   private func mutate(_ bytes: inout ByteBuffer, _ random: inout FrameFuzzGenerator) {
     for _ in 0..<Int.random(in: 1...6, using: &random) {
       let at = Int.random(in: 0..<bytes.readableBytes, using: &random)
-      let value = [0, 1, 0x7F, 0x80, 0xFF, UInt8.random(in: 0...255, using: &random)].randomElement(using: &random) ?? 0
+      let value =
+        [0, 1, 0x7F, 0x80, 0xFF, UInt8.random(in: 0...255, using: &random)].randomElement(using: &random) ?? 0
       bytes.setInteger(value, at: at)
     }
     if Int.random(in: 0..<4, using: &random) == 0 {
