@@ -147,7 +147,7 @@ let package = Package(
     ),
     .testTarget(
       name: "tailraceTests",
-      dependencies: ["tailrace"],
+      dependencies: ["tailrace", "TailraceClient", "TailraceWire", nioCore, nioPosix],
       swiftSettings: swiftSettings
     ),
   ],

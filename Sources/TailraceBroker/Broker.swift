@@ -9,7 +9,8 @@ package struct Broker: Sendable {
   package let dispatcher: any RequestDispatcher
   package let registry: TopicRegistry
   private let store: any LogStore
-  private let purgatory: FetchPurgatory
+  /// Where fetches wait.
+  package let purgatory: FetchPurgatory
 
   /// Loads the metadata and opens all partitions.
   package init(

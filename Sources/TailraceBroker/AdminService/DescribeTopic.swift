@@ -6,7 +6,7 @@ extension AdminHandlers {
     _ request: DescribeTopicRequest, _ call: CallContext
   ) async throws(RPCError) -> DescribeTopicResponse {
     guard let topic = registry.table.topic(named: request.name) else {
-      throw RPCError(.notFound, "there is no topic '\(request.name)'", error: .unknownTopic)
+      throw RPCError(.notFound, "there is no topic '\(request.name.excerpt)'", error: .unknownTopic)
     }
     var response = DescribeTopicResponse(
       topic: topic.summary, createdAtMs: topic.createdAtMs, config: topic.config.entries)

@@ -2,18 +2,30 @@ internal import NIOCore
 package import TailraceStorage
 package import TailraceWire
 
-extension ReadResult {
-  /// A reader for each batch of a result in form `.bytes`. Checks every header and checksum.
-  package func batchReaders() throws(RecordBatchError) -> [RecordBatchReader] {
-    var readers: [RecordBatchReader] = []
-    for chunk in chunks {
-      guard case .bytes(var bytes) = chunk else {
+/// The batches of a read in form `.bytes`, one after the other. Each is checked and decompressed when its turn comes: a
+/// few megabytes of a log may be gigabytes once decompressed.
+package struct BatchReaders {
+  private var chunks: ArraySlice<Chunk>
+  private var bytes = ByteBuffer()
+
+  fileprivate init(_ chunks: [Chunk]) { self.chunks = chunks[...] }
+
+  /// A reader for the next batch, nil after the last one. Checks header and checksum.
+  package mutating func next() throws(RecordBatchError) -> RecordBatchReader? {
+    while bytes.readableBytes == 0 {
+      guard let chunk = chunks.popFirst() else { return nil }
+      guard case .bytes(let buffer) = chunk else {
         throw RecordBatchError(.storageFailed, "a read for bytes returned a file range")
       }
-      while bytes.readableBytes > 0 { readers.append(try bytes.readBatch()) }
+      bytes = buffer
     }
-    return readers
+    return try bytes.readBatch()
   }
+}
+
+extension ReadResult {
+  /// Readers of a result in form `.bytes`.
+  package var batchReaders: BatchReaders { BatchReaders(chunks) }
 }
 
 extension ByteBuffer {

@@ -8,6 +8,8 @@ struct FetchPlan: Sendable {
   /// For each target: its place in `reads`, or why there is none.
   let places: [Result<Int, PartitionFailure>]
   let reads: [ReadTarget]
+  /// What the response has room for, beside what it keeps for each target.
+  let ceilingBytes: Int
   /// Bytes of batches in the whole response.
   let maxBytes: Int
   let minBytes: Int
@@ -30,6 +32,12 @@ struct FetchPlan: Sendable {
       throw RPCError(
         .invalidArgument, "max_wait_ms is \(request.maxWaitMs); at most \(Self.maxWaitCeilingMs) is allowed")
     }
+    if let index = request.targets.firstIndex(where: { $0.topic.utf8.count > TopicName.maxBytes }) {
+      throw RPCError(
+        .invalidArgument,
+        "targets[\(index)].topic has \(request.targets[index].topic.utf8.count) bytes; names have at most"
+          + " \(TopicName.maxBytes)", error: .invalidTopicName)
+    }
     let ceiling = Self.responseCeilingBytes - request.targets.count * Self.bytesPerTarget
     let standard = door == .native ? 8 << 20 : 1 << 20
     let maxBytes = min(request.maxBytes == 0 ? standard : Int(request.maxBytes), ceiling)
@@ -37,6 +45,7 @@ struct FetchPlan: Sendable {
     // What the bounds do not let through is not worth waiting for.
     minBytes = min(max(1, Int(request.minBytes)), maxBytes, targetBytes)
     self.maxBytes = maxBytes
+    ceilingBytes = ceiling
     maxWaitMs = Int64(request.maxWaitMs)
     decode = request.decode
     targets = request.targets

@@ -20,9 +20,24 @@ package final class FetchPurgatory: Sendable {
   private let state = Mutex(State())
 
   private struct State {
-    var parked: [ParkedFetch.Key: ParkedFetch] = [:]
-    var countOfConnection: [ObjectIdentifier: Int] = [:]
+    /// By connection: a connection that closes must not cost a look at everybody's fetches.
+    private(set) var parked: [ObjectIdentifier: [CallID: ParkedFetch]] = [:]
+    private(set) var count = 0
     var isDraining = false
+
+    func fetch(_ key: ParkedFetch.Key) -> ParkedFetch? { parked[key.connection]?[key.call] }
+
+    func count(of connection: ObjectIdentifier) -> Int { parked[connection]?.count ?? 0 }
+
+    mutating func insert(_ fetch: ParkedFetch) {
+      if parked[fetch.key.connection, default: [:]].updateValue(fetch, forKey: fetch.key.call) == nil { count += 1 }
+    }
+
+    mutating func remove(_ key: ParkedFetch.Key) {
+      guard parked[key.connection]?.removeValue(forKey: key.call) != nil else { return }
+      count -= 1
+      if parked[key.connection]?.isEmpty == true { parked[key.connection] = nil }
+    }
   }
 
   package init(store: any LogStore, limits: Limits = Limits()) {
@@ -31,7 +46,7 @@ package final class FetchPurgatory: Sendable {
   }
 
   /// How many fetches wait now.
-  package var count: Int { state.withLock { $0.parked.count } }
+  package var count: Int { state.withLock { $0.count } }
 
   /// Parks a fetch after a read that was not enough. `answer` is called on the event loop, once, unless the fetch is
   /// abandoned. Event loop only. Throws RESOURCE_EXHAUSTED where too many wait.
@@ -54,16 +69,13 @@ package final class FetchPurgatory: Sendable {
   /// Releases a fetch that nobody waits for any more, if it is parked.
   package func abandon(_ call: CallID, of connection: any CallConnection) {
     let key = ParkedFetch.Key(connection: ObjectIdentifier(connection), call: call)
-    if let fetch = state.withLock({ $0.parked[key] }) { _ = release(fetch) }
+    if let fetch = state.withLock({ $0.fetch(key) }) { _ = release(fetch) }
   }
 
   /// Releases all fetches of a connection.
   package func abandonAll(of connection: any CallConnection) {
     let identifier = ObjectIdentifier(connection)
-    let fetches = state.withLock { state in
-      state.countOfConnection[identifier] == nil
-        ? [] : state.parked.values.filter { $0.key.connection == identifier }
-    }
+    let fetches = state.withLock { state in state.parked[identifier].map { Array($0.values) } ?? [] }
     for fetch in fetches { _ = release(fetch) }
   }
 
@@ -71,7 +83,7 @@ package final class FetchPurgatory: Sendable {
   package func drain() {
     let fetches = state.withLock { state in
       state.isDraining = true
-      return Array(state.parked.values)
+      return state.parked.values.flatMap(\.values)
     }
     for fetch in fetches {
       guard release(fetch) else { continue }
@@ -83,15 +95,14 @@ package final class FetchPurgatory: Sendable {
   /// True where fetches are not to wait any more.
   private func insert(_ fetch: ParkedFetch) throws(RPCError) -> Bool {
     let refusal = state.withLock { state -> RPCError? in
-      let count = state.countOfConnection[fetch.key.connection, default: 0]
-      guard count < limits.perConnection, state.parked.count < limits.total else {
+      let count = state.count(of: fetch.key.connection)
+      guard count < limits.perConnection, state.count < limits.total else {
         return RPCError(
           .resourceExhausted,
-          "\(count) fetches of this connection wait for data, \(state.parked.count) in all; at most"
+          "\(count) fetches of this connection wait for data, \(state.count) in all; at most"
             + " \(limits.perConnection) and \(limits.total) may", error: .limitReached)
       }
-      state.parked[fetch.key] = fetch
-      state.countOfConnection[fetch.key.connection] = count + 1
+      state.insert(fetch)
       return nil
     }
     if let refusal { throw refusal }
@@ -149,11 +160,7 @@ package final class FetchPurgatory: Sendable {
   /// True for the first who releases the fetch.
   private func release(_ fetch: ParkedFetch) -> Bool {
     guard fetch.finish() else { return false }
-    state.withLock { state in
-      guard state.parked.removeValue(forKey: fetch.key) != nil else { return }
-      let count = state.countOfConnection[fetch.key.connection, default: 1] - 1
-      state.countOfConnection[fetch.key.connection] = count > 0 ? count : nil
-    }
+    state.withLock { $0.remove(fetch.key) }
     for waiter in fetch.takeWaiters() { store.cancel(waiter) }
     return true
   }

@@ -35,7 +35,9 @@ struct FetchResponseBuilder {
     for (target, place) in zip(plan.targets, plan.places) {
       var (partition, _) = partition(target, place, outcomes)
       if case .success(let index) = place, case .read(let result) = outcomes[index] {
-        var decoder = RecordDecoder(from: Offset(target.offset), maxBytes: budget, isFirst: budget == plan.maxBytes)
+        var decoder = RecordDecoder(
+          from: Offset(target.offset), maxBytes: budget, maxRecordBytes: plan.ceilingBytes,
+          isFirst: budget == plan.maxBytes)
         decoder.decode(result)
         partition.records = decoder.records
         partition.nextOffset = decoder.nextOffset.rawValue

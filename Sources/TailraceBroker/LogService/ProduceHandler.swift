@@ -8,6 +8,9 @@ struct ProduceHandler: Sendable {
   let store: any LogStore
   let clock: any WallClock
 
+  /// Targets, records and batches of one call, in sum: there is room for all their results in one response.
+  static let maxParts = 300_000
+
   /// Takes calls that stand next to each other in one read.
   func handle(_ calls: [InboundCall], from connection: any CallConnection) {
     let planner = ProducePlanner(topics: topics, nowMs: clock.nowMs())
@@ -43,6 +46,12 @@ struct ProduceHandler: Sendable {
   private func decode(_ call: InboundCall) throws(RPCError) -> ProduceRequest {
     let request = try call.decoded(as: ProduceRequest.self)
     guard !request.targets.isEmpty else { throw RPCError(.invalidArgument, "targets: at least one is needed") }
+    let count = request.targets.reduce(request.targets.count) { $0 + $1.records.count + $1.batches.count }
+    guard count <= Self.maxParts else {
+      throw RPCError(
+        .invalidArgument, "\(count) targets, records and batches; at most \(Self.maxParts) are allowed in one call",
+        error: .limitReached)
+    }
     guard Acks.allKnown.contains(request.acks) else {
       throw RPCError(.invalidArgument, "acks: \(request.acks.rawValue) is unknown; 0 to 3 are known")
     }

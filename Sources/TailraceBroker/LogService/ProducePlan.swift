@@ -33,38 +33,57 @@ struct RecordPlan: Sendable {
 extension ProducePlan {
   /// The response, once there is an outcome for each part.
   func response(_ outcomes: [AppendOutcome]) -> ProduceResponse {
-    ProduceResponse(results: targets.map { $0.result(outcomes) })
+    var errors = ErrorTexts()
+    return ProduceResponse(results: targets.map { $0.result(outcomes, &errors) })
   }
 }
 
 extension TargetPlan {
-  fileprivate func result(_ outcomes: [AppendOutcome]) -> ProduceResult {
+  fileprivate func result(_ outcomes: [AppendOutcome], _ errors: inout ErrorTexts) -> ProduceResult {
     switch self {
-    case .failed(let failure): ProduceResult(error: failure.partitionError)
-    case .batches(let places): ProduceResult(batches: places.map { batchResult($0.flatMap { outcomes.batch($0) }) })
-    case .records(let plans): ProduceResult(records: plans.map { recordResult($0, outcomes) })
+    case .failed(let failure): ProduceResult(error: errors.error(failure))
+    case .batches(let places):
+      ProduceResult(batches: places.map { batchResult($0.flatMap { outcomes.batch($0) }, &errors) })
+    case .records(let plans): ProduceResult(records: plans.map { recordResult($0, outcomes, &errors) })
     }
   }
 
-  private func batchResult(_ outcome: Result<StoredBatch, PartitionFailure>) -> BatchResult {
+  private func batchResult(
+    _ outcome: Result<StoredBatch, PartitionFailure>, _ errors: inout ErrorTexts
+  ) -> BatchResult {
     switch outcome {
     case .success(let stored):
       BatchResult(
         baseOffset: stored.batch.baseOffset.rawValue, appendTimestampMs: stored.batch.appendTimestampMs,
         duplicate: stored.isDuplicate)
-    case .failure(let failure): BatchResult(baseOffset: -1, error: failure.partitionError)
+    case .failure(let failure): BatchResult(baseOffset: -1, error: errors.error(failure))
     }
   }
 
-  private func recordResult(_ plan: RecordPlan, _ outcomes: [AppendOutcome]) -> RecordResult {
+  private func recordResult(
+    _ plan: RecordPlan, _ outcomes: [AppendOutcome], _ errors: inout ErrorTexts
+  ) -> RecordResult {
     let offset = plan.place.flatMap { place in
       outcomes.batch(place.part).map { $0.batch.baseOffset.rawValue + Int64(place.offsetDelta) }
     }
     switch offset {
     case .success(let offset): return RecordResult(partition: plan.partition, offset: offset)
     case .failure(let failure):
-      return RecordResult(partition: plan.partition, offset: -1, error: failure.partitionError)
+      return RecordResult(partition: plan.partition, offset: -1, error: errors.error(failure))
     }
+  }
+}
+
+/// Errors on their way into one response. Where very many parts fail, the later ones come with their code only: a
+/// response must fit a frame.
+private struct ErrorTexts {
+  private var bytesLeft = 4 << 20
+
+  mutating func error(_ failure: PartitionFailure) -> PartitionError {
+    let count = failure.message.utf8.count
+    guard count <= bytesLeft else { return PartitionError(code: failure.code) }
+    bytesLeft -= count
+    return failure.partitionError
   }
 }
 

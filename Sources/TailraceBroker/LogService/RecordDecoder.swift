@@ -14,19 +14,23 @@ struct RecordDecoder {
 
   private let start: Offset
   private let maxBytes: Int
+  private let maxRecordBytes: Int
   private let isFirst: Bool
 
-  /// `isFirst`: nothing was taken for this response yet, so one record is, also when it is larger than `maxBytes`.
-  init(from start: Offset, maxBytes: Int, isFirst: Bool) {
+  /// `isFirst`: nothing was taken for this response yet, so one record is, also when it is larger than `maxBytes`, but
+  /// never one above `maxRecordBytes`.
+  init(from start: Offset, maxBytes: Int, maxRecordBytes: Int, isFirst: Bool) {
     self.start = start
     self.maxBytes = maxBytes
+    self.maxRecordBytes = maxRecordBytes
     self.isFirst = isFirst
     nextOffset = start
   }
 
   mutating func decode(_ result: ReadResult) {
     do throws(RecordBatchError) {
-      for var batch in try result.batchReaders() {
+      var batches = result.batchReaders
+      while var batch = try batches.next() {
         guard try take(&batch) else { return }
         if let end = batch.header.nextOffset { nextOffset = max(nextOffset, end) }
       }
@@ -42,7 +46,7 @@ struct RecordDecoder {
       guard record.offset >= start else { continue }
       let size = record.byteCount
       guard byteCount + size <= maxBytes || (isFirst && records.isEmpty) else { return false }
-      guard size <= FetchPlan.responseCeilingBytes - FetchPlan.bytesPerTarget else {
+      guard size <= maxRecordBytes else {
         throw RecordBatchError(
           .batchTooLarge,
           "the record at offset \(record.offset) has \(size) bytes once decompressed, too many for one response:"

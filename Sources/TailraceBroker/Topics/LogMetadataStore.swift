@@ -24,13 +24,17 @@ package struct LogMetadataStore: MetadataStore {
     try await store.create([partition], topicName: Self.topicName, config: LogConfig(), fence: .local)
   }
 
+  package var ownTopics: [Topic] {
+    guard let name = try? TopicName(Self.topicName), let config = try? TopicConfig([]) else { return [] }
+    return [Topic(name: name, id: partition.topic, partitionCount: 1, config: config, createdAtMs: 0)]
+  }
+
   package func load() async throws(StorageError) -> MetadataSnapshot {
     var snapshot = MetadataSnapshot()
     var offset = try store.bounds(of: partition).logStart
     while true {
-      let (batches, end) = try await read(from: offset)
-      for var batch in batches { try apply(&batch, to: &snapshot) }
-      guard let next = batches.last?.header.nextOffset, next < end else { break }
+      let result = try await read(from: offset)
+      guard let next = try apply(result, to: &snapshot), next < result.bounds.highWatermark else { break }
       offset = next
     }
     return snapshot
@@ -70,37 +74,45 @@ package struct LogMetadataStore: MetadataStore {
     }
   }
 
-  private func read(from offset: Offset) async throws(StorageError) -> ([RecordBatchReader], end: Offset) {
+  private func read(from offset: Offset) async throws(StorageError) -> ReadResult {
     let target = ReadTarget(partition: partition, offset: offset, maxBytes: Self.readBytes)
     let outcome = await withCheckedContinuation { continuation in
       store.read([target], maxBytes: Self.readBytes, form: .bytes) { continuation.resume(returning: $0.first) }
     }
     switch outcome {
-    case .read(let result):
-      do throws(RecordBatchError) {
-        return (try result.batchReaders(), result.bounds.highWatermark)
-      } catch { throw StorageError(.dataLoss, "\(Self.topicName): \(error.message)") }
+    case .read(let result): return result
     case .failed(let error, _): throw error
     case nil: throw StorageError(.inputOutput, "no outcome for a read of \(Self.topicName)")
     }
   }
 
-  private func apply(_ batch: inout RecordBatchReader, to snapshot: inout MetadataSnapshot) throws(StorageError) {
+  /// Where to read on; nil where there was nothing.
+  private func apply(_ result: ReadResult, to snapshot: inout MetadataSnapshot) throws(StorageError) -> Offset? {
     do throws(RecordBatchError) {
-      while let record = try batch.next() {
-        guard let key = record.key.map({ String(buffer: $0) }), key.hasPrefix(Self.keyPrefix) else { continue }
-        let name = String(key.dropFirst(Self.keyPrefix.count))
-        guard let value = record.value else {
-          snapshot.topics[name] = nil
-          snapshot.deletedNames.insert(name)
-          continue
-        }
-        guard let topic = try? TopicRecord(decoding: value) else {
-          throw RecordBatchError(.dataLoss, "the record at offset \(record.offset) is not a TopicRecord")
-        }
-        snapshot.topics[name] = topic
-        snapshot.deletedNames.remove(name)
+      var next: Offset?
+      var batches = result.batchReaders
+      while var batch = try batches.next() {
+        try apply(&batch, to: &snapshot)
+        next = batch.header.nextOffset
       }
+      return next
     } catch { throw StorageError(.dataLoss, "\(Self.topicName): \(error.message)") }
+  }
+
+  private func apply(_ batch: inout RecordBatchReader, to snapshot: inout MetadataSnapshot) throws(RecordBatchError) {
+    while let record = try batch.next() {
+      guard let key = record.key.map({ String(buffer: $0) }), key.hasPrefix(Self.keyPrefix) else { continue }
+      let name = String(key.dropFirst(Self.keyPrefix.count))
+      guard let value = record.value else {
+        snapshot.topics[name] = nil
+        snapshot.deletedNames.insert(name)
+        continue
+      }
+      guard let topic = try? TopicRecord(decoding: value) else {
+        throw RecordBatchError(.dataLoss, "the record at offset \(record.offset) is not a TopicRecord")
+      }
+      snapshot.topics[name] = topic
+      snapshot.deletedNames.remove(name)
+    }
   }
 }

@@ -3,6 +3,9 @@ package import TailraceWire
 
 /// Where the broker keeps what topics there are. Locally an internal log; later possibly a shared database.
 package protocol MetadataStore: Sendable {
+  /// Topics in which the store keeps what it knows: shown to everybody, changed by nobody else.
+  var ownTopics: [Topic] { get }
+
   /// All that is known.
   func load() async throws(StorageError) -> MetadataSnapshot
 

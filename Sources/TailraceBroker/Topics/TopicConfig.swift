@@ -16,10 +16,10 @@ package struct TopicConfig: Hashable, Sendable {
     var settings = Settings()
     var seen: Set<String> = []
     for entry in entries {
-      guard seen.insert(entry.name).inserted else { throw Self.refused("'\(entry.name)' is given twice") }
+      guard seen.insert(entry.name).inserted else { throw Self.refused("'\(entry.name.excerpt)' is given twice") }
       guard let setting = Self.settings[entry.name] else {
         throw Self.refused(
-          "there is no setting '\(entry.name)'; there are \(Self.settings.keys.sorted().joined(separator: ", "))")
+          "there is no setting '\(entry.name.excerpt)'; there are \(Self.settings.keys.sorted().joined(separator: ", "))")
       }
       try setting(entry, &settings)
     }
@@ -69,14 +69,14 @@ package struct TopicConfig: Hashable, Sendable {
 
   private static func choice(_ entry: ConfigEntry, _ allowed: [String]) throws(RPCError) -> String {
     guard allowed.contains(entry.value) else {
-      throw refused("\(entry.name) is '\(entry.value)'; it may be \(allowed.joined(separator: ", "))")
+      throw refused("\(entry.name) is '\(entry.value.excerpt)'; it may be \(allowed.joined(separator: ", "))")
     }
     return entry.value
   }
 
   private static func number(_ entry: ConfigEntry, _ bounds: ClosedRange<Int64>) throws(RPCError) -> Int64 {
     guard let value = Int64(entry.value), bounds.contains(value) else {
-      throw refused("\(entry.name) is '\(entry.value)'; it may be \(bounds.lowerBound) to \(bounds.upperBound)")
+      throw refused("\(entry.name) is '\(entry.value.excerpt)'; it may be \(bounds.lowerBound) to \(bounds.upperBound)")
     }
     return value
   }

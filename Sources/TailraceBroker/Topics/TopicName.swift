@@ -11,7 +11,7 @@ package struct TopicName: Hashable, Sendable, CustomStringConvertible {
   /// Throws INVALID_ARGUMENT with what is wrong.
   package init(_ text: String) throws(RPCError) {
     func refused(_ why: String) -> RPCError {
-      RPCError(.invalidArgument, "topic name '\(text.prefix(Self.maxBytes))' \(why)", error: .invalidTopicName)
+      RPCError(.invalidArgument, "topic name '\(text.excerpt)' \(why)", error: .invalidTopicName)
     }
     guard (1...Self.maxBytes).contains(text.utf8.count) else {
       throw refused("has \(text.utf8.count) characters; 1 to \(Self.maxBytes) are allowed")

@@ -29,6 +29,7 @@ package actor TopicRegistry {
   }
 
   private func load() async throws(RPCError) {
+    for topic in metadata.ownTopics { table.set(topic) }
     do throws(StorageError) {
       let snapshot = try await metadata.load()
       deletedNames = snapshot.deletedNames
@@ -112,7 +113,10 @@ package actor TopicRegistry {
 
   private func existing(_ name: String) throws(RPCError) -> Topic {
     guard let topic = table.topic(named: name) else {
-      throw RPCError(.notFound, "there is no topic '\(name)'", error: .unknownTopic)
+      throw RPCError(.notFound, "there is no topic '\(name.excerpt)'", error: .unknownTopic)
+    }
+    guard !topic.name.isInternal else {
+      throw RPCError(.invalidArgument, "topic '\(name)' belongs to the broker", error: .internalTopic)
     }
     return topic
   }
@@ -120,19 +124,34 @@ package actor TopicRegistry {
   /// Writes the topic's record, makes the partitions, and shows the topic. Where the partitions cannot be made, the record
   /// is taken back to `undo` (nil: no topic).
   private func publish(_ topic: Topic, creating partitions: [PartitionID], undo: Topic?) async throws(RPCError) {
+    do throws(StorageError) { try await metadata.put(topic.record) } catch { throw RPCError(error) }
     do throws(StorageError) {
-      try await metadata.put(topic.record)
-      do throws(StorageError) {
-        try await store.create(partitions, topicName: topic.name.text, config: topic.config.log, fence: .local)
-      } catch {
-        if let undo { try await metadata.put(undo.record) } else { try await metadata.remove(topicNamed: topic.name.text) }
-        throw error
-      }
-    } catch { throw RPCError(error) }
+      try await store.create(partitions, topicName: topic.name.text, config: topic.config.log, fence: .local)
+    } catch {
+      await takeBack(topic, to: undo)
+      throw RPCError(error)
+    }
     table.set(topic)
     logger.info(
       "topic created or grown",
       metadata: ["topic": "\(topic.name)", "topicID": "\(topic.id)", "partitions": "\(topic.partitionCount)"])
+  }
+
+  /// What fails here is put right at the next start; the caller hears of the failure that led here.
+  private func takeBack(_ topic: Topic, to undo: Topic?) async {
+    do throws(StorageError) {
+      guard let undo else {
+        try await metadata.remove(topicNamed: topic.name.text)
+        // Some of the partitions may have been made.
+        try await store.drop(topic: topic.id, fence: .local)
+        return
+      }
+      try await metadata.put(undo.record)
+    } catch {
+      logger.error(
+        "a failed change of a topic could not be taken back",
+        metadata: ["topic": "\(topic.name)", "topicID": "\(topic.id)", "error": "\(error)"])
+    }
   }
 
   /// Runs changes one after the other: an actor alone lets others in at every `await`.

@@ -20,7 +20,7 @@ package final class TopicTable: Sendable {
   /// The topic of a part of a call, if its id is the expected one. `expectedID` empty: any.
   package func resolve(_ name: String, expectedID: ByteBuffer) -> Result<Topic, PartitionFailure> {
     guard let topic = topic(named: name) else {
-      return .failure(PartitionFailure(.unknownTopic, "there is no topic '\(name)'"))
+      return .failure(PartitionFailure(.unknownTopic, "there is no topic '\(name.excerpt)'"))
     }
     guard !topic.name.isInternal else {
       return .failure(PartitionFailure(.internalTopic, "topic '\(name)' belongs to the broker"))

@@ -6,9 +6,17 @@ import Synchronization
 import TailraceTesting
 import TailraceWire
 
-let topicA = TopicID(hexadecimal: "000102030405060708090a0b0c0d0e0f")!
-let topicB = TopicID(hexadecimal: "101112131415161718191a1b1c1d1e1f")!
+let topicA = topicID(firstByte: 0x00)
+let topicB = topicID(firstByte: 0x10)
 let partitionA = PartitionID(topic: topicA, index: 0)
+
+/// The id of 16 bytes that count up from `firstByte`.
+private func topicID(firstByte: UInt8) -> TopicID {
+  guard let id = TopicID(ByteBuffer(bytes: (0..<16).map { firstByte + $0 })) else {
+    preconditionFailure("an id has 16 bytes")
+  }
+  return id
+}
 
 /// A record as tests compare it.
 struct Plain: Hashable {

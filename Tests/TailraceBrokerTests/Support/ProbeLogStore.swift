@@ -1,0 +1,176 @@
+import Synchronization
+import TailraceStorage
+import TailraceWire
+
+/// A store in front of another one: counts what goes through, and holds or fails it where it is told to.
+final class ProbeLogStore: LogStore {
+  struct State {
+    /// The durability of each request, for each call of `append`, those for internal topics left out.
+    var appends: [[AppendDurability]] = []
+    /// Waiters that were neither taken back nor called.
+    var openWaiters: Set<AdvanceWaiter> = []
+    /// Completions of appends wait here while `isHolding`.
+    var held: [@Sendable () -> Void] = []
+    var isHolding = false
+    var failure: Failure = .none
+    var created: [TopicID] = []
+    var dropped: [TopicID] = []
+    var changesUnderWay = 0
+    var mostChangesUnderWay = 0
+  }
+
+  /// What fails.
+  enum Failure {
+    case none
+    case create(StorageError)
+    case drop(StorageError)
+    case append(AppendOutcome)
+  }
+
+  private let base: any LogStore
+  private let state = Mutex(State())
+
+  init(_ base: any LogStore) { self.base = base }
+
+  var seen: State { state.withLock { $0 } }
+
+  func fail(_ failure: Failure) { state.withLock { $0.failure = failure } }
+
+  func forgetAppends() { state.withLock { $0.appends = [] } }
+
+  /// Completions of appends wait until `releaseAppends`.
+  func holdAppends() { state.withLock { $0.isHolding = true } }
+
+  func releaseAppends() {
+    let held = state.withLock { state in
+      defer { state.held = [] }
+      state.isHolding = false
+      return state.held
+    }
+    for completion in held { completion() }
+  }
+
+  func append(_ requests: [AppendRequest], fence: Fence) {
+    let isInternal = requests.contains { $0.parts.contains { $0.partition.topic == TopicID.metadata } }
+    guard !isInternal else { return base.append(requests, fence: fence) }
+    let failure = state.withLock { state in
+      state.appends.append(requests.map(\.durability))
+      return state.failure
+    }
+    if case .append(let outcome) = failure {
+      for request in requests { request.completion(request.parts.map { _ in outcome }) }
+      return
+    }
+    base.append(
+      requests.map { request in
+        AppendRequest(parts: request.parts, durability: request.durability) { [self] outcomes in
+          let isHeld = state.withLock { state in
+            if state.isHolding { state.held.append { request.completion(outcomes) } }
+            return state.isHolding
+          }
+          if !isHeld { request.completion(outcomes) }
+        }
+      }, fence: fence)
+  }
+
+  func read(
+    _ targets: [ReadTarget], maxBytes: Int, form: ReadForm, completion: @escaping @Sendable ([ReadOutcome]) -> Void
+  ) {
+    base.read(targets, maxBytes: maxBytes, form: form, completion: completion)
+  }
+
+  func awaitAdvance(
+    of partition: PartitionID, past offset: Offset, notify: @escaping @Sendable () -> Void
+  ) -> AdvanceWaiter? {
+    let box = WaiterBox()
+    let waiter = base.awaitAdvance(of: partition, past: offset) { [self] in
+      if let waiter = box.markCalled() { state.withLock { _ = $0.openWaiters.remove(waiter) } }
+      notify()
+    }
+    guard let waiter else { return nil }
+    if box.set(waiter) { state.withLock { _ = $0.openWaiters.insert(waiter) } }
+    return waiter
+  }
+
+  func cancel(_ waiter: AdvanceWaiter) {
+    state.withLock { _ = $0.openWaiters.remove(waiter) }
+    base.cancel(waiter)
+  }
+
+  func bounds(of partition: PartitionID) throws(StorageError) -> PartitionBounds { try base.bounds(of: partition) }
+
+  func firstOffset(
+    atOrAfter timestampMs: Int64, in partition: PartitionID,
+    completion: @escaping @Sendable (Result<TimestampedOffset?, StorageError>) -> Void
+  ) {
+    base.firstOffset(atOrAfter: timestampMs, in: partition, completion: completion)
+  }
+
+  func create(
+    _ partitions: [PartitionID], topicName: String, config: LogConfig, fence: Fence
+  ) async throws(StorageError) {
+    let failure = begin { $0.created += Set(partitions.map(\.topic)) }
+    defer { end() }
+    await Task.yield()
+    if case .create(let error) = failure {
+      // As a store does whose disk fills up half-way.
+      try await base.create(Array(partitions.prefix(1)), topicName: topicName, config: config, fence: fence)
+      throw error
+    }
+    try await base.create(partitions, topicName: topicName, config: config, fence: fence)
+  }
+
+  func configure(topic: TopicID, config: LogConfig, fence: Fence) async throws(StorageError) {
+    try await base.configure(topic: topic, config: config, fence: fence)
+  }
+
+  func drop(topic: TopicID, fence: Fence) async throws(StorageError) {
+    let failure = begin { $0.dropped.append(topic) }
+    defer { end() }
+    await Task.yield()
+    if case .drop(let error) = failure { throw error }
+    try await base.drop(topic: topic, fence: fence)
+  }
+
+  func describe(_ partition: PartitionID) async throws(StorageError) -> PartitionFigures {
+    try await base.describe(partition)
+  }
+
+  func close() async throws(StorageError) { try await base.close() }
+
+  private func begin(_ note: (inout State) -> Void) -> Failure {
+    state.withLock { state in
+      note(&state)
+      state.changesUnderWay += 1
+      state.mostChangesUnderWay = max(state.mostChangesUnderWay, state.changesUnderWay)
+      return state.failure
+    }
+  }
+
+  private func end() { state.withLock { $0.changesUnderWay -= 1 } }
+}
+
+/// A waiter, which its own notification has to know.
+private final class WaiterBox: Sendable {
+  private let state = Mutex<(waiter: AdvanceWaiter?, isCalled: Bool)>((nil, false))
+
+  /// False where the notification came first.
+  func set(_ waiter: AdvanceWaiter) -> Bool {
+    state.withLock { state in
+      state.waiter = waiter
+      return !state.isCalled
+    }
+  }
+
+  func markCalled() -> AdvanceWaiter? {
+    state.withLock { state in
+      state.isCalled = true
+      return state.waiter
+    }
+  }
+}
+
+extension TopicID {
+  /// Of the internal log of topics.
+  static let metadata = TopicID(hexadecimal: "00000000000000000000000000000001")!
+}
