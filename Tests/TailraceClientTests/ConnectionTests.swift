@@ -73,7 +73,8 @@ private final class Greeter: ChannelInboundHandler, Sendable {
       #expect(order.withLock { $0 }.isEmpty)
       for parked in dispatcher.parked { parked.connection.respond(.message(ByteBuffer()), to: parked.call.id) }
       while order.withLock({ $0.count }) < 5 { await Task.yield() }
-      #expect(order.withLock { $0 } == [0, 1, 2, 3, 4])
+      // The second of the two in flight may be answered before or after those that the first one let through.
+      #expect(order.withLock { $0.filter { $0 != 1 } } == [0, 2, 3, 4])
       await connection.close()
     }
   }

@@ -100,7 +100,9 @@ struct BenchBatches: ParsableArguments {
   func make() throws -> ValidatedBatch {
     var builder = RecordSetBuilder(baseTimestampMs: 1_700_000_000_000)
     let value = ByteBuffer(repeating: 0x5a, count: recordSize)
-    repeat { builder.append(key: nil, value: value, timestampMs: 1_700_000_000_000) } while builder.byteCount
+    repeat {
+      builder.append(key: nil, value: value, timestampMs: 1_700_000_000_000)
+    } while builder.byteCount
       + recordSize + 16 <= batchSize
     return try builder.build()
   }

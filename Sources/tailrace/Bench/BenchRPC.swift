@@ -33,7 +33,8 @@ struct BenchRPC: AsyncParsableCommand {
       defer { echo.stop() }
       var rates = Rates()
       for _ in 0..<options.rounds {
-        rates.add(broker: try measure("rpc", broker, frames), reference: try measure("rpc, C echo", echo.target, frames))
+        rates.add(
+          broker: try measure("rpc", broker, frames), reference: try measure("rpc, C echo", echo.target, frames))
       }
       options.output.print(ratio: rates.ratio, of: "calls/s, broker / C echo")
       options.output.print(ratio: rates.latencyRatio, of: "p50, broker / C echo")

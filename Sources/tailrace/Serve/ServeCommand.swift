@@ -16,7 +16,7 @@ struct ServeCommand: AsyncParsableCommand {
     commandName: "serve", abstract: "Run the broker.",
     discussion: """
       Says "listening on HOST:PORT" on standard error once it serves. SIGTERM and SIGINT stop it gracefully: calls in \
-      flight are finished, everything is brought to disk, and it exits with 0.
+      flight are finished, everything is brought to disk, and it exits with 0. \(ExitStatus.help)
       """)
 
   @Option(help: "Where topics are kept; made where it is not there. One broker per directory.")
@@ -51,7 +51,7 @@ struct ServeCommand: AsyncParsableCommand {
     guard Logger.Level(rawValue: logLevel) != nil else {
       throw ValidationError("--log-level '\(logLevel)': there are trace, debug, info, notice, warning, error, critical")
     }
-    guard ListenAddress(listen) != nil else {
+    guard ServerAddress(listen, lowestPort: 0) != nil else {
       throw ValidationError("--listen '\(listen)' is not HOST:PORT, such as 127.0.0.1:7171 or [::1]:7171")
     }
   }
@@ -69,43 +69,32 @@ struct ServeCommand: AsyncParsableCommand {
           services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
           gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
       try await group.run()
-    } catch let error as any CustomStringConvertible & Error {
-      StandardError.write("tailrace: \(error)\n")
-      throw ExitCode(1)
+    } catch {
+      let failure = failure(of: error)
+      StandardError.write("tailrace: \(failure)\n")
+      throw ExitCode(failure.exitCode)
+    }
+  }
+
+  /// Why the broker did not start, or did not stop cleanly.
+  private func failure(of error: any Error) -> CommandFailure {
+    switch error {
+    case let error as RPCError: CommandFailure(error.message, exitCode: ExitStatus.code(of: error.code))
+    case let error as StorageError: CommandFailure(error.message, exitCode: ExitStatus.code(of: error.statusCode))
+    case let error as ServerError:
+      CommandFailure(
+        "\(error); is another broker running there? Choose another address with --listen",
+        exitCode: ExitStatus.code(of: .unavailable))
+    default: CommandFailure("\(error.localizedDescription)", exitCode: ExitStatus.inputOutputFailed)
     }
   }
 
   private var configuration: BrokerService.Configuration {
-    let address = ListenAddress(listen) ?? ListenAddress.standard
+    let address = ServerAddress(listen, lowestPort: 0) ?? .standard
     return BrokerService.Configuration(
       server: ServerConfiguration(
         host: address.host, port: address.port, eventLoopCount: eventLoops == 0 ? nil : eventLoops,
         process: ProcessLimits(maxConnections: maxConnections, memoryBudgetBytes: memoryBudgetMib << 20)),
       drain: .seconds(drainSeconds))
-  }
-}
-
-/// HOST:PORT, the host in brackets where it is an IPv6 address.
-struct ListenAddress {
-  var host: String
-  var port: Int
-
-  static let standard = ListenAddress(host: "127.0.0.1", port: 7171)
-
-  private init(host: String, port: Int) {
-    self.host = host
-    self.port = port
-  }
-
-  init?(_ text: String) {
-    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
-    var host = text[..<colon]
-    if host.hasPrefix("["), host.hasSuffix("]") {
-      host = host.dropFirst().dropLast()
-    } else if host.contains(":") {
-      return nil
-    }
-    guard !host.isEmpty else { return nil }
-    self.init(host: String(host), port: Int(port))
   }
 }

@@ -1,0 +1,49 @@
+import ArgumentParser
+import TailraceClient
+import TailraceWire
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// A command that talks to a broker: its failures become one line on standard error and an exit code.
+protocol ClientCommand: AsyncParsableCommand {
+  var client: ClientOptions { get }
+
+  /// The topic that the command is about, for hints in error messages.
+  var topicName: String? { get }
+
+  /// Does the work.
+  func execute() async throws
+}
+
+extension ClientCommand {
+  var topicName: String? { nil }
+
+  func run() async throws {
+    Descriptor.occupyStandardStreams()
+    // A reader that goes away is an error of a write, not the end of the process.
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      try await execute()
+    } catch {
+      guard let failure = failure(of: error) else { throw error }
+      if !failure.message.isEmpty { StandardError.write("tailrace: \(failure)\n") }
+      throw ExitCode(failure.exitCode)
+    }
+  }
+
+  /// Nil for what ArgumentParser reports itself.
+  private func failure(of error: any Error) -> CommandFailure? {
+    switch error {
+    case let error as CommandFailure: error
+    case let error as RPCError: CommandFailure(error, topic: topicName)
+    case let error as RecordBatchError: CommandFailure(error)
+    case let error as SystemError where error.isBrokenPipe: .readerGone
+    case let error as SystemError: CommandFailure("\(error)", exitCode: ExitStatus.inputOutputFailed)
+    default: nil
+    }
+  }
+}

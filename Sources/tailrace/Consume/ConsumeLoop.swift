@@ -1,0 +1,69 @@
+import TailraceWire
+
+/// Fetches and prints, the next fetch under way while the last one is printed.
+struct ConsumeLoop {
+  private var session: ConsumeSession
+  private let fetcher: Fetcher
+  private let interruption: Interruption
+  private var printer: RecordPrinter
+  /// Records still to be printed; nil: no bound.
+  private var left: Int?
+  private var output = StandardOutput()
+
+  /// Output is written at this many bytes, and after each response.
+  private static let outputBytes = 256 << 10
+
+  init(
+    session: ConsumeSession, fetcher: Fetcher, interruption: Interruption, printer: RecordPrinter, limit: Int?
+  ) {
+    self.session = session
+    self.fetcher = fetcher
+    self.interruption = interruption
+    self.printer = printer
+    left = limit
+  }
+
+  /// Returns at the end, at the limit, or when interrupted. Throws CommandFailure and RPCError.
+  mutating func run() async throws {
+    var next = startFetch()
+    defer { next?.cancel() }
+    while let fetch = next {
+      let response: FetchResponse
+      do {
+        response = try await fetch.value
+      } catch {
+        if interruption.isRequested { return }
+        throw error
+      }
+      let batches = try session.take(response)
+      next = startFetch()
+      for batch in batches where left != 0 && !interruption.isRequested { try print(batch) }
+      try output.flush()
+      if left == 0 || interruption.isRequested { return }
+      // `consume | head` ends even where no more records come.
+      if output.descriptor.hasLostReader { throw CommandFailure.readerGone }
+    }
+  }
+
+  private mutating func startFetch() -> Task<FetchResponse, any Error>? {
+    guard !session.isAtEnd else { return nil }
+    let request = session.nextRequest()
+    return Task { [fetcher] in try await fetcher.fetch(request) }
+  }
+
+  private mutating func print(_ batch: FetchedBatch) throws {
+    do throws(RecordBatchError) {
+      var reader = try RecordBatchReader(header: batch.header, records: batch.records)
+      while left != 0, let record = try reader.next() {
+        guard batch.wanted.contains(record.offset.rawValue) else { continue }
+        printer.print(record, partition: batch.partition, to: &output)
+        left = left.map { $0 - 1 }
+      }
+    } catch {
+      // What is whole before the damage is printed.
+      try output.flush()
+      throw CommandFailure(error).with(prefix: "partition \(batch.partition) of '\(session.topic)': ")
+    }
+    if output.bytes.count >= Self.outputBytes { try output.flush() }
+  }
+}

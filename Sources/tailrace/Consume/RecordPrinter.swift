@@ -1,0 +1,71 @@
+import NIOCore
+import TailraceWire
+
+/// Prints records, in either format.
+struct RecordPrinter {
+  let topic: String
+  let format: RecordFormat
+  private var json = JSONWriter()
+
+  init(topic: String, format: RecordFormat) {
+    self.topic = topic
+    self.format = format
+  }
+
+  /// Adds a record to `output`: its value, or a JSON object, and a line feed.
+  mutating func print(_ record: StoredRecord, partition: UInt32, to output: inout StandardOutput) {
+    switch format {
+    case .text:
+      if let value = record.value { output.append(value.readableBytesView) }
+      output.append(CollectionOfOne(0x0A))
+    case .json:
+      json.removeAll()
+      write(record, partition)
+      json.endLine()
+      output.append(json.bytes)
+    }
+  }
+
+  private mutating func write(_ record: StoredRecord, _ partition: UInt32) {
+    json.beginObject()
+    json.name("topic")
+    json.string(topic)
+    json.name("partition")
+    json.integer(partition)
+    json.name("offset")
+    json.integer(record.offset.rawValue)
+    json.name("timestamp")
+    json.integer(record.timestampMs)
+    json.bytes("key", record.key)
+    json.bytes("value", record.value)
+    json.name("headers")
+    json.beginArray()
+    for header in record.headers {
+      json.beginObject()
+      json.name("key")
+      json.string(header.key)
+      json.bytes("value", header.value)
+      json.endObject()
+    }
+    json.endArray()
+    json.endObject()
+  }
+}
+
+extension JSONWriter {
+  /// Writes bytes as a member: a string, or null where they are absent; under NAME_base64 where they are not UTF-8.
+  fileprivate mutating func bytes(_ name: String, _ bytes: ByteBuffer?) {
+    guard let bytes else {
+      self.name(name)
+      return null()
+    }
+    bytes.withUnsafeReadableBytes { bytes in
+      guard bytes.withMemoryRebound(to: UInt8.self, { (try? UTF8Span(validating: $0.span)) != nil }) else {
+        self.name(name + "_base64")
+        return base64(bytes)
+      }
+      self.name(name)
+      _ = string(utf8: bytes)
+    }
+  }
+}

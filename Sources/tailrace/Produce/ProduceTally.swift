@@ -1,0 +1,91 @@
+import TailraceWire
+
+/// Counts what became of the records that were sent, and keeps the first failure.
+struct ProduceTally {
+  let topic: String
+  /// No result is to be expected of a request.
+  let isUnacknowledged: Bool
+  /// Records that the broker said are stored; with acks none, those that it took.
+  private(set) var acknowledged = 0
+  /// Records that the broker said are not stored.
+  private(set) var refused = 0
+  /// Records of which nobody knows whether they are stored.
+  private(set) var unknown = 0
+  /// Records that were read, but not sent.
+  private(set) var unsent = 0
+  private(set) var failure: CommandFailure?
+
+  init(topic: String, isUnacknowledged: Bool) {
+    self.topic = topic
+    self.isUnacknowledged = isUnacknowledged
+  }
+
+  /// Takes the outcome of the request that `batches` were sent with, one target each.
+  mutating func take(_ outcome: Result<ProduceResponse, RPCError>, for batches: [PendingBatch]) {
+    switch outcome {
+    case .failure(let error): takeFailure(error, for: batches)
+    case .success(let response):
+      guard !isUnacknowledged else {
+        acknowledged += batches.reduce(0) { $0 + $1.recordCount }
+        return
+      }
+      for (index, batch) in batches.enumerated() {
+        take(index < response.results.count ? response.results[index] : nil, for: batch)
+      }
+    }
+  }
+
+  /// Counts records that were read, but not sent.
+  mutating func leaveOut(_ records: Int) { unsent += records }
+
+  /// Counts records whose answer was not awaited.
+  mutating func giveUp(on batches: [PendingBatch]) {
+    unknown += batches.reduce(0) { $0 + $1.recordCount }
+  }
+
+  /// Keeps `failure`, if it is the first.
+  mutating func fail(_ failure: CommandFailure) {
+    if self.failure == nil { self.failure = failure }
+  }
+
+  /// "100 records were acknowledged, 20 refused, of 5 it is not known whether they are stored, 7 not sent".
+  var summary: String {
+    var parts = ["\(recordsText(acknowledged)) \(acknowledged == 1 ? "was" : "were") acknowledged"]
+    if refused > 0 { parts.append("\(refused) refused") }
+    if unknown > 0 { parts.append("of \(unknown) it is not known whether they are stored") }
+    if unsent > 0 { parts.append("\(unsent) not sent") }
+    return parts.joined(separator: ", ")
+  }
+
+  private mutating func take(_ result: ProduceResult?, for batch: PendingBatch) {
+    guard let result, result.error != nil || result.batches.count == 1 else {
+      unknown += batch.recordCount
+      fail(CommandFailure(RPCError(.internalError, "the broker's answer says nothing of \(place(of: batch))")))
+      return
+    }
+    guard let error = result.error ?? result.batches[0].error else {
+      acknowledged += batch.recordCount
+      return
+    }
+    if error.code == .unknownOutcome { unknown += batch.recordCount } else { refused += batch.recordCount }
+    fail(CommandFailure(error, topic: topic).with(prefix: "\(place(of: batch)): "))
+  }
+
+  private mutating func takeFailure(_ error: RPCError, for batches: [PendingBatch]) {
+    let count = batches.reduce(0) { $0 + $1.recordCount }
+    switch error.code {
+    case .invalidArgument, .notFound, .unimplemented, .resourceExhausted, .failedPrecondition: refused += count
+    default: unknown += count
+    }
+    fail(CommandFailure(error, topic: topic))
+  }
+
+  private func place(of batch: PendingBatch) -> String {
+    let lines = batch.lines
+    let range = lines.count == 1 ? "line \(lines.lowerBound)" : "lines \(lines.lowerBound)-\(lines.upperBound)"
+    return "\(range) (partition \(batch.partition) of '\(topic)')"
+  }
+}
+
+/// "1 record", "3 records".
+func recordsText(_ count: Int) -> String { count == 1 ? "1 record" : "\(count) records" }

@@ -1,0 +1,53 @@
+import Testing
+
+@testable import tailrace
+
+@Suite struct UsageTests {
+  @Test(arguments: [
+    ["nonsense"], ["topic", "create"], ["topic", "create", "a", "--partitions", "0"],
+    ["topic", "create", "a", "--partitions", "x"], ["topic", "create", "a", "--config", "novalue"],
+    ["topic", "create", "a", "--config", "=v"], ["topic", "add-partitions", "a"], ["topic", "list", "--server", "nonsense"],
+    ["topic", "list", "--server", "host:0"], ["produce"], ["produce", "a", "--acks", "all"],
+    ["produce", "a", "--partition", "-1"], ["produce", "a", "--key-regex", "("],
+    ["produce", "a", "--key-regex", "a", "--key-separator", "b"], ["produce", "a", "--key-separator", ""],
+    ["produce", "a", "--format", "json", "--key-separator", ","], ["produce", "a", "--format", "xml"],
+    ["produce", "a", "--file", "/nonexistent/file"], ["consume"], ["consume", "a", "--from", "yesterday"],
+    ["consume", "a", "--from=-1"], ["consume", "a", "--max", "0"], ["consume", "a", "--partition", "x"],
+    ["consume", "a", "--format", "xml"], ["call"], ["call", "NoService/NoMethod"], ["call", "AdminService/ListTopics", "{"],
+    ["call", "AdminService/ListTopics", #"{"nofield":1}"#], ["call", "AdminService/ListTopics", "@/nonexistent/file"],
+    ["call", "AdminService/ListTopics", "--timeout", "0"], ["call", "AdminService/ListTopics", "--timeout", "inf"],
+    ["call", "AdminService/ListTopics", "--timeout", "nan"], ["call", "LogService/Subscribe"],
+  ])
+  func `a command line that makes no sense exits with 64, broker or not`(arguments: [String]) throws {
+    let outcome = try runTool(arguments, environment: ["TAILRACE_SERVER": "127.0.0.1:1"])
+    #expect(outcome.status == 64, "\(outcome.errors)")
+    #expect(outcome.output.isEmpty)
+    #expect(!outcome.errors.isEmpty)
+  }
+
+  @Test func `a bad address in the environment is a usage error that names the variable`() throws {
+    let outcome = try runTool(["topic", "list"], environment: ["TAILRACE_SERVER": "nonsense"])
+    #expect(outcome.status == 64)
+    #expect(outcome.errors.contains("TAILRACE_SERVER is 'nonsense'"))
+  }
+
+  @Test(arguments: [
+    ["topic", "list"], ["topic", "create", "a"], ["topic", "describe", "a"], ["topic", "delete", "a"],
+    ["topic", "add-partitions", "a", "--partitions", "2"], ["produce", "a"], ["consume", "a"],
+    ["call", "AdminService/Ping"],
+  ])
+  func `without a broker every command exits with 22 and says what to do`(arguments: [String]) throws {
+    let outcome = try runTool(arguments + ["--server", "127.0.0.1:1"])
+    #expect(outcome.status == 22)
+    #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
+    #expect(outcome.errors.hasPrefix("tailrace: cannot connect to 127.0.0.1:1"), "\(outcome.errors)")
+    #expect(outcome.errors.contains("tailrace serve"))
+  }
+
+  @Test(arguments: [["topic"], ["topic", "create"], ["produce"], ["consume"], ["call"]])
+  func `help tells of the exit codes`(command: [String]) throws {
+    let outcome = try runTool(command + ["--help"])
+    #expect(outcome.status == 0)
+    #expect(outcome.text.contains("Exit codes: 0 done; 64 usage"))
+  }
+}

@@ -1,0 +1,118 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import TailraceClient
+import TailraceWire
+import Testing
+
+/// `tailrace serve` as its operator sees it: how it starts, stops, and what it says where it cannot.
+@Suite(.timeLimit(.minutes(2)))
+struct ServeCommandTests {
+  @Test("SIGTERM lets a waiting call end, marks a clean stop and exits with 0")
+  func stopsGracefully() async throws {
+    let server = try ServingProcess()
+    let connection = try await server.connect()
+    try await server.createTopic("t", on: connection)
+    let fetch = FetchRequest(targets: [FetchTarget(topic: "t", partition: 0, offset: 0)], maxWaitMs: 60_000)
+    let message = try fetch.encoded()
+    let (answers, continuation) = AsyncStream.makeStream(of: Result<ByteBuffer, RPCError>.self)
+    connection.send(.logServiceFetch, message) { continuation.yield($0) }
+    // Answered behind the fetch, so that one is taken by then.
+    _ = try await AdminServiceClient(caller: connection).ping(PingRequest())
+    server.process.send(SIGTERM)
+    let answer = await answers.first { _ in true }
+    #expect(answer == .failure(RPCError(.unavailable, "the broker is stopping", error: .shuttingDown)))
+    #expect(try server.process.wait().status == 0)
+    #expect(FileManager.default.fileExists(atPath: server.dataDirectory + "/clean-shutdown"))
+  }
+
+  @Test("What was acknowledged as durable is there after SIGKILL and a restart")
+  func survivesKill() async throws {
+    let directory = try TemporaryDirectory()
+    let count = 500
+    do {
+      let server = try ServingProcess(directory)
+      let connection = try await server.connect()
+      try await server.createTopic("t", on: connection)
+      let records = (0..<count).map { ProduceRecord(value: ByteBuffer(string: "\($0)")) }
+      let response = try await LogServiceClient(caller: connection).produce(
+        ProduceRequest(acks: .durable, targets: [ProduceTarget(topic: "t", partition: 0, records: records)]))
+      #expect(response.results.first?.records.map(\.offset) == (0..<Int64(count)).map { $0 })
+      server.process.kill()
+    }
+    let server = try ServingProcess(directory)
+    let response = try await LogServiceClient(caller: try await server.connect()).fetch(
+      FetchRequest(targets: [FetchTarget(topic: "t", partition: 0, offset: 0)], decode: true))
+    let values = response.partitions.first?.records.map { $0.value.map { String(buffer: $0) } }
+    #expect(values == (0..<count).map { "\($0)" })
+    #expect(response.partitions.first?.partitionEpoch == 1)
+  }
+
+  @Test("A second broker on the same directory is refused in one line that says why")
+  func refusesSecondBroker() throws {
+    let server = try ServingProcess()
+    let second = try runTool(["serve", "--data-dir", server.dataDirectory, "--listen", "127.0.0.1:0"])
+    #expect(second.status == 17)
+    #expect(second.errorLines.last?.hasPrefix("tailrace: ") == true)
+    #expect(second.errorLines.last?.contains("in use") == true)
+  }
+
+  @Test("A port that is taken is refused in one line that says what to do")
+  func refusesTakenPort() throws {
+    let server = try ServingProcess()
+    let directory = try TemporaryDirectory()
+    let second = try runTool(["serve", "--data-dir", directory.path + "/data", "--listen", server.address])
+    #expect(second.status == 22)
+    #expect(second.errorLines.last?.contains("--listen") == true)
+  }
+
+  @Test("A data directory of a later format is refused and left as it was")
+  func refusesLaterFormat() throws {
+    let directory = try TemporaryDirectory()
+    let text = #"{"format_version":2,"cluster_id":"00112233445566778899aabbccddeeff"}"#
+    let path = try directory.file("format.json", text.utf8)
+    let outcome = try runTool(["serve", "--data-dir", directory.path, "--listen", "127.0.0.1:0"])
+    #expect(outcome.status == 17)
+    #expect(outcome.errorLines.last?.contains("format") == true)
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
+  }
+
+  @Test(
+    "Flags that make no sense are usage errors",
+    arguments: [
+      ["--listen", "nowhere"], ["--listen", "127.0.0.1:99999"], ["--event-loops", "-1"], ["--log-level", "loud"],
+      ["--memory-budget-mib", "1"], ["--no-such-flag"],
+    ])
+  func refusesFlags(_ flags: [String]) throws {
+    #expect(try runTool(["serve"] + flags).status == 64)
+  }
+}
+
+/// A broker in a process of its own that tests stop in the way they are about.
+private struct ServingProcess {
+  let process: LiveProcess
+  let address: String
+  let dataDirectory: String
+  private let directory: TemporaryDirectory
+
+  init(_ directory: TemporaryDirectory? = nil) throws {
+    self.directory = try directory ?? TemporaryDirectory()
+    dataDirectory = self.directory.path + "/data"
+    process = try LiveProcess([
+      "serve", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0", "--log-level", "error",
+    ])
+    let line = try process.readErrorLine()
+    address = String(line.dropFirst("listening on ".count))
+  }
+
+  func connect() async throws -> Connection {
+    let port = try #require(address.split(separator: ":").last.flatMap { Int($0) })
+    return try await Connection.connect(
+      host: "127.0.0.1", port: port, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+  }
+
+  func createTopic(_ name: String, on connection: Connection) async throws {
+    _ = try await AdminServiceClient(caller: connection).createTopic(
+      CreateTopicRequest(name: name, partitionCount: 1))
+  }
+}

@@ -1,0 +1,127 @@
+import Foundation
+import Synchronization
+
+/// Kills a process that runs for longer than any test should take.
+final class Watchdog: Sendable {
+  private let hasBitten = Mutex(false)
+  private let timer: KeptTimer
+
+  /// @unchecked Sendable: only kept and, thread-safe as Dispatch sources are, cancelled.
+  private struct KeptTimer: @unchecked Sendable {
+    let source: any DispatchSourceTimer
+  }
+
+  init(_ process: Process, seconds: Int = 60) {
+    let source = DispatchSource.makeTimerSource(queue: .global())
+    timer = KeptTimer(source: source)
+    let id = process.processIdentifier
+    source.setEventHandler { [weak self] in
+      self?.hasBitten.withLock { $0 = true }
+      _ = Glibc.kill(id, SIGKILL)
+    }
+    source.schedule(deadline: .now() + .seconds(seconds))
+    source.resume()
+  }
+
+  /// Throws where the process had to be killed.
+  func check(_ arguments: [String]) throws {
+    timer.source.cancel()
+    if hasBitten.withLock({ $0 }) { throw ProcessFailure(description: "'\(arguments.joined(separator: " "))' hung") }
+  }
+
+  deinit { timer.source.cancel() }
+}
+
+/// A process of the tool that is talked to while it runs.
+final class LiveProcess {
+  private let process = Process()
+  private let input = Pipe()
+  private let output = Pipe()
+  private let errors = Pipe()
+  private let arguments: [String]
+  private let watchdog: Watchdog
+  private var unread: [ObjectIdentifier: Data] = [:]
+
+  init(_ arguments: [String]) throws {
+    self.arguments = arguments
+    process.executableURL = Binary.url
+    process.arguments = arguments
+    process.environment = [:]
+    process.standardInput = input
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+    watchdog = Watchdog(process)
+  }
+
+  func write(_ text: String) throws { try input.fileHandleForWriting.write(contentsOf: Data(text.utf8)) }
+
+  func closeInput() throws { try input.fileHandleForWriting.close() }
+
+  /// Stops to read what the process prints.
+  func closeOutput() throws { try output.fileHandleForReading.close() }
+
+  /// The next line of its output, waiting for it.
+  func readLine() throws -> String { try readLine(from: output.fileHandleForReading) }
+
+  /// The next line of its output, if it has printed one by now.
+  func readLineIfThere() throws -> String? {
+    let handle = output.fileHandleForReading
+    if unread[ObjectIdentifier(handle)]?.contains(0x0A) != true {
+      var entry = pollfd(fd: handle.fileDescriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&entry, 1, 0) == 1 else { return nil }
+    }
+    return try readLine(from: handle)
+  }
+
+  /// The next line of what it prints to standard error, waiting for it.
+  func readErrorLine() throws -> String { try readLine(from: errors.fileHandleForReading) }
+
+  func send(_ signal: Int32) { _ = Glibc.kill(process.processIdentifier, signal) }
+
+  func kill() {
+    guard process.isRunning else { return }
+    send(SIGKILL)
+    process.waitUntilExit()
+  }
+
+  /// Waits for its end; returns the exit code and what was not read yet of both streams.
+  func wait() throws -> Outcome {
+    let rest = try output.fileHandleForReading.readToEnd() ?? Data()
+    let errorRest = try errors.fileHandleForReading.readToEnd() ?? Data()
+    return try outcome(rest, errorRest)
+  }
+
+  /// As `wait`, after `closeOutput`.
+  func waitWithoutOutput() throws -> Outcome {
+    try outcome(Data(), try errors.fileHandleForReading.readToEnd() ?? Data())
+  }
+
+  private func outcome(_ output: Data, _ errors: Data) throws -> Outcome {
+    process.waitUntilExit()
+    try watchdog.check(arguments)
+    let outputBefore = unread[ObjectIdentifier(self.output.fileHandleForReading)] ?? Data()
+    let errorsBefore = unread[ObjectIdentifier(self.errors.fileHandleForReading)] ?? Data()
+    return Outcome(
+      status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
+      output: Array(outputBefore + output), errors: String(decoding: errorsBefore + errors, as: UTF8.self))
+  }
+
+  private func readLine(from handle: FileHandle) throws -> String {
+    let id = ObjectIdentifier(handle)
+    while true {
+      if let end = unread[id]?.firstIndex(of: 0x0A), let data = unread[id] {
+        unread[id] = Data(data[(end + 1)...])
+        return String(decoding: data[..<end], as: UTF8.self)
+      }
+      let more = handle.availableData
+      guard !more.isEmpty else {
+        try watchdog.check(arguments)
+        throw ProcessFailure(description: "'\(arguments.joined(separator: " "))' ended before it printed a line")
+      }
+      unread[id, default: Data()].append(more)
+    }
+  }
+
+  deinit { kill() }
+}
