@@ -45,6 +45,21 @@ import Testing
     }
   }
 
+  @Test func `a client that goes away leaves no waiting fetch behind`() async throws {
+    try await withBroker { broker in
+      try await create(broker)
+      let other = try await broker.connect()
+      let message = try fetch.encoded()
+      other.send(.logServiceFetch, message) { _ in }
+      while broker.broker.purgatory.count == 0 { await Task.yield() }
+      let closedAt = ContinuousClock.now
+      await other.close()
+      while broker.broker.purgatory.count > 0 { await Task.yield() }
+      // The fetch itself would have waited for a minute.
+      #expect(ContinuousClock.now - closedAt < .seconds(30))
+    }
+  }
+
   @Test func `a broker that stops tells those that wait`() async throws {
     try await withBroker { broker in
       try await create(broker)

@@ -34,6 +34,8 @@ final class EchoDispatcher: RequestDispatcher {
     state.withLock { $0.abandoned.append(call) }
   }
 
+  func inputEnded(on connection: any CallConnection) {}
+
   func connectionClosed(_ connection: any CallConnection) {}
 }
 

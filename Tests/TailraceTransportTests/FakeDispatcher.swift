@@ -54,6 +54,8 @@ final class FakeDispatcher: RequestDispatcher {
     state.withLock { $0.abandoned.append(call) }
   }
 
+  func inputEnded(on connection: any CallConnection) {}
+
   func connectionClosed(_ connection: any CallConnection) {
     state.withLock { $0.closed += 1 }
   }

@@ -45,6 +45,10 @@ package struct BrokerDispatcher: RequestDispatcher {
     purgatory.abandon(call, of: connection)
   }
 
+  package func inputEnded(on connection: any CallConnection) {
+    purgatory.hurryAll(of: connection)
+  }
+
   package func connectionClosed(_ connection: any CallConnection) {
     purgatory.abandonAll(of: connection)
   }

@@ -32,11 +32,11 @@ struct FetchHandler: Sendable {
   }
 
   private func park(_ outcomes: [ReadOutcome], _ plan: FetchPlan, _ id: CallID, _ connection: any CallConnection) {
-    let fetch = ParkedFetch(plan: plan, call: id, connection: connection)
+    let fetch = ParkedFetch(plan: plan, call: id, connection: connection) { outcomes in
+      respond(outcomes, plan, id, connection)
+    }
     do throws(RPCError) {
-      try purgatory.park(fetch, after: outcomes) { fetch, outcomes in
-        respond(outcomes, fetch.plan, fetch.key.call, fetch.connection)
-      }
+      try purgatory.park(fetch, after: outcomes)
     } catch { connection.respond(.failure(error), to: id) }
   }
 

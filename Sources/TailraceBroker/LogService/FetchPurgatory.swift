@@ -48,22 +48,21 @@ package final class FetchPurgatory: Sendable {
   /// How many fetches wait now.
   package var count: Int { state.withLock { $0.count } }
 
-  /// Parks a fetch after a read that was not enough. `answer` is called on the event loop, once, unless the fetch is
-  /// abandoned. Event loop only. Throws RESOURCE_EXHAUSTED where too many wait.
-  func park(
-    _ fetch: ParkedFetch, after outcomes: [ReadOutcome],
-    answer: @escaping @Sendable (ParkedFetch, [ReadOutcome]) -> Void
-  ) throws(RPCError) {
+  /// Parks a fetch after a read that was not enough. Event loop only. Throws RESOURCE_EXHAUSTED where too many wait.
+  func park(_ fetch: ParkedFetch, after outcomes: [ReadOutcome]) throws(RPCError) {
     let isDraining = try insert(fetch)
     if isDraining {
-      finish(fetch, with: outcomes, answer)
+      finish(fetch, with: outcomes)
       return
     }
-    let timer = fetch.connection.eventLoop.scheduleTask(in: .milliseconds(fetch.plan.maxWaitMs)) {
-      self.read(fetch) { self.finish(fetch, with: $0, answer) }
-    }
-    fetch.set(timer: timer)
-    watch(fetch, after: outcomes, answer)
+    fetch.set(
+      timer: fetch.connection.eventLoop.scheduleTask(in: .milliseconds(fetch.plan.maxWaitMs)) { self.hurry(fetch) })
+    watch(fetch, after: outcomes)
+  }
+
+  /// Answers all fetches of a connection with what there is. Event loop only.
+  package func hurryAll(of connection: any CallConnection) {
+    for fetch in fetches(of: connection) { hurry(fetch) }
   }
 
   /// Releases a fetch that nobody waits for any more, if it is parked.
@@ -74,12 +73,14 @@ package final class FetchPurgatory: Sendable {
 
   /// Releases all fetches of a connection.
   package func abandonAll(of connection: any CallConnection) {
-    let identifier = ObjectIdentifier(connection)
-    let fetches = state.withLock { state in state.parked[identifier].map { Array($0.values) } ?? [] }
-    for fetch in fetches { _ = release(fetch) }
+    for fetch in fetches(of: connection) { _ = release(fetch) }
   }
 
-  /// Answers all parked fetches with what there is, and lets none wait from now on.
+  private func fetches(of connection: any CallConnection) -> [ParkedFetch] {
+    state.withLock { state in state.parked[ObjectIdentifier(connection)].map { Array($0.values) } ?? [] }
+  }
+
+  /// Answers all parked fetches with UNAVAILABLE, and lets none wait from now on.
   package func drain() {
     let fetches = state.withLock { state in
       state.isDraining = true
@@ -109,17 +110,14 @@ package final class FetchPurgatory: Sendable {
     return state.withLock { $0.isDraining }
   }
 
-  private func watch(
-    _ fetch: ParkedFetch, after outcomes: [ReadOutcome],
-    _ answer: @escaping @Sendable (ParkedFetch, [ReadOutcome]) -> Void
-  ) {
+  private func watch(_ fetch: ParkedFetch, after outcomes: [ReadOutcome]) {
     for (read, outcome) in zip(fetch.plan.reads, outcomes) {
       guard case .read(let result) = outcome else { continue }
       let waiter = store.awaitAdvance(of: read.partition, past: result.bounds.highWatermark) {
-        self.wake(fetch, answer)
+        self.wake(fetch)
       }
       guard let waiter else {
-        wake(fetch, answer)
+        wake(fetch)
         return
       }
       if !fetch.add(waiter) { store.cancel(waiter) }
@@ -127,16 +125,16 @@ package final class FetchPurgatory: Sendable {
   }
 
   /// On any thread: a partition has news.
-  private func wake(_ fetch: ParkedFetch, _ answer: @escaping @Sendable (ParkedFetch, [ReadOutcome]) -> Void) {
+  private func wake(_ fetch: ParkedFetch) {
     guard fetch.claimWake() else { return }
     fetch.connection.eventLoop.execute {
       for waiter in fetch.takeWaiters() { self.store.cancel(waiter) }
       self.read(fetch) { outcomes in
         if fetch.plan.isSatisfied(by: outcomes) {
-          self.finish(fetch, with: outcomes, answer)
+          self.finish(fetch, with: outcomes)
         } else {
           fetch.sleepAgain()
-          self.watch(fetch, after: outcomes, answer)
+          self.watch(fetch, after: outcomes)
         }
       }
     }
@@ -150,11 +148,13 @@ package final class FetchPurgatory: Sendable {
     }
   }
 
-  private func finish(
-    _ fetch: ParkedFetch, with outcomes: [ReadOutcome],
-    _ answer: @Sendable (ParkedFetch, [ReadOutcome]) -> Void
-  ) {
-    if release(fetch) { answer(fetch, outcomes) }
+  /// Answers a fetch with what there is. Event loop only.
+  private func hurry(_ fetch: ParkedFetch) {
+    read(fetch) { self.finish(fetch, with: $0) }
+  }
+
+  private func finish(_ fetch: ParkedFetch, with outcomes: [ReadOutcome]) {
+    if release(fetch) { fetch.answer(outcomes) }
   }
 
   /// True for the first who releases the fetch.

@@ -14,6 +14,8 @@ final class ParkedFetch: Sendable {
   let key: Key
   let plan: FetchPlan
   let connection: any CallConnection
+  /// Called on the event loop, once, unless the fetch is abandoned.
+  let answer: @Sendable ([ReadOutcome]) -> Void
   private let state = Mutex(State())
 
   private struct State {
@@ -23,10 +25,14 @@ final class ParkedFetch: Sendable {
     var isDone = false
   }
 
-  init(plan: FetchPlan, call: CallID, connection: any CallConnection) {
+  init(
+    plan: FetchPlan, call: CallID, connection: any CallConnection,
+    answer: @escaping @Sendable ([ReadOutcome]) -> Void
+  ) {
     key = Key(connection: ObjectIdentifier(connection), call: call)
     self.plan = plan
     self.connection = connection
+    self.answer = answer
   }
 
   /// Remembers what to cancel in the end. False: it is done, and the waiter is the caller's to cancel.

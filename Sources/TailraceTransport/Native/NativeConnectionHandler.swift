@@ -162,7 +162,12 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if case .some(.inputClosed) = event as? ChannelEvent {
       isInputClosed = true
-      if phase == .open { work() } else { context.close(promise: nil) }
+      if phase == .open {
+        work()
+        environment.dispatcher.inputEnded(on: self)
+      } else {
+        context.close(promise: nil)
+      }
     }
     context.fireUserInboundEventTriggered(event)
   }

@@ -15,6 +15,10 @@ package protocol RequestDispatcher: Sendable {
   /// Parked work is to be released; an answer given all the same is dropped.
   func abandon(_ call: CallID, from connection: any CallConnection)
 
+  /// The peer sends nothing more. It may wait for its answers, but most likely it is gone, which only a write can tell:
+  /// so calls that wait for something are to be answered now, with what there is.
+  func inputEnded(on connection: any CallConnection)
+
   /// The connection is closed. All its calls are abandoned without further notice.
   func connectionClosed(_ connection: any CallConnection)
 }

@@ -36,7 +36,8 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
 
   /// One line, whatever is in the message.
   var description: String {
-    String(String.UnicodeScalarView(message.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+    let scalars = message.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }
+    return String(String.UnicodeScalarView(scalars))
   }
 
   private static func line(_ message: String, name: String, hint: String?) -> String {
@@ -50,7 +51,7 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
       return "make it with 'tailrace topic create \(topic) --partitions N', or see 'tailrace topic list'"
     case (.topicExists, _):
       return topic.map { "see 'tailrace topic describe \($0)'" }
-    case (.unspecified, .unavailable):
+    case (.unspecified, .unavailable) where error.message.hasPrefix("cannot connect"):
       return "start one with 'tailrace serve', or name another with --server or TAILRACE_SERVER"
     case (_, .deadlineExceeded): return "the broker may be overloaded; try again"
     case (.storageFull, _): return "free space on the broker's disk and try again"

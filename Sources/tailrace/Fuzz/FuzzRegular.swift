@@ -64,8 +64,13 @@ struct FuzzRegular {
   /// Asks the broker to describe itself.
   mutating func describe() async throws {
     let options = options
-    let cluster = try await AdminServiceClient(caller: connection)
-      .describeCluster(DescribeClusterRequest(), options: options)
+    let cluster: DescribeClusterResponse
+    do throws(RPCError) {
+      cluster = try await AdminServiceClient(caller: connection)
+        .describeCluster(DescribeClusterRequest(), options: options)
+    } catch {
+      throw FuzzFailure("DescribeCluster: \(error)")
+    }
     guard cluster.methods.count == RPCMethod.allCases.count else {
       throw FuzzFailure("DescribeCluster tells of \(cluster.methods.count) methods")
     }
@@ -98,7 +103,12 @@ struct FuzzRegular {
     _ name: String, _ call: (LogServiceClient<Connection>, CallOptions) async throws -> R
   ) async throws -> R {
     let start = ContinuousClock.now
-    let result = try await call(log, options)
+    let result: R
+    do {
+      result = try await call(log, options)
+    } catch let error as RPCError {
+      throw FuzzFailure("the regular client's \(name), call \(calls): \(error)")
+    }
     let took = ContinuousClock.now - start
     calls += 1
     slowest = max(slowest, took)

@@ -52,10 +52,12 @@ struct FuzzStrangerScript: Sendable {
     case .validExtremes, .reset: return preface() + calls(1 + generator.below(10), &generator)
     case .sameCallIDs: return preface() + (0..<4).flatMap { _ in call(7, &generator) }
     case .neverReading:
-      // As much as the regular client has stored, over and over: from the file, or as records in memory.
+      // As much as the regular client has stored, over and over: from the file, or some of it as records in memory,
+      // which takes the broker's time too.
       let target = FetchTarget(topic: FuzzRegular.topic, partition: 0, offset: 0)
-      let fetch = encoded(FetchRequest(targets: [target], decode: generator.oneIn(2)))
-      return preface() + (1...200).flatMap { frame(callID: $0, .logServiceFetch, fetch) }
+      let decode = generator.oneIn(2)
+      let fetch = encoded(FetchRequest(targets: [target], maxBytes: decode ? 64 << 10 : 0, decode: decode))
+      return preface() + (1...(decode ? 30 : 200)).flatMap { frame(callID: $0, .logServiceFetch, fetch) }
     case .silent: return generator.oneIn(2) ? [] : preface()
     }
   }

@@ -48,7 +48,9 @@ struct RecordAccumulator {
   var isEmpty: Bool { open.isEmpty }
 
   /// Adds a record. Returns the batches that are full now, in the order in which they have to be sent.
+  /// Throws InputError, and has not changed then.
   mutating func add(_ record: InputRecord, line: Int, nowMs: Int64) throws -> [PendingBatch] {
+    try checkSize(of: record)
     let partition = try pickPartition(for: record)
     var closed: [PendingBatch] = []
     if let batch = open[partition], batch.builder.byteCount + record.maxEncodedBytes > targetBatchBytes {
@@ -61,12 +63,6 @@ struct RecordAccumulator {
     let before = batch.builder.isEmpty ? 0 : batch.builder.byteCount
     batch.builder.append(key: record.key, value: record.value, headers: record.headers, timestampMs: timestampMs)
     batch.lines = batch.lines.lowerBound...max(line, batch.lines.lowerBound)
-    guard batch.builder.byteCount <= maxBatchBytes else {
-      // Only a record that is alone in its batch can pass the bound.
-      throw InputError(
-        "a record of \(batch.builder.byteCount - RecordBatchHeader.byteCount) bytes; a batch of this topic holds at"
-          + " most \(maxBatchBytes - RecordBatchHeader.byteCount), see max_batch_bytes")
-    }
     openBytes += batch.builder.byteCount - before
     openRecords += 1
     let isFull = batch.builder.byteCount >= targetBatchBytes
@@ -80,6 +76,19 @@ struct RecordAccumulator {
     var closed: [PendingBatch] = []
     for partition in open.keys.sorted() { try close(partition, into: &closed) }
     return closed
+  }
+
+  /// Before anything is changed: what was added before must not get lost with a record that is refused.
+  private func checkSize(of record: InputRecord) throws(InputError) {
+    guard record.maxEncodedBytes + RecordBatchHeader.byteCount > maxBatchBytes else { return }
+    // The estimate is too high by some bytes: only an encoded record tells.
+    var alone = RecordSetBuilder(baseTimestampMs: 0)
+    alone.append(key: record.key, value: record.value, headers: record.headers, timestampMs: 0)
+    guard alone.byteCount <= maxBatchBytes else {
+      throw InputError(
+        "a record of \(alone.byteCount - RecordBatchHeader.byteCount) bytes; a batch of this topic holds at most"
+          + " \(maxBatchBytes - RecordBatchHeader.byteCount), see max_batch_bytes")
+    }
   }
 
   private mutating func close(_ partition: UInt32, into closed: inout [PendingBatch]) throws(RecordBatchError) {

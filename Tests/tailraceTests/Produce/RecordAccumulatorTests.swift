@@ -77,8 +77,10 @@ import Testing
     let overhead = RecordBatchHeader.byteCount + 6
     var fits = accumulator()
     #expect(try fits.add(value(2_000 - overhead), line: 1, nowMs: 0).map(\.batch.byteCount) == [2_000])
-    var passes = accumulator()
-    #expect(throws: InputError.self) { try passes.add(value(2_001 - overhead), line: 1, nowMs: 0) }
+    var passes = accumulator(partitions: 1)
+    _ = try passes.add(value(1), line: 1, nowMs: 0)
+    #expect(throws: InputError.self) { try passes.add(value(2_001 - overhead), line: 2, nowMs: 0) }
+    #expect(try passes.flush().map(\.recordCount) == [1])
   }
 
   @Test func `a record's own timestamp is kept, others get the clock's`() throws {
