@@ -97,7 +97,8 @@ let package = Package(
     .executableTarget(
       name: "tailrace",
       dependencies: [
-        "CTailraceWire", "TailraceWire", "TailraceStorage", "TailraceGroups", "TailraceBroker", "TailraceTransport", "TailraceClient",
+        "CTailraceWire", "TailraceWire", "TailraceStorage", "TailraceGroups", "TailraceBroker", "TailraceTransport",
+        "TailraceClient",
         "CTailraceBench", nioCore, nioPosix, logging, collections,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -141,7 +142,8 @@ let package = Package(
     .testTarget(
       name: "TailraceClientTests",
       dependencies: [
-        "TailraceClient", "TailraceTransport", "TailraceTesting", "TailraceWire", nioCore, nioPosix, logging, collections,
+        "TailraceClient", "TailraceTransport", "TailraceTesting", "TailraceWire", nioCore, nioPosix, logging,
+        collections,
       ],
       swiftSettings: swiftSettings
     ),

@@ -17,7 +17,7 @@ struct SlicedUnpackTests {
       descriptor, arena.pointer, bytes, bytes.count, &limits, path, path.count, &slices, &error)
     let raw = UnsafeMutableRawPointer(try #require(message, "\(Refusal(error))"))
     let ranges: [Range<Int>?] = UnsafeBufferPointer(start: slices.items, count: slices.count).map {
-      $0.offset == -1 ? nil : $0.offset..<($0.offset + $0.length)    // SIZE_MAX comes to Swift as -1
+      $0.offset == -1 ? nil : $0.offset..<($0.offset + $0.length)  // SIZE_MAX comes to Swift as -1
     }
     try body(raw.assumingMemoryBound(to: Tailrace__V1__ProduceRequest.self).pointee, ranges, slices.copied)
     withExtendedLifetime(arena) {}

@@ -94,7 +94,7 @@ struct UnpackTests {
 
   @Test("a value that does not fit the schema is reported with its path")
   func reportsPath() throws {
-    let faulty = Proto.number(10, 1)    // producer_id is fixed64
+    let faulty = Proto.number(10, 1)  // producer_id is fixed64
     let before = Produce.request(Produce.target("a"))
     let batches = Proto.string(1, "b") + Proto.bytes(5, Produce.batch(1, nil)) + Proto.bytes(5, faulty)
     let bytes = before + Proto.bytes(2, batches)

@@ -8,6 +8,7 @@ package struct BrokerDispatcher: RequestDispatcher {
   private let produce: ProduceHandler
   private let fetch: FetchHandler
   private let purgatory: FetchPurgatory
+  private let decodeQueue: DecodeQueue
   private let log: LogHandlers
   private let admin: AdminHandlers
   private let group = GroupHandlers()
@@ -16,7 +17,8 @@ package struct BrokerDispatcher: RequestDispatcher {
     topics: TopicTable, store: any LogStore, clock: any WallClock, purgatory: FetchPurgatory, admin: AdminHandlers
   ) {
     produce = ProduceHandler(topics: topics, store: store, clock: clock)
-    fetch = FetchHandler(topics: topics, store: store, purgatory: purgatory)
+    decodeQueue = DecodeQueue(store: store, maxRunning: System.coreCount / 2)
+    fetch = FetchHandler(topics: topics, store: store, purgatory: purgatory, decodeQueue: decodeQueue)
     self.purgatory = purgatory
     log = LogHandlers(topics: topics, store: store)
     self.admin = admin
@@ -43,6 +45,7 @@ package struct BrokerDispatcher: RequestDispatcher {
 
   package func abandon(_ call: CallID, from connection: any CallConnection) {
     purgatory.abandon(call, of: connection)
+    decodeQueue.abandon(call, of: connection)
   }
 
   package func inputEnded(on connection: any CallConnection) {
@@ -51,6 +54,7 @@ package struct BrokerDispatcher: RequestDispatcher {
 
   package func connectionClosed(_ connection: any CallConnection) {
     purgatory.abandonAll(of: connection)
+    decodeQueue.abandonAll(of: connection)
   }
 
   private func answerInTask(_ call: InboundCall, from connection: any CallConnection) {

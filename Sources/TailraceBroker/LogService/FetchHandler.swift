@@ -7,8 +7,9 @@ struct FetchHandler: Sendable {
   let topics: TopicTable
   let store: any LogStore
   let purgatory: FetchPurgatory
+  let decodeQueue: DecodeQueue
 
-  /// Records are taken out of more bytes than this on another thread than the event loop's.
+  /// Records are taken out of more bytes than this in the decode queue.
   private static let inlineDecodeBytes = 32 << 10
 
   func handle(_ call: InboundCall, from connection: any CallConnection) {
@@ -20,7 +21,7 @@ struct FetchHandler: Sendable {
       return
     }
     let id = call.id
-    store.read(plan.reads, maxBytes: plan.maxBytes, form: plan.readForm) { outcomes in
+    store.read(plan.reads, maxBytes: plan.maxBytes, form: .chunks) { outcomes in
       if plan.isSatisfied(by: outcomes) {
         respond(outcomes, plan, id, connection)
       } else if connection.eventLoop.inEventLoop {
@@ -46,13 +47,20 @@ struct FetchHandler: Sendable {
       connection.respond(builder.batches(outcomes), to: id)
       return
     }
-    let bytes = outcomes.reduce(0) { sum, outcome in
-      if case .read(let result) = outcome { sum + result.byteCount } else { sum }
-    }
-    guard bytes > Self.inlineDecodeBytes else {
+    if isDecodedInline(outcomes) {
       connection.respond(builder.records(outcomes), to: id)
-      return
+    } else {
+      decodeQueue.add(DecodeQueue.Job(plan: plan, call: id, connection: connection))
     }
-    Task { connection.respond(builder.records(outcomes), to: id) }
+  }
+
+  /// Whether all there is to decode is little, and in memory.
+  private func isDecodedInline(_ outcomes: [ReadOutcome]) -> Bool {
+    var byteCount = 0
+    for case .read(let result) in outcomes {
+      byteCount += result.byteCount
+      for case .file in result.chunks { return false }
+    }
+    return byteCount <= Self.inlineDecodeBytes
   }
 }

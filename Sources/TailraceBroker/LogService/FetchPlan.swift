@@ -41,7 +41,9 @@ struct FetchPlan: Sendable {
     let ceiling = Self.responseCeilingBytes - request.targets.count * Self.bytesPerTarget
     let standard = door == .native ? 8 << 20 : 1 << 20
     let maxBytes = min(request.maxBytes == 0 ? standard : Int(request.maxBytes), ceiling)
-    let targetBytes = request.targets.reduce(0) { min(Int(UInt32.max), $0 + ($1.maxBytes == 0 ? maxBytes : Int($1.maxBytes))) }
+    let targetBytes = request.targets.reduce(0) {
+      min(Int(UInt32.max), $0 + ($1.maxBytes == 0 ? maxBytes : Int($1.maxBytes)))
+    }
     // What the bounds do not let through is not worth waiting for.
     minBytes = min(max(1, Int(request.minBytes)), maxBytes, targetBytes)
     self.maxBytes = maxBytes
@@ -75,9 +77,4 @@ struct FetchPlan: Sendable {
     }
     return bytes >= minBytes
   }
-}
-
-extension FetchPlan {
-  /// Batches go out as they lie; records have to be taken out of them.
-  var readForm: ReadForm { decode ? .bytes : .chunks }
 }

@@ -28,7 +28,8 @@ struct ProducePlanner: Sendable {
 
   private func planBatches(_ target: ProduceTarget, of topic: Topic, into parts: inout [AppendPart]) -> TargetPlan {
     guard let index = target.partition else {
-      return .failed(PartitionFailure(.invalidRequest, "batches need a partition: only their producer can see the keys"))
+      return .failed(
+        PartitionFailure(.invalidRequest, "batches need a partition: only their producer can see the keys"))
     }
     let partition: PartitionID
     switch topic.checkedPartition(index) {
@@ -120,14 +121,16 @@ private struct RecordBatcher {
   private func check(_ record: ProduceRecord) throws(RecordBatchError) {
     guard record.headers.count <= BatchValidator.maxHeadersPerRecord else {
       throw RecordBatchError(
-        .invalidRecord, "a record with \(record.headers.count) headers; the bound is \(BatchValidator.maxHeadersPerRecord)")
+        .invalidRecord,
+        "a record with \(record.headers.count) headers; the bound is \(BatchValidator.maxHeadersPerRecord)")
     }
     guard record.key != nil || !topic.config.log.requiresKeys else {
       throw RecordBatchError(.missingKey, "topic '\(topic.name)' is compacted: every record needs a key")
     }
     if let timestampMs = record.timestampMs {
       guard timestampMs >= 0 else {
-        throw RecordBatchError(.invalidTimestamp, "timestamp_ms is \(timestampMs); it counts from 1970 and is not negative")
+        throw RecordBatchError(
+          .invalidTimestamp, "timestamp_ms is \(timestampMs); it counts from 1970 and is not negative")
       }
       try validator.checkNotAhead(timestampMs, nowMs: nowMs)
     }

@@ -7,7 +7,7 @@ package import TailraceWire
 package struct LogMetadataStore: MetadataStore {
   package static let topicName = "__metadata"
   /// The log's own id: it cannot be looked up in the log.
-  package static let topicID = TopicID(hexadecimal: "00000000000000000000000000000001")
+  package static let topicID = TopicID(high: 0, low: 1)
   private static let keyPrefix = "topic/"
   private static let readBytes = 1 << 20
 
@@ -17,10 +17,9 @@ package struct LogMetadataStore: MetadataStore {
 
   /// Creates the log where it is not there yet.
   package init(store: any LogStore, clock: any WallClock) async throws(StorageError) {
-    guard let id = Self.topicID else { throw StorageError(.incompatible, "no id for \(Self.topicName)") }
     self.store = store
     self.clock = clock
-    partition = PartitionID(topic: id, index: 0)
+    partition = PartitionID(topic: Self.topicID, index: 0)
     try await store.create([partition], topicName: Self.topicName, config: LogConfig(), fence: .local)
   }
 

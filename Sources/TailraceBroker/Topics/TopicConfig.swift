@@ -19,7 +19,8 @@ package struct TopicConfig: Hashable, Sendable {
       guard seen.insert(entry.name).inserted else { throw Self.refused("'\(entry.name.excerpt)' is given twice") }
       guard let setting = Self.settings[entry.name] else {
         throw Self.refused(
-          "there is no setting '\(entry.name.excerpt)'; there are \(Self.settings.keys.sorted().joined(separator: ", "))")
+          "there is no setting '\(entry.name.excerpt)'; there are \(Self.settings.keys.sorted().joined(separator: ", "))"
+        )
       }
       try setting(entry, &settings)
     }

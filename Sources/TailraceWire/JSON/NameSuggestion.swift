@@ -1,5 +1,5 @@
 /// Finds the name that somebody who mistyped it may have meant.
-enum NameSuggestion {
+package enum NameSuggestion {
   /// Longer names are not compared: the work grows with the product of the lengths.
   private static let maxNameBytes = 64
   /// Candidates looked at.
@@ -18,7 +18,7 @@ enum NameSuggestion {
   }
 
   /// Levenshtein's distance, letter case ignored.
-  private static func distance(_ first: [UInt8], _ second: [UInt8]) -> Int {
+  package static func distance(_ first: [UInt8], _ second: [UInt8]) -> Int {
     var row = Array(0...second.count)
     for (i, left) in first.enumerated() {
       var diagonal = row[0]

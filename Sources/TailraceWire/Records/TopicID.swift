@@ -8,7 +8,8 @@ package struct TopicID: Hashable, Sendable, CustomStringConvertible {
   /// The number of bytes of an id.
   package static let byteCount = 16
 
-  private init(high: UInt64, low: UInt64) {
+  /// The id of these two halves, the first eight bytes and the last, big-endian.
+  package init(high: UInt64, low: UInt64) {
     self.high = high
     self.low = low
   }

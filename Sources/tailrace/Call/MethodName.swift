@@ -22,7 +22,7 @@ enum MethodName {
     let service = parts.dropLast().last ?? ""
     let ranked = RPCMethod.allCases.map { method -> (method: RPCMethod, distance: Int) in
       let candidate = method.methodName.lowercased()
-      var distance = editDistance(name, Array(candidate.utf8))
+      var distance = NameSuggestion.distance(name, Array(candidate.utf8))
       if !name.isEmpty && candidate.contains(String(decoding: name, as: UTF8.self)) { distance = min(distance, 1) }
       // Of equal names the one of the service that was asked for comes first.
       if !service.isEmpty && !method.serviceName.lowercased().hasSuffix(service) { distance += 1 }
@@ -38,21 +38,6 @@ enum MethodName {
     let name = text.hasPrefix("/") ? String(text.dropFirst()) : text
     guard !name.contains("/"), let dot = name.lastIndex(of: ".") else { return name }
     return name.replacingCharacter(at: dot, with: "/")
-  }
-
-  /// Levenshtein's distance.
-  private static func editDistance(_ first: [UInt8], _ second: [UInt8]) -> Int {
-    var row = Array(0...second.count)
-    for (i, left) in first.enumerated() {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for (j, right) in second.enumerated() {
-        let substitution = diagonal + (left == right ? 0 : 1)
-        diagonal = row[j + 1]
-        row[j + 1] = min(substitution, row[j] + 1, row[j + 1] + 1)
-      }
-    }
-    return row[second.count]
   }
 }
 

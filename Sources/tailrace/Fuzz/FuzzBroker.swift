@@ -48,7 +48,8 @@ final class FuzzBroker {
   }
 
   private var ending: String {
-    process.terminationReason == .exit ? "exit code \(process.terminationStatus)" : "signal \(process.terminationStatus)"
+    process.terminationReason == .exit
+      ? "exit code \(process.terminationStatus)" : "signal \(process.terminationStatus)"
   }
 
   private static func announcedPort(_ handle: FileHandle) -> UInt16? {

@@ -127,7 +127,7 @@ extension StrangerKind {
   fileprivate var patienceMs: Int32 {
     switch self {
     case .halfPreface, .halfFrame: 10
-    case .validExtremes, .mutatedFrames: 60
+    case .validExtremes, .mutatedFrames: 150
     default: 200
     }
   }

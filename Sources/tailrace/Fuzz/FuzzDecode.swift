@@ -57,7 +57,8 @@ struct FuzzDecode: AsyncParsableCommand {
       do throws(FuzzFailure) {
         report.add(try target.run(input, &generator), input.kind)
       } catch {
-        throw FuzzFailure("\(error)\n  kind \(input.kind), rerun: tailrace fuzz decode --seed \(seed) --first \(number) --iterations 1")
+        throw FuzzFailure(
+          "\(error)\n  kind \(input.kind), rerun: tailrace fuzz decode --seed \(seed) --first \(number) --iterations 1")
       }
       let done = number - first + 1
       if done == tenth { early = .now() }

@@ -48,7 +48,9 @@ final class FuzzStranger {
   func send(_ bytes: [UInt8]) {
     var sent = 0
     while sent < bytes.count {
-      let count = bytes[sent...].withUnsafeBytes { systemSend(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+      let count = bytes[sent...].withUnsafeBytes {
+        systemSend(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      }
       guard count > 0 else { return }
       sent += count
     }
@@ -83,6 +85,7 @@ private func systemSend(_ descriptor: Int32, _ memory: UnsafeRawPointer?, _ coun
   send(descriptor, memory, count, flags)
 }
 
-private func systemReceive(_ descriptor: Int32, _ memory: UnsafeMutableRawPointer?, _ count: Int, _ flags: Int32) -> Int {
+private func systemReceive(_ descriptor: Int32, _ memory: UnsafeMutableRawPointer?, _ count: Int, _ flags: Int32) -> Int
+{
   recv(descriptor, memory, count, flags)
 }

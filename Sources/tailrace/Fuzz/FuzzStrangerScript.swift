@@ -30,7 +30,9 @@ struct FuzzStrangerScript: Sendable {
       let path = String(repeating: "a", count: generator.below(3_000))
       return Array("GET /\(path) HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
     case .otherDoors:
-      let doors = ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\u{16}\u{03}\u{01}\u{02}\u{00}", "SSH-2.0-x\r\n", "\u{0}\u{0}\u{0}\u{8}"]
+      let doors = [
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\u{16}\u{03}\u{01}\u{02}\u{00}", "SSH-2.0-x\r\n", "\u{0}\u{0}\u{0}\u{8}",
+      ]
       return Array(generator.pick(doors).utf8) + generator.bytes(generator.below(200))
     case .wrongVersion: return preface(version: generator.byte()) + calls(2, &generator)
     case .halfPreface: return Array(preface()[..<generator.below(8)])
@@ -56,8 +58,8 @@ struct FuzzStrangerScript: Sendable {
       // which takes the broker's time too.
       let target = FetchTarget(topic: FuzzRegular.topic, partition: 0, offset: 0)
       let decode = generator.oneIn(2)
-      let fetch = encoded(FetchRequest(targets: [target], maxBytes: decode ? 64 << 10 : 0, decode: decode))
-      return preface() + (1...(decode ? 30 : 200)).flatMap { frame(callID: $0, .logServiceFetch, fetch) }
+      let fetch = encoded(FetchRequest(targets: [target], decode: decode))
+      return preface() + (1...200).flatMap { frame(callID: $0, .logServiceFetch, fetch) }
     case .silent: return generator.oneIn(2) ? [] : preface()
     }
   }

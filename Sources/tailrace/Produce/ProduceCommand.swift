@@ -8,8 +8,8 @@ struct ProduceCommand: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "produce", abstract: "Append lines to a topic.",
     discussion: """
-      Each line is a record; what is in it is kept byte for byte, without the line feed. Records with a key go where the \
-      key's hash says, others to the partitions in turn. Prints how many records were acknowledged.
+      Each line is a record; what is in it is kept byte for byte, without the line feed. Records with a key go where \
+      the key's hash says, others to the partitions in turn. Prints how many records were acknowledged.
 
       With --format json, a line is an object as 'tailrace consume --format json' prints it: key or key_base64, value \
       or value_base64, headers ([{"key": ..., "value" or "value_base64": ...}]), timestamp (milliseconds, or like \
@@ -43,7 +43,8 @@ struct ProduceCommand: ClientCommand {
   @Option(help: "Append everything to this partition.")
   var partition: UInt32?
 
-  @Option(help: "When a record counts as acknowledged: none, written or durable. (default: as the topic's durability says)")
+  @Option(
+    help: "When a record counts as acknowledged: none, written or durable. (default: as the topic's durability says)")
   var acks: AcksArgument?
 
   @OptionGroup var client: ClientOptions
@@ -73,7 +74,8 @@ struct ProduceCommand: ClientCommand {
       throw CommandFailure(
         PartitionError(
           code: .unknownPartition,
-          message: "partition \(partition) does not exist: '\(topic)' has \(partitionsText(partitionCount)), from 0 on"))
+          message: "partition \(partition) does not exist:"
+            + " '\(topic)' has \(partitionsText(partitionCount)), from 0 on"))
     }
     var loop = try ProduceLoop(
       ProduceLoop.Configuration(

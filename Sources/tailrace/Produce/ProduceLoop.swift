@@ -8,8 +8,8 @@ import TailraceWire
   import Musl
 #endif
 
-/// Reads lines, gathers batches, keeps a window of requests in flight. Blocks its thread from the first line to the last
-/// answer.
+/// Reads lines, gathers batches, keeps a window of requests in flight. Blocks its thread from the first line to the
+/// last answer.
 ///
 /// While the input keeps coming, batches are filled; when it pauses and nothing is in flight, what is there is sent. So
 /// a file goes in large batches, and a line typed by hand goes at once.
@@ -128,7 +128,8 @@ struct ProduceLoop {
     } catch let error as SystemError {
       endInput(CommandFailure("cannot read the input: \(error)", exitCode: ExitStatus.inputOutputFailed))
     } catch let error as LineTooLong {
-      failLine(lineCount + 1, "longer than \(error.maxBytes) bytes: no batch of this topic holds it, see max_batch_bytes")
+      failLine(
+        lineCount + 1, "longer than \(error.maxBytes) bytes: no batch of this topic holds it, see max_batch_bytes")
     } catch let error as RecordBatchError {
       tally.fail(CommandFailure(error))
     } catch {

@@ -101,7 +101,8 @@ struct RecordAccumulator {
   private mutating func pickPartition(for record: InputRecord) throws(InputError) -> UInt32 {
     if let partition = fixedPartition ?? record.partition {
       guard partition < partitionCount else {
-        throw InputError("partition \(partition) does not exist: the topic has \(partitionsText(partitionCount)), from 0 on")
+        throw InputError(
+          "partition \(partition) does not exist: the topic has \(partitionsText(partitionCount)), from 0 on")
       }
       return partition
     }

@@ -4,8 +4,8 @@ import TailraceWire
 
 /// Reads records from the form that `tailrace consume --format json` prints.
 ///
-/// Members, all optional: `key` or `key_base64`, `value` or `value_base64` (null and absent: none), `headers` (an array of
-/// objects of `key` and `value` or `value_base64`), `timestamp` (milliseconds since 1970, or RFC 3339), `partition`.
+/// Members, all optional: `key` or `key_base64`, `value` or `value_base64` (null and absent: none), `headers` (an array
+/// of objects of `key` and `value` or `value_base64`), `timestamp` (milliseconds since 1970, or RFC 3339), `partition`.
 /// `topic` and `offset` may be there and count for nothing, so that what was consumed can be produced elsewhere.
 enum RecordJSONReader {
   static let maxHeaders = 256

@@ -6,7 +6,7 @@ import NIOCore
   import Musl
 #endif
 
-/// A file descriptor, read and written by blocking system calls. It is closed by nobody: it lives as long as the process.
+/// A file descriptor, read and written by blocking system calls. Nobody closes it: it lives as long as the process.
 struct Descriptor: Hashable, Sendable {
   let number: Int32
 
@@ -81,8 +81,8 @@ struct Interest {
 }
 
 extension Descriptor {
-  /// Waits until one of these would not block, or is broken. `timeoutMs` nil: as long as it takes. Returns those that are
-  /// ready; none after a signal, too.
+  /// Waits until one of these would not block, or is broken. `timeoutMs` nil: as long as it takes. Returns those that
+  /// are ready; none after a signal, too.
   @discardableResult
   static func wait(for interests: [Interest], timeoutMs: Int32? = nil) -> Set<Descriptor> {
     var entries = interests.map {

@@ -12,7 +12,8 @@ import Testing
 
   private func list(_ broker: Fixture, _ queries: [OffsetQuery]) async throws -> [OffsetResult] {
     try await broker.call(
-      .logServiceListOffsets, ListOffsetsRequest(queries: queries), as: ListOffsetsResponse.self).results
+      .logServiceListOffsets, ListOffsetsRequest(queries: queries), as: ListOffsetsResponse.self
+    ).results
   }
 
   @Test func `earliest and latest are the ends of what can be read`() async throws {

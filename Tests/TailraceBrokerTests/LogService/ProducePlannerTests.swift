@@ -7,17 +7,19 @@ import Testing
 
 /// Plain records: where they go, what is refused, how they are batched.
 @Suite struct ProducePlannerTests {
-  @Test(arguments: [
-    ("21", -973_932_308), ("foobar", -790_332_482), ("a-little-bit-long-string", -985_981_536), ("abc", 479_470_107),
-  ] as [(String, Int32)])
+  @Test(
+    arguments: [
+      ("21", -973_932_308), ("foobar", -790_332_482), ("a-little-bit-long-string", -985_981_536), ("abc", 479_470_107),
+    ] as [(String, Int32)])
   func `a key's murmur2 hash picks the partition`(key: String, hash: Int32) async throws {
     try await withFixture { broker in
       try await broker.createTopic(partitions: 7)
       let results = try await broker.produce(records: [record("a", key: key), record("b", key: key)])
       let partition = (UInt32(bitPattern: hash) & 0x7fff_ffff) % 7
-      #expect(results == [
-        RecordResult(partition: partition, offset: 0), RecordResult(partition: partition, offset: 1),
-      ])
+      #expect(
+        results == [
+          RecordResult(partition: partition, offset: 0), RecordResult(partition: partition, offset: 1),
+        ])
     }
   }
 

@@ -1,4 +1,5 @@
 import Synchronization
+import TailraceBroker
 import TailraceStorage
 import TailraceWire
 
@@ -13,6 +14,11 @@ final class ProbeLogStore: LogStore {
     var held: [@Sendable () -> Void] = []
     var isHolding = false
     var failure: Failure = .none
+    /// First offsets of the reads in form `.bytes`, in order.
+    var byteReads: [Offset] = []
+    /// Such reads wait here while `isHoldingReads`.
+    var heldReads: [@Sendable () -> Void] = []
+    var isHoldingReads = false
     var created: [TopicID] = []
     var dropped: [TopicID] = []
     var changesUnderWay = 0
@@ -50,6 +56,23 @@ final class ProbeLogStore: LogStore {
     for completion in held { completion() }
   }
 
+  /// Reads in form `.bytes` wait, from now on, until `releaseReads`; earlier ones are forgotten.
+  func holdReads() {
+    state.withLock { state in
+      state.isHoldingReads = true
+      state.byteReads = []
+    }
+  }
+
+  func releaseReads() {
+    let held = state.withLock { state in
+      defer { state.heldReads = [] }
+      state.isHoldingReads = false
+      return state.heldReads
+    }
+    for read in held { read() }
+  }
+
   func append(_ requests: [AppendRequest], fence: Fence) {
     let isInternal = requests.contains { $0.parts.contains { $0.partition.topic == TopicID.metadata } }
     guard !isInternal else { return base.append(requests, fence: fence) }
@@ -76,7 +99,15 @@ final class ProbeLogStore: LogStore {
   func read(
     _ targets: [ReadTarget], maxBytes: Int, form: ReadForm, completion: @escaping @Sendable ([ReadOutcome]) -> Void
   ) {
-    base.read(targets, maxBytes: maxBytes, form: form, completion: completion)
+    guard form == .bytes else { return base.read(targets, maxBytes: maxBytes, form: form, completion: completion) }
+    let isHeld = state.withLock { [base] state in
+      state.byteReads += targets.prefix(1).map(\.offset)
+      if state.isHoldingReads {
+        state.heldReads.append { base.read(targets, maxBytes: maxBytes, form: form, completion: completion) }
+      }
+      return state.isHoldingReads
+    }
+    if !isHeld { base.read(targets, maxBytes: maxBytes, form: form, completion: completion) }
   }
 
   func awaitAdvance(
@@ -172,5 +203,5 @@ private final class WaiterBox: Sendable {
 
 extension TopicID {
   /// Of the internal log of topics.
-  static let metadata = TopicID(hexadecimal: "00000000000000000000000000000001")!
+  static let metadata = LogMetadataStore.topicID
 }

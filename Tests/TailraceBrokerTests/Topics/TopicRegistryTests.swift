@@ -136,7 +136,9 @@ import Testing
               (RPCMethod.adminServiceCreateTopic, try? CreateTopicRequest(name: name).encoded()),
               (.adminServiceCreatePartitions, try? CreatePartitionsRequest(name: name, partitionCount: 3).encoded()),
             ]
-            if index % 2 == 0 { calls.append((.adminServiceDeleteTopic, try? DeleteTopicRequest(name: name).encoded())) }
+            if index % 2 == 0 {
+              calls.append((.adminServiceDeleteTopic, try? DeleteTopicRequest(name: name).encoded()))
+            }
             for (method, request) in calls {
               let response = await broker.connection.call(method, request ?? ByteBuffer())
               #expect(response.failure == nil)

@@ -38,10 +38,12 @@ struct RPCErrorTests {
     #expect(error == RPCError(.unknown, "m", error: ErrorCode(rawValue: 99_999)))
   }
 
-  @Test("Too large a request is RESOURCE_EXHAUSTED, any other bad one INVALID_ARGUMENT", arguments: [
-    (.malformed, .invalidArgument), (.tooDeep, .invalidArgument), (.tooLarge, .resourceExhausted),
-    (.invalidUTF8, .invalidArgument), (.nulInString, .invalidArgument),
-  ] as [(DecodeError.Kind, StatusCode)])
+  @Test(
+    "Too large a request is RESOURCE_EXHAUSTED, any other bad one INVALID_ARGUMENT",
+    arguments: [
+      (.malformed, .invalidArgument), (.tooDeep, .invalidArgument), (.tooLarge, .resourceExhausted),
+      (.invalidUTF8, .invalidArgument), (.nulInString, .invalidArgument),
+    ] as [(DecodeError.Kind, StatusCode)])
   func decodeErrors(kind: DecodeError.Kind, code: StatusCode) {
     let cause = DecodeError(kind: kind, path: "targets[1].topic", offset: 7, messageName: "tailrace.v1.X")
     #expect(RPCError(cause) == RPCError(code, "\(cause)"))

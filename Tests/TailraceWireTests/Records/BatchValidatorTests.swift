@@ -101,7 +101,10 @@ struct BatchValidatorTests {
       ({ $0.lastOffsetDelta = 2 }, .invalidRecord, deltas(2)),
       ({ $0.lastOffsetDelta = 0 }, .invalidRecord, deltas(0)),
       ({ $0.maxTimestampMs = 1_002 }, .invalidRecord, "max_timestamp_ms is 1002, but the highest timestamp is 1003"),
-      ({ $0.maxTimestampMs = .min }, .invalidRecord, "max_timestamp_ms is \(Int64.min), but the highest timestamp is 1003"),
+      (
+        { $0.maxTimestampMs = .min }, .invalidRecord,
+        "max_timestamp_ms is \(Int64.min), but the highest timestamp is 1003"
+      ),
       (
         { ($0.baseTimestampMs, $0.maxTimestampMs) = (-1, 2) }, .invalidTimestamp,
         "timestamps are milliseconds since 1970-01-01, not negative"
@@ -248,14 +251,17 @@ struct BatchValidatorTests {
     #expect(refusal(batch) == RecordBatchError(.invalidRecord, message))
   }
 
-  @Test("Header keys are UTF-8 without NUL", arguments: [[0xFF], [0x61, 0x00], [0xED, 0xA0, 0x80], [0xC0, 0x80]] as [[UInt8]])
+  @Test(
+    "Header keys are UTF-8 without NUL",
+    arguments: [[0xFF], [0x61, 0x00], [0xED, 0xA0, 0x80], [0xC0, 0x80]] as [[UInt8]])
   func headerKeys(key: [UInt8]) throws {
     let header: [UInt8] = [0x0A, UInt8(key.count)] + key
     let record: [UInt8] = [0x1A, UInt8(header.count)] + header
     let batch = try producerBatch(set: ByteBuffer(bytes: [0x0A, UInt8(record.count)] + record), recordCount: 1)
     #expect(
       refusal(batch)
-        == RecordBatchError(.invalidRecord, "record 0 of the batch has a header whose key is not UTF-8, or holds a NUL"))
+        == RecordBatchError(.invalidRecord, "record 0 of the batch has a header whose key is not UTF-8, or holds a NUL")
+    )
   }
 
   @Test("What is accepted can be read, and is what was sent", arguments: Compression.allCases)

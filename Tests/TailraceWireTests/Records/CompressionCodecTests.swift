@@ -15,9 +15,11 @@ struct CompressionCodecTests {
     }
   }
 
-  @Test("Formats are those that other libraries write", arguments: [
-    (Compression.gzip, [0x1F, 0x8B]), (.lz4, [0x04, 0x22, 0x4D, 0x18]), (.zstd, [0x28, 0xB5, 0x2F, 0xFD]),
-  ] as [(Compression, [UInt8])])
+  @Test(
+    "Formats are those that other libraries write",
+    arguments: [
+      (Compression.gzip, [0x1F, 0x8B]), (.lz4, [0x04, 0x22, 0x4D, 0x18]), (.zstd, [0x28, 0xB5, 0x2F, 0xFD]),
+    ] as [(Compression, [UInt8])])
   func magic(compression: Compression, magic: [UInt8]) throws {
     #expect(try compression.compress(ByteBuffer(string: "x")).allBytes.starts(with: magic))
   }
@@ -33,7 +35,8 @@ struct CompressionCodecTests {
     }
   }
 
-  @Test("Changed bytes stop nothing, and what comes out keeps to the bound", arguments: [Compression.gzip, .lz4, .zstd])
+  @Test(
+    "Changed bytes stop nothing, and what comes out keeps to the bound", arguments: [Compression.gzip, .lz4, .zstd])
   func mutated(compression: Compression) throws {
     var generator = SeededGenerator.ofThisRun(90 + UInt64(compression.rawValue))
     let plain = ByteBuffer(bytes: (0..<2_000).map { UInt8(truncatingIfNeeded: $0 * $0 / 7) })

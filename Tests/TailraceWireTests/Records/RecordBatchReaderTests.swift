@@ -6,8 +6,10 @@ import Testing
 @Suite("Reading a stored batch")
 struct RecordBatchReaderTests {
   private static let records = [
-    Record(key: buffer("key"), value: buffer("value"), headers: [Header(key: "h", value: buffer("x")), Header(key: "i")]),
-    Record(key: ByteBuffer(), value: ByteBuffer(), headers: [Header(key: "", value: ByteBuffer())], timestampDeltaMs: -4),
+    Record(
+      key: buffer("key"), value: buffer("value"), headers: [Header(key: "h", value: buffer("x")), Header(key: "i")]),
+    Record(
+      key: ByteBuffer(), value: ByteBuffer(), headers: [Header(key: "", value: ByteBuffer())], timestampDeltaMs: -4),
     Record(timestampDeltaMs: 300),
   ]
 
@@ -91,7 +93,8 @@ struct RecordBatchReaderTests {
     }
   }
 
-  @Test("Bytes that are wrong under a right checksum end in an error or in records within the batch", arguments: [1, 2])
+  @Test(
+    "Bytes that are wrong under a right checksum end in an error or in records within the batch", arguments: [1, 2])
   func wrongUnderRightChecksum(pass: UInt64) throws {
     var generator = SeededGenerator.ofThisRun(60 + pass)
     let set = try RecordSet(records: Self.records).encoded().allBytes
@@ -180,7 +183,9 @@ struct RecordBatchReaderTests {
     let header = header(stored, count: 1, attributes: BatchAttributes(compression: compression))
     let size = plain.readableBytes
     #expect(try readAll(RecordBatchReader(header: header, records: stored, maxDecompressedBytes: size)).count == 1)
-    #expect(throws: RecordBatchError(.batchTooLarge, "the batch's records are over \(size - 1) bytes once decompressed")) {
+    #expect(
+      throws: RecordBatchError(.batchTooLarge, "the batch's records are over \(size - 1) bytes once decompressed")
+    ) {
       try RecordBatchReader(header: header, records: stored, maxDecompressedBytes: size - 1)
     }
   }

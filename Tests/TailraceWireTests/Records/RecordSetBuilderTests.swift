@@ -108,7 +108,8 @@ struct RecordSetBuilderTests {
     #expect(back == [StoredRecord(offset: .zero, timestampMs: 5, key: nil, value: nil, headers: [])])
   }
 
-  @Test("Lengths around the varint's steps are right", arguments: [0, 1, 126, 127, 128, 16_382, 16_383, 16_384, 70_000])
+  @Test(
+    "Lengths around the varint's steps are right", arguments: [0, 1, 126, 127, 128, 16_382, 16_383, 16_384, 70_000])
   func lengths(count: Int) throws {
     let bytes = ByteBuffer(repeating: 0x61, count: count)
     var builder = RecordSetBuilder(baseTimestampMs: 0)

@@ -23,8 +23,9 @@ extension RecordBatchHeader {
       [0, 1, UInt32.max, UInt32(truncatingIfNeeded: generator.next())].randomElement(using: &generator) ?? 0
     }
     return RecordBatchHeader(
-      baseOffset: Offset([0, highestBase, Int64.random(in: 0...highestBase, using: &generator)].randomElement(
-        using: &generator) ?? 0),
+      baseOffset: Offset(
+        [0, highestBase, Int64.random(in: 0...highestBase, using: &generator)].randomElement(
+          using: &generator) ?? 0),
       recordCount: anyUInt32(&generator), lastOffsetDelta: lastOffsetDelta, partitionEpoch: anyUInt32(&generator),
       baseTimestampMs: anyInt64(&generator), maxTimestampMs: anyInt64(&generator),
       appendTimestampMs: anyInt64(&generator), attributes: BatchAttributes(rawValue: anyUInt32(&generator)),

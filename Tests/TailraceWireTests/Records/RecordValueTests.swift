@@ -5,9 +5,11 @@ import Testing
 
 @Suite("Attributes of a batch")
 struct BatchAttributesTests {
-  @Test("Compression is in the lowest three bits", arguments: [
-    (0, Compression.none), (1, .gzip), (2, .lz4), (3, .zstd), (4, nil), (5, nil), (6, nil), (7, nil),
-  ] as [(UInt32, Compression?)])
+  @Test(
+    "Compression is in the lowest three bits",
+    arguments: [
+      (0, Compression.none), (1, .gzip), (2, .lz4), (3, .zstd), (4, nil), (5, nil), (6, nil), (7, nil),
+    ] as [(UInt32, Compression?)])
   func compression(bits: UInt32, compression: Compression?) {
     #expect(BatchAttributes(rawValue: bits).compression == compression)
     #expect(BatchAttributes(rawValue: bits | 8).compression == compression)
@@ -55,11 +57,14 @@ struct TopicIDTests {
     #expect(PartitionID(topic: id, index: 3).description == Self.text + "/3")
   }
 
-  @Test("Anything else is none", arguments: [
-    "", "0", "00ff0000000000000123456789abcde", "00ff0000000000000123456789abcdef0", "+0ff0000000000000123456789abcdef",
-    "00ff000000000000-123456789abcdef", "00ff000000000000 123456789abcdef", "g0ff0000000000000123456789abcdef",
-    "0x000000000000000123456789abcdef", "éff0000000000000123456789abcdef", "00ff00000000000é123456789abcdef",
-  ])
+  @Test(
+    "Anything else is none",
+    arguments: [
+      "", "0", "00ff0000000000000123456789abcde", "00ff0000000000000123456789abcdef0",
+      "+0ff0000000000000123456789abcdef",
+      "00ff000000000000-123456789abcdef", "00ff000000000000 123456789abcdef", "g0ff0000000000000123456789abcdef",
+      "0x000000000000000123456789abcdef", "éff0000000000000123456789abcdef", "00ff00000000000é123456789abcdef",
+    ])
   func notHexadecimal(text: String) {
     #expect(TopicID(hexadecimal: text) == nil)
   }
@@ -92,10 +97,12 @@ struct VarintTests {
     }
   }
 
-  @Test("Zigzag numbers are those of the protobuf specification", arguments: [
-    (0, 0), (-1, 1), (1, 2), (-2, 3), (0x7FFF_FFFF, 0xFFFF_FFFE), (-0x8000_0000, 0xFFFF_FFFF),
-    (Int64.max, UInt64.max - 1), (Int64.min, UInt64.max),
-  ] as [(Int64, UInt64)])
+  @Test(
+    "Zigzag numbers are those of the protobuf specification",
+    arguments: [
+      (0, 0), (-1, 1), (1, 2), (-2, 3), (0x7FFF_FFFF, 0xFFFF_FFFE), (-0x8000_0000, 0xFFFF_FFFF),
+      (Int64.max, UInt64.max - 1), (Int64.min, UInt64.max),
+    ] as [(Int64, UInt64)])
   func zigZag(value: Int64, encoded: UInt64) {
     #expect(ZigZag.encode(value) == encoded)
   }

@@ -21,7 +21,9 @@ import Testing
   @Test func `the message names the error and what to do`() {
     let failure = CommandFailure(PartitionError(code: .unknownTopic, message: "there is no topic 'x'"), topic: "x")
     #expect(failure.exitCode == 13)
-    #expect(failure.description.hasPrefix("there is no topic 'x' (UNKNOWN_TOPIC); make it with 'tailrace topic create x"))
+    #expect(
+      failure.description.hasPrefix(
+        "there is no topic 'x' (UNKNOWN_TOPIC); make it with 'tailrace topic create x"))
     let unknown = CommandFailure(RPCError(.aborted, "no"))
     #expect(unknown.description == "no (ABORTED)")
     #expect(unknown.exitCode == 18)

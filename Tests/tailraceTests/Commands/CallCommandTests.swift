@@ -28,7 +28,8 @@ import Testing
     try broker.createTopic("t")
     let produced = try broker.output(of: [
       "call", "LogService/Produce",
-      #"{"acks":"ACKS_WRITTEN","targets":[{"topic":"t","records":[{"value":"AP8=","timestampMs":"5"}]},{"topic":"no"}]}"#,
+      #"{"acks":"ACKS_WRITTEN","targets":"#
+        + #"[{"topic":"t","records":[{"value":"AP8=","timestampMs":"5"}]},{"topic":"no"}]}"#,
     ])
     #expect(produced.contains(#""records":[{"partition":0,"offset":"0"}]"#), "\(produced)")
     #expect(produced.contains(#""code":"ERROR_CODE_UNKNOWN_TOPIC""#), "\(produced)")

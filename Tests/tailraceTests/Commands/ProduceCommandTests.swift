@@ -64,7 +64,8 @@ import Testing
     let outcome = try broker.run(["consume", "t", "--exit-at-end", "--format", "json"])
     let records = try outcome.lines.map { try #require(try RecordJSONReader.record(of: ByteBuffer(string: $0))) }
     func text(_ bytes: ByteBuffer?) -> String { bytes.map { String(buffer: $0) } ?? "-" }
-    #expect(Set(records.map { "\(text($0.key))/\(text($0.value))" }) == ["ann/1", "bob/2", "-/none", "ann/3", "ann/ann 4", "-/?"])
+    let pairs = Set(records.map { "\(text($0.key))/\(text($0.value))" })
+    #expect(pairs == ["ann/1", "bob/2", "-/none", "ann/3", "ann/ann 4", "-/?"])
     #expect(records.filter { text($0.key) == "ann" }.map { text($0.value) } == ["1", "3", "ann 4"])
     for record in records {
       guard let key = record.key else { continue }
@@ -89,8 +90,8 @@ import Testing
     let lines = first.split(separator: "\n").map(String.init)
     try #require(lines.count == 4)
     #expect(lines[0].contains(#""key":null,"value":null,"headers":[]"#))
-    #expect(lines[1].contains(
-      #""key":"","value":"","headers":[{"key":"h","value":""},{"key":"h","value":null},{"key":"","value_base64":"/w=="}]"#))
+    let headers = #"[{"key":"h","value":""},{"key":"h","value":null},{"key":"","value_base64":"/w=="}]"#
+    #expect(lines[1].contains(#""key":"","value":"","headers":\#(headers)"#))
     #expect(lines[2].contains(#""timestamp":1700000000123,"key_base64":"AP8=","value_base64":"wyg=""#))
     #expect(lines[3].contains(#""timestamp":1769903999500,"key":"\u0000","value":"tab\tquote\"é😀""#))
     try broker.output(of: ["produce", "b", "--format", "json"], input: first.utf8)

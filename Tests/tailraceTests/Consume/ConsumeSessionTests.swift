@@ -72,7 +72,8 @@ import Testing
 
   @Test func `with more partitions than a request takes, all have their turn`() {
     var session = ConsumeSession(
-      topic: "t", topicID: ByteBuffer(), cursors: (0..<2_500).map { PartitionCursor(partition: $0, offset: 0, end: nil) })
+      topic: "t", topicID: ByteBuffer(),
+      cursors: (0..<2_500).map { PartitionCursor(partition: $0, offset: 0, end: nil) })
     var seen: Set<UInt32> = []
     for _ in 0..<3 { seen.formUnion(session.nextRequest().targets.map(\.partition)) }
     #expect(seen.count == 2_500)

@@ -5,7 +5,8 @@ import Testing
 @Suite struct StartPositionTests {
   @Test(arguments: [
     ("beginning", StartPosition.beginning), ("end", .end), ("0", .offset(0)), ("2026", .offset(2026)),
-    ("9223372036854775807", .offset(.max)), ("1970-01-01T00:00:01Z", .timestamp(1_000)), ("1970-01-02", .timestamp(86_400_000)),
+    ("9223372036854775807", .offset(.max)), ("1970-01-01T00:00:01Z", .timestamp(1_000)),
+    ("1970-01-02", .timestamp(86_400_000)),
   ])
   func `positions are read`(text: String, position: StartPosition) {
     #expect(StartPosition(argument: text) == position)
