@@ -5,9 +5,25 @@ import ArgumentParser
 struct Tailrace: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tailrace", abstract: "A streaming-log broker with a protobuf API, and the tool to talk to it.",
-    version: Version.current,
+    discussion: ExitStatus.help, version: Version.current,
     subcommands: [
       ServeCommand.self, TopicCommand.self, ProduceCommand.self, ConsumeCommand.self, CallCommand.self,
       BenchCommand.self, BenchReference.self, FuzzCommand.self,
     ])
+
+  static func main() async {
+    do {
+      var command = try parseAsRoot(CommandLineArguments.withServerLast(Array(CommandLine.arguments.dropFirst())))
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      // A command that threw an exit code has said why itself.
+      guard exitCode(for: error) == .validationFailure, !(error is ExitCode) else { exit(withError: error) }
+      StandardError.write("tailrace: \(CommandLineArguments.usageLine(message(for: error), fullMessage(for: error)))\n")
+      exit(withError: ExitCode(ExitStatus.usage))
+    }
+  }
 }

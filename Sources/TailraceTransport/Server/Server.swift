@@ -1,3 +1,8 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#endif
 package import Logging
 package import NIOCore
 internal import NIOPosix
@@ -104,7 +109,7 @@ package final class Server: Sendable {
 /// An error of the system in words, without the noise of its type.
 private func reason(_ error: any Error) -> String {
   switch error {
-  case let error as IOError: String(describing: error)
+  case let error as IOError: String(cString: strerror(error.errnoCode))
   case let error as ServerError: error.message
   default: "\(error)"
   }

@@ -68,7 +68,9 @@ struct BenchProduce: AsyncParsableCommand {
   private func writeFile(bytes: UInt64) async throws -> Double {
     try await options.withTemporaryDirectory { path in
       let seconds = ctb_write_file(path + "/file", bytes, batches.batchSize)
-      guard seconds > 0 else { throw BenchError(description: "cannot write \(path): \(errnoText(Int32(-seconds)))") }
+      guard seconds > 0 else {
+        throw BenchError(description: "cannot write \(path): \(SystemError(code: Int32(-seconds)))")
+      }
       options.output.print(ratio: Double(bytes) / seconds / 1e6, of: "buffered file writes, MB/s")
       return Double(bytes) / seconds
     }

@@ -12,9 +12,9 @@ struct BenchReference: ParsableCommand {
   static func serve(_ body: (Int32) -> Int32) throws {
     var port: UInt16 = 0
     let listener = ctb_listen(&port)
-    guard listener >= 0 else { throw BenchError(description: "cannot listen: \(errnoText(errno))") }
+    guard listener >= 0 else { throw BenchError(description: "cannot listen: \(SystemError.last)") }
     FileHandle.standardError.write(Data("listening on 127.0.0.1:\(port)\n".utf8))
-    throw BenchError(description: "the reference server ended: \(errnoText(body(listener)))")
+    throw BenchError(description: "the reference server ended: \(SystemError(code: body(listener)))")
   }
 
   struct Echo: ParsableCommand {
@@ -31,7 +31,7 @@ struct BenchReference: ParsableCommand {
       let file = open(path, O_RDONLY)
       var status = stat()
       guard file >= 0, fstat(file, &status) == 0 else {
-        throw BenchError(description: "cannot open \(path): \(errnoText(errno))")
+        throw BenchError(description: "cannot open \(path): \(SystemError.last)")
       }
       try BenchReference.serve { ctb_serve_file($0, file, UInt64(clamping: status.st_size), UInt32(clamping: bytes)) }
     }

@@ -27,9 +27,6 @@ struct BenchTarget {
   }
 }
 
-/// The name of an errno value.
-func errnoText(_ code: Int32) -> String { String(cString: strerror(code)) }
-
 /// A process of this same program that serves for as long as it is wanted.
 final class BenchProcess {
   private let process = Process()

@@ -75,7 +75,7 @@ extension Load {
       }
     }
     guard error == 0 else {
-      throw BenchError(description: "the load on \(target.host):\(target.port) broke off: \(errnoText(error))")
+      throw BenchError(description: "the load on \(target.host):\(target.port) broke off: \(SystemError(code: error))")
     }
     guard result.failures == 0, result.calls > 0 else {
       throw BenchError(

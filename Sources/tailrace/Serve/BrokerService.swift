@@ -26,8 +26,7 @@ struct BrokerService: Service {
     _ configuration: Configuration, dataDirectory: String, logger: Logger
   ) async throws -> BrokerService {
     let startedAt = NIODeadline.now()
-    try FileManager.default.createDirectory(
-      atPath: dataDirectory, withIntermediateDirectories: true)
+    try makeDirectory(dataDirectory)
     let store = try LocalLogStore(directory: dataDirectory, logger: logger)
     let info = BrokerInfo(
       version: Version.current, clusterID: TopicID(hexadecimal: store.clusterID)?.bytes ?? ByteBuffer(),
@@ -49,6 +48,28 @@ struct BrokerService: Service {
     }
     try await broker.close()
     logger.info("stopped cleanly")
+  }
+
+  /// Makes the directory and those above it.
+  private static func makeDirectory(_ path: String) throws(CommandFailure) {
+    guard mkdir(path, 0o755) != 0 else { return }
+    let error = SystemError.last
+    switch error.code {
+    case EEXIST:
+      var status = stat()
+      guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+        throw CommandFailure("data directory '\(path)' is not a directory", exitCode: ExitStatus.usage)
+      }
+    case ENOENT where path.contains("/"):
+      let parent = path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex)
+      guard !parent.isEmpty else { fallthrough }
+      try makeDirectory(String(parent))
+      guard mkdir(path, 0o755) == 0 else { fallthrough }
+    default:
+      throw CommandFailure(
+        "cannot make the data directory '\(path)': \(error); choose another with --data-dir", exitCode: ExitStatus.usage
+      )
+    }
   }
 
   private static func limits(_ configuration: ServerConfiguration) -> Limits {

@@ -79,6 +79,7 @@ struct ServeCommand: AsyncParsableCommand {
   /// Why the broker did not start, or did not stop cleanly.
   private func failure(of error: any Error) -> CommandFailure {
     switch error {
+    case let error as CommandFailure: error
     case let error as RPCError: CommandFailure(error.message, exitCode: ExitStatus.code(of: error.code))
     case let error as StorageError: CommandFailure(error.message, exitCode: ExitStatus.code(of: error.statusCode))
     case let error as ServerError:

@@ -24,7 +24,21 @@ import Testing
     let outcome = try runTool(arguments, environment: ["TAILRACE_SERVER": "127.0.0.1:1"])
     #expect(outcome.status == 64, "\(outcome.errors)")
     #expect(outcome.output.isEmpty)
-    #expect(!outcome.errors.isEmpty)
+    #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
+    #expect(outcome.errors.hasPrefix("tailrace: "), "\(outcome.errors)")
+  }
+
+  @Test func `--server may stand before the subcommand`() throws {
+    for arguments in [["--server", "127.0.0.1:1"], ["--server=127.0.0.1:1"]] {
+      let outcome = try runTool(arguments + ["topic", "list"])
+      #expect(outcome.status == 22)
+      #expect(outcome.errors.hasPrefix("tailrace: cannot connect to 127.0.0.1:1"), "\(outcome.errors)")
+    }
+  }
+
+  @Test func `a usage error says where to read on`() throws {
+    let outcome = try runTool(["topic", "create", "a", "--partitions", "0"])
+    #expect(outcome.errors.hasSuffix("; see 'tailrace topic create --help'\n"), "\(outcome.errors)")
   }
 
   @Test func `a bad address in the environment is a usage error that names the variable`() throws {
