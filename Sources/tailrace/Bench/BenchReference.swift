@@ -10,6 +10,10 @@ struct BenchReference: ParsableCommand {
 
   /// Announces the port as `serve` does, then serves until it is ended.
   static func serve(_ body: (Int32) -> Int32) throws {
+    // Started from a thread that blocks signals, this process would never see the one that ends it.
+    var all = sigset_t()
+    sigfillset(&all)
+    sigprocmask(SIG_UNBLOCK, &all, nil)
     var port: UInt16 = 0
     let listener = ctb_listen(&port)
     guard listener >= 0 else { throw BenchError(description: "cannot listen: \(SystemError.last)") }

@@ -27,48 +27,28 @@ struct BenchTarget {
   }
 }
 
-/// A process of this same program that serves for as long as it is wanted.
+/// A server for as long as a benchmark wants it.
 final class BenchProcess {
-  private let process = Process()
-  private let errors = Pipe()
-  let target: BenchTarget
+  private let server: ChildServer
+
+  var target: BenchTarget {
+    BenchTarget(host: "127.0.0.1", port: server.port, processID: server.process.processIdentifier)
+  }
 
   /// Starts the program with `arguments` and waits until it says where it listens.
   init(_ arguments: [String]) throws {
-    process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-    process.arguments = arguments
-    process.standardError = errors
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    guard let port = Self.port(announcedOn: errors.fileHandleForReading) else {
-      process.terminate()
+    guard let server = try ChildServer(arguments) else {
       throw BenchError(description: "'tailrace \(arguments.joined(separator: " "))' did not start")
     }
-    target = BenchTarget(host: "127.0.0.1", port: port, processID: process.processIdentifier)
-    // Nobody reads on: what the server logs must not block it.
-    errors.fileHandleForReading.readabilityHandler = { handle in
-      if handle.availableData.isEmpty { handle.readabilityHandler = nil }
-    }
+    self.server = server
   }
 
   /// Ends the process and waits for that.
   func stop() {
-    guard process.isRunning else { return }
-    process.terminate()
-    process.waitUntilExit()
+    guard server.process.isRunning else { return }
+    server.process.terminate()
+    server.process.waitUntilExit()
   }
 
   deinit { stop() }
-
-  private static func port(announcedOn handle: FileHandle) -> UInt16? {
-    var text = ""
-    while true {
-      let data = handle.availableData
-      guard !data.isEmpty else { return nil }
-      text += String(decoding: data, as: UTF8.self)
-      for line in text.split(separator: "\n") where line.contains("listening on ") && text.hasSuffix("\n") {
-        if let port = line.split(separator: ":").last.flatMap({ UInt16($0) }) { return port }
-      }
-    }
-  }
 }
