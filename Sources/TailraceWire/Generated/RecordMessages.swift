@@ -73,7 +73,7 @@ package struct RecordSet: WireMessage {
 /// five-byte length: each header field stands at a constant place (byte table: RecordBatchHeader). On Produce a client
 /// may encode as its protobuf library likes; fields marked "broker" are ignored there.
 package struct RecordBatch: WireMessage {
-  /// Broker. Version of this format: 1.
+  /// Version of this format: 1. 0 or 1 on Produce.
   package var formatVersion: UInt32 = 0
   /// Broker. Offset of the batch's first record, or of the record that stood there before compaction.
   package var baseOffset: Int64 = 0

@@ -17,6 +17,11 @@ package struct BatchValidator: Sendable {
 
   /// The batch, if all of it is in order. `nowMs`: the broker's clock, milliseconds since 1970.
   package func validate(_ batch: RecordBatch, nowMs: Int64) throws(RecordBatchError) -> ValidatedBatch {
+    guard batch.formatVersion == 0 || batch.formatVersion == RecordBatchHeader.formatVersion else {
+      throw RecordBatchError(
+        .invalidRecord, "format_version is \(batch.formatVersion); this broker knows \(RecordBatchHeader.formatVersion)"
+      )
+    }
     let compression = try checkedCompression(batch)
     try checkSize(batch)
     let checksum = CRC32C.checksum(batch.records)

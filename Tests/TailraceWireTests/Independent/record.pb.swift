@@ -128,7 +128,7 @@ nonisolated struct Tailrace_V1_RecordBatch: @unchecked Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Broker. Version of this format: 1.
+  /// Version of this format: 1. 0 or 1 on Produce.
   var formatVersion: UInt32 {
     get {_storage._formatVersion}
     set {_uniqueStorage()._formatVersion = newValue}

@@ -42,7 +42,7 @@ struct BatchValidatorTests {
   @Test func `The broker's fields are ignored, whatever a producer puts there`() throws {
     var batch = try twoRecords()
     let plain = try validate(batch)
-    batch.formatVersion = 77
+    batch.formatVersion = 1
     batch.baseOffset = -1
     batch.partitionEpoch = .max
     batch.appendTimestampMs = .min
@@ -51,6 +51,12 @@ struct BatchValidatorTests {
     #expect(try validate(batch) == plain)
     batch.attributes |= 0b1000
     #expect(try validate(batch) == plain, "the append-timestamp bit is the broker's")
+  }
+
+  @Test func `A batch in a format that is not known is refused, never taken for one that is`() throws {
+    var batch = try twoRecords()
+    batch.formatVersion = 2
+    #expect(refusal(batch) == RecordBatchError(.invalidRecord, "format_version is 2; this broker knows 1"))
   }
 
   @Test func `Whether every record has a key is told, an empty key being one`() throws {

@@ -145,7 +145,7 @@ struct  Tailrace__V1__RecordBatch
 {
   ProtobufCMessage base;
   /*
-   * Broker. Version of this format: 1.
+   * Version of this format: 1. 0 or 1 on Produce.
    */
   uint32_t format_version;
   /*
