@@ -3,12 +3,15 @@ internal import NIOCore
 package import TailraceStorage
 package import TailraceWire
 
-/// Gives each call to its handler: Produce, Fetch and Ping run on the event loop, the rest in a task of its own.
+/// Gives each call to its handler: Produce, Fetch and Ping run on the event loop, the rest off it, in turn.
 package struct BrokerDispatcher: RequestDispatcher {
   private let produce: ProduceHandler
   private let fetch: FetchHandler
   private let purgatory: FetchPurgatory
-  private let decodeQueue: DecodeQueue
+  /// Calls that keep a core busy: fewer at a time than there are threads for tasks.
+  private let heavyCalls = CallQueue(maxRunning: System.coreCount / 2, maxRunningPerConnection: 1)
+  /// Calls that mostly wait for storage.
+  private let controlCalls = CallQueue(maxRunning: 64, maxRunningPerConnection: 16)
   private let log: LogHandlers
   private let admin: AdminHandlers
   private let group = GroupHandlers()
@@ -16,9 +19,8 @@ package struct BrokerDispatcher: RequestDispatcher {
   package init(
     topics: TopicTable, store: any LogStore, clock: any WallClock, purgatory: FetchPurgatory, admin: AdminHandlers
   ) {
-    produce = ProduceHandler(topics: topics, store: store, clock: clock)
-    decodeQueue = DecodeQueue(store: store, maxRunning: System.coreCount / 2)
-    fetch = FetchHandler(topics: topics, store: store, purgatory: purgatory, decodeQueue: decodeQueue)
+    produce = ProduceHandler(topics: topics, store: store, clock: clock, queue: heavyCalls)
+    fetch = FetchHandler(topics: topics, store: store, purgatory: purgatory, queue: heavyCalls)
     self.purgatory = purgatory
     log = LogHandlers(topics: topics, store: store)
     self.admin = admin
@@ -45,7 +47,8 @@ package struct BrokerDispatcher: RequestDispatcher {
 
   package func abandon(_ call: CallID, from connection: any CallConnection) {
     purgatory.abandon(call, of: connection)
-    decodeQueue.abandon(call, of: connection)
+    heavyCalls.abandon(call, of: connection)
+    controlCalls.abandon(call, of: connection)
   }
 
   package func inputEnded(on connection: any CallConnection) {
@@ -54,7 +57,8 @@ package struct BrokerDispatcher: RequestDispatcher {
 
   package func connectionClosed(_ connection: any CallConnection) {
     purgatory.abandonAll(of: connection)
-    decodeQueue.abandonAll(of: connection)
+    heavyCalls.abandonAll(of: connection)
+    controlCalls.abandonAll(of: connection)
   }
 
   private func answerInTask(_ call: InboundCall, from connection: any CallConnection) {
@@ -62,7 +66,10 @@ package struct BrokerDispatcher: RequestDispatcher {
       connection.respond(.failure(.unimplemented(call.method)), to: call.id)
       return
     }
-    Task { connection.respond(Response(await answer(call)), to: call.id) }
+    controlCalls.add(
+      CallQueue.Job(call: call.id, connection: connection) {
+        connection.respond(Response(await answer(call)), to: call.id)
+      })
   }
 
   private func answer(_ call: InboundCall) async -> Result<ByteBuffer, RPCError> {

@@ -11,7 +11,8 @@ package struct BatchReaders {
   fileprivate init(_ chunks: [Chunk]) { self.chunks = chunks[...] }
 
   /// A reader for the next batch, nil after the last one. Checks header and checksum.
-  package mutating func next() throws(RecordBatchError) -> RecordBatchReader? {
+  /// `maxDecompressedBytes`: BATCH_TOO_LARGE above.
+  package mutating func next(maxDecompressedBytes: Int = 64 << 20) throws(RecordBatchError) -> RecordBatchReader? {
     while bytes.readableBytes == 0 {
       guard let chunk = chunks.popFirst() else { return nil }
       guard case .bytes(let buffer) = chunk else {
@@ -19,30 +20,48 @@ package struct BatchReaders {
       }
       bytes = buffer
     }
-    return try bytes.readBatch()
+    return try bytes.readBatch(maxDecompressedBytes)
   }
 }
 
 extension ReadResult {
   /// Readers of a result in form `.bytes`.
   package var batchReaders: BatchReaders { BatchReaders(chunks) }
+
+  /// Whether all is in memory and no batch is compressed: then reading it costs what its size says.
+  package var isUncompressed: Bool {
+    for chunk in chunks {
+      guard case .bytes(var bytes) = chunk else { return false }
+      while bytes.readableBytes > 0 {
+        guard let header = try? bytes.batchHeader().get(), header.attributes.compression == Compression.none,
+          bytes.readableBytes >= header.batchByteCount
+        else { return false }
+        bytes.moveReaderIndex(forwardBy: header.batchByteCount)
+      }
+    }
+    return true
+  }
 }
 
 extension ByteBuffer {
-  /// Takes a whole batch from the front.
-  fileprivate mutating func readBatch() throws(RecordBatchError) -> RecordBatchReader {
-    let parsed: Result<RecordBatchHeader, RecordBatchHeaderError> = withUnsafeReadableBytes { bytes in
+  /// The header of the batch at the front.
+  fileprivate func batchHeader() -> Result<RecordBatchHeader, RecordBatchHeaderError> {
+    withUnsafeReadableBytes { bytes in
       do throws(RecordBatchHeaderError) {
         return .success(try RecordBatchHeader(parsing: bytes))
       } catch { return .failure(error) }
     }
-    guard case .success(let header) = parsed, readableBytes >= header.batchByteCount else {
+  }
+
+  /// Takes a whole batch from the front.
+  fileprivate mutating func readBatch(_ maxDecompressedBytes: Int) throws(RecordBatchError) -> RecordBatchReader {
+    guard case .success(let header) = batchHeader(), readableBytes >= header.batchByteCount else {
       throw RecordBatchError(.dataLoss, "a batch header is damaged")
     }
     moveReaderIndex(forwardBy: RecordBatchHeader.byteCount)
     guard let records = readSlice(length: Int(header.recordsLength)) else {
       throw RecordBatchError(.dataLoss, "a batch is cut short")
     }
-    return try RecordBatchReader(header: header, records: records)
+    return try RecordBatchReader(header: header, records: records, maxDecompressedBytes: maxDecompressedBytes)
   }
 }

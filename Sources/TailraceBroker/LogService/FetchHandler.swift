@@ -7,9 +7,9 @@ struct FetchHandler: Sendable {
   let topics: TopicTable
   let store: any LogStore
   let purgatory: FetchPurgatory
-  let decodeQueue: DecodeQueue
+  let queue: CallQueue
 
-  /// Records are taken out of more bytes than this in the decode queue.
+  /// Records are taken out of more bytes than this off the event loop.
   private static let inlineDecodeBytes = 32 << 10
 
   func handle(_ call: InboundCall, from connection: any CallConnection) {
@@ -50,17 +50,26 @@ struct FetchHandler: Sendable {
     if isDecodedInline(outcomes) {
       connection.respond(builder.records(outcomes), to: id)
     } else {
-      decodeQueue.add(DecodeQueue.Job(plan: plan, call: id, connection: connection))
+      queue.add(CallQueue.Job(call: id, connection: connection) { await decode(plan, id, connection) })
     }
   }
 
-  /// Whether all there is to decode is little, and in memory.
+  /// Reads anew, now in memory: what waits in the queue holds no data.
+  private func decode(_ plan: FetchPlan, _ id: CallID, _ connection: any CallConnection) async {
+    let outcomes = await withCheckedContinuation { continuation in
+      store.read(plan.reads, maxBytes: plan.maxBytes, form: .bytes) { continuation.resume(returning: $0) }
+    }
+    guard !Task.isCancelled else { return }
+    connection.respond(FetchResponseBuilder(plan: plan).records(outcomes), to: id)
+  }
+
+  /// Whether all there is to decode is little, in memory, and nothing of it compressed.
   private func isDecodedInline(_ outcomes: [ReadOutcome]) -> Bool {
     var byteCount = 0
     for case .read(let result) in outcomes {
       byteCount += result.byteCount
-      for case .file in result.chunks { return false }
+      guard byteCount <= Self.inlineDecodeBytes, result.isUncompressed else { return false }
     }
-    return byteCount <= Self.inlineDecodeBytes
+    return true
   }
 }

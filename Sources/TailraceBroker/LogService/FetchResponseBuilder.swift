@@ -31,14 +31,16 @@ struct FetchResponseBuilder {
   /// The response with plain records.
   func records(_ outcomes: [ReadOutcome]) -> Response {
     var budget = plan.maxBytes
+    var decompressionBudget = RecordDecoder.maxDecompressedBytes
     var response = FetchResponse()
     for (target, place) in zip(plan.targets, plan.places) {
       var (partition, _) = partition(target, place, outcomes)
       if case .success(let index) = place, case .read(let result) = outcomes[index] {
         var decoder = RecordDecoder(
           from: Offset(target.offset), maxBytes: budget, maxRecordBytes: plan.ceilingBytes,
-          isFirst: budget == plan.maxBytes)
-        decoder.decode(result)
+          decompressionBudget: decompressionBudget, isFirst: budget == plan.maxBytes)
+        if budget > 0, decompressionBudget > 0 { decoder.decode(result) }
+        decompressionBudget = decoder.decompressionBudget
         partition.records = decoder.records
         partition.nextOffset = decoder.nextOffset.rawValue
         partition.error = decoder.failure?.partitionError

@@ -12,7 +12,10 @@ extension LogHandlers {
     }
     var response = ListOffsetsResponse()
     response.results.reserveCapacity(request.queries.count)
-    for query in request.queries { response.results.append(await result(of: query)) }
+    for query in request.queries {
+      guard !Task.isCancelled else { throw RPCError(.cancelled, "nobody waits for the offsets any more") }
+      response.results.append(await result(of: query))
+    }
     return response
   }
 

@@ -7,6 +7,8 @@ struct ProduceHandler: Sendable {
   let topics: TopicTable
   let store: any LogStore
   let clock: any WallClock
+  /// Where calls with compressed batches go: to decompress and check them may take long.
+  let queue: CallQueue
 
   /// Targets, records and batches of one call, in sum: there is room for all their results in one response.
   static let maxParts = 300_000
@@ -16,30 +18,53 @@ struct ProduceHandler: Sendable {
     let planner = ProducePlanner(topics: topics, nowMs: clock.nowMs())
     var appends: [AppendRequest] = []
     appends.reserveCapacity(calls.count)
-    for call in calls { prepare(call, from: connection, planner, &appends) }
-    if !appends.isEmpty { store.append(appends, fence: .local) }
+    for call in calls {
+      let request: ProduceRequest
+      do throws(RPCError) { request = try decode(call) } catch {
+        connection.respond(.failure(error), to: call.id)
+        continue
+      }
+      guard request.hasCompressedBatch || queue.isBusy(with: connection) else {
+        prepare(request, call.id, from: connection, planner, &appends)
+        continue
+      }
+      // What came before must be appended before, and what comes behind goes behind in the queue.
+      append(&appends)
+      queue.add(CallQueue.Job(call: call.id, connection: connection) { run(request, call.id, from: connection) })
+    }
+    append(&appends)
+  }
+
+  /// One call, off the event loop. The queue runs one call of a connection at a time, in order.
+  private func run(_ request: ProduceRequest, _ id: CallID, from connection: any CallConnection) {
+    guard !Task.isCancelled else { return }
+    var appends: [AppendRequest] = []
+    prepare(request, id, from: connection, ProducePlanner(topics: topics, nowMs: clock.nowMs()), &appends)
+    append(&appends)
+  }
+
+  private func append(_ appends: inout [AppendRequest]) {
+    guard !appends.isEmpty else { return }
+    store.append(appends, fence: .local)
+    appends = []
   }
 
   private func prepare(
-    _ call: InboundCall, from connection: any CallConnection, _ planner: ProducePlanner,
+    _ request: ProduceRequest, _ id: CallID, from connection: any CallConnection, _ planner: ProducePlanner,
     _ appends: inout [AppendRequest]
   ) {
-    let request: ProduceRequest
-    do throws(RPCError) { request = try decode(call) } catch {
-      connection.respond(.failure(error), to: call.id)
-      return
-    }
     let plan = planner.plan(request)
-    if request.acks == .none { connection.respond(.message(ByteBuffer()), to: call.id) }
+    if request.acks == .none { connection.respond(.message(ByteBuffer()), to: id) }
     let isAnswered = request.acks == .none
     guard !plan.parts.isEmpty else {
-      if !isAnswered { connection.respond(Response(plan.response([])), to: call.id) }
+      if !isAnswered { connection.respond(Response(plan.response([])), to: id) }
       return
     }
-    let id = call.id
+    // The completion may wait for the disk: it is not to keep the records, too.
+    let outline = ProducePlan(parts: [], targets: plan.targets)
     appends.append(
       AppendRequest(parts: plan.parts, durability: durability(request, plan)) { outcomes in
-        if !isAnswered { connection.respond(Response(plan.response(outcomes)), to: id) }
+        if !isAnswered { connection.respond(Response(outline.response(outcomes)), to: id) }
       })
   }
 
@@ -66,6 +91,14 @@ struct ProduceHandler: Sendable {
     default:
       let isDurable = request.targets.contains { topics.topic(named: $0.topic)?.config.log.durability == .durable }
       return isDurable ? .durable : .written
+    }
+  }
+}
+
+extension ProduceRequest {
+  fileprivate var hasCompressedBatch: Bool {
+    targets.contains { target in
+      target.batches.contains { BatchAttributes(rawValue: $0.attributes).compression != Compression.none }
     }
   }
 }

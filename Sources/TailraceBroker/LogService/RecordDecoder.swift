@@ -11,6 +11,11 @@ struct RecordDecoder {
   private(set) var byteCount = 0
   /// What went wrong; only where nothing could be taken.
   private(set) var failure: PartitionFailure?
+  /// Bytes that may still be decompressed for this response; 0 once they did not suffice.
+  private(set) var decompressionBudget: Int
+
+  /// What one response may decompress: as much as the largest batch.
+  static let maxDecompressedBytes = 64 << 20
 
   private let start: Offset
   private let maxBytes: Int
@@ -19,10 +24,11 @@ struct RecordDecoder {
 
   /// `isFirst`: nothing was taken for this response yet, so one record is, also when it is larger than `maxBytes`, but
   /// never one above `maxRecordBytes`.
-  init(from start: Offset, maxBytes: Int, maxRecordBytes: Int, isFirst: Bool) {
+  init(from start: Offset, maxBytes: Int, maxRecordBytes: Int, decompressionBudget: Int, isFirst: Bool) {
     self.start = start
     self.maxBytes = maxBytes
     self.maxRecordBytes = maxRecordBytes
+    self.decompressionBudget = decompressionBudget
     self.isFirst = isFirst
     nextOffset = start
   }
@@ -30,13 +36,27 @@ struct RecordDecoder {
   mutating func decode(_ result: ReadResult) {
     do throws(RecordBatchError) {
       var batches = result.batchReaders
-      while var batch = try batches.next() {
+      while var batch = try next(&batches) {
         guard try take(&batch) else { return }
         if let end = batch.header.nextOffset { nextOffset = max(nextOffset, end) }
       }
     } catch {
-      // What came before the fault is good; the next call begins at it, and tells of it.
+      // What came before a fault is good; the next call begins at it, and tells of it.
       if records.isEmpty { failure = PartitionFailure(error) }
+    }
+  }
+
+  /// The next batch, nil where there is none or where it is too much for what may still be decompressed.
+  private mutating func next(_ batches: inout BatchReaders) throws(RecordBatchError) -> RecordBatchReader? {
+    do throws(RecordBatchError) {
+      let batch = try batches.next(maxDecompressedBytes: decompressionBudget)
+      decompressionBudget -= batch?.decompressedByteCount ?? 0
+      return batch
+    } catch {
+      // Too much for what is left of this response is not too much for the next one.
+      guard error.code == .batchTooLarge, decompressionBudget < Self.maxDecompressedBytes else { throw error }
+      decompressionBudget = 0
+      return nil
     }
   }
 

@@ -37,6 +37,9 @@ package struct RecordBatchReader {
     self.records = try compression.decompress(records, maxBytes: maxDecompressedBytes)
   }
 
+  /// Bytes of the records, decompressed: what the reader, and each record taken from it, keeps in memory.
+  package var decompressedByteCount: Int { records.readableBytes }
+
   /// The next record, nil after the last one.
   package mutating func next() throws(RecordBatchError) -> StoredRecord? {
     var record = trw_record()

@@ -116,7 +116,9 @@ import Testing
   }
 
   private func decoder(from offset: Int64) -> RecordDecoder {
-    RecordDecoder(from: Offset(offset), maxBytes: 1 << 20, maxRecordBytes: 1 << 20, isFirst: true)
+    RecordDecoder(
+      from: Offset(offset), maxBytes: 1 << 20, maxRecordBytes: 1 << 20,
+      decompressionBudget: RecordDecoder.maxDecompressedBytes, isFirst: true)
   }
 
   private func stored(_ values: [String], at offset: Int64) throws -> ByteBuffer {

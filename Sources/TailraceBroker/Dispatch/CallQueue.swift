@@ -1,0 +1,164 @@
+internal import DequeModule
+internal import NIOCore
+internal import Synchronization
+internal import TailraceWire
+
+/// Runs calls off the event loops: connections in turn, a bounded number at a time, of all and of each connection.
+///
+/// One connection's thousand calls hold up neither other connections nor, with one call of a connection at a time, each
+/// other's order. A job that waits costs what it captures and no more. Thread-safe.
+final class CallQueue: Sendable {
+  /// A call, and what answers it.
+  struct Job: Sendable {
+    let call: CallID
+    let connection: any CallConnection
+    /// Runs in a task, which is cancelled when the call is abandoned.
+    let run: @Sendable () async -> Void
+  }
+
+  private let maxRunning: Int
+  private let maxRunningPerConnection: Int
+  private let state = Mutex(State())
+
+  /// A job that was taken: its call's number may be in use again before it ends.
+  private struct Running {
+    let call: CallID
+    /// Nil until it is known.
+    var task: Task<Void, Never>?
+    var isAbandoned = false
+  }
+
+  private struct Lane {
+    var waiting: Deque<Job> = []
+    /// By ticket.
+    var running: [UInt64: Running] = [:]
+    var isInTurns = false
+
+    /// Marks what runs as abandoned; the tasks to cancel.
+    mutating func abandonRunning(_ call: CallID? = nil) -> [Task<Void, Never>] {
+      var tasks: [Task<Void, Never>] = []
+      for (ticket, job) in running where call == nil || job.call == call {
+        running[ticket]?.isAbandoned = true
+        if let task = job.task { tasks.append(task) }
+      }
+      return tasks
+    }
+  }
+
+  private struct State {
+    /// By connection; none without a job.
+    var lanes: [ObjectIdentifier: Lane] = [:]
+    var nextTicket: UInt64 = 0
+    /// Lanes that have a job which may run.
+    var turns: Deque<ObjectIdentifier> = []
+    var runningCount = 0
+  }
+
+  init(maxRunning: Int, maxRunningPerConnection: Int) {
+    self.maxRunning = max(1, maxRunning)
+    self.maxRunningPerConnection = max(1, maxRunningPerConnection)
+  }
+
+  /// How many jobs wait for their turn.
+  var waitingCount: Int { state.withLock { $0.lanes.values.reduce(0) { $0 + $1.waiting.count } } }
+
+  /// Whether jobs of this connection wait or run: what must come after them has to go through the queue too.
+  func isBusy(with connection: any CallConnection) -> Bool {
+    state.withLock { $0.lanes[ObjectIdentifier(connection)] != nil }
+  }
+
+  func add(_ job: Job) {
+    let identifier = ObjectIdentifier(job.connection)
+    state.withLock { state in
+      state.lanes[identifier, default: Lane()].waiting.append(job)
+      offerTurn(identifier, &state)
+    }
+    startJobs()
+  }
+
+  /// Drops a job that nobody waits for any more, or cancels its task if it runs.
+  func abandon(_ call: CallID, of connection: any CallConnection) {
+    abandon(of: connection) { lane in
+      lane.waiting.removeAll { $0.call == call }
+      return lane.abandonRunning(call)
+    }
+  }
+
+  /// The same for all jobs of a connection.
+  func abandonAll(of connection: any CallConnection) {
+    abandon(of: connection) { lane in
+      lane.waiting = []
+      return lane.abandonRunning()
+    }
+  }
+
+  private func abandon(of connection: any CallConnection, _ body: (inout Lane) -> [Task<Void, Never>]) {
+    let identifier = ObjectIdentifier(connection)
+    let tasks = state.withLock { state -> [Task<Void, Never>] in
+      guard var lane = state.lanes[identifier] else { return [] }
+      let tasks = body(&lane)
+      state.lanes[identifier] = lane
+      removeIfIdle(identifier, &state)
+      return tasks
+    }
+    for task in tasks { task.cancel() }
+  }
+
+  private func startJobs() {
+    while let (job, ticket) = takeJob() {
+      let task = Task {
+        await job.run()
+        finish(job, ticket)
+      }
+      let identifier = ObjectIdentifier(job.connection)
+      let isAbandoned = state.withLock { state in
+        // Nil if it is over already.
+        state.lanes[identifier]?.running[ticket]?.task = task
+        return state.lanes[identifier]?.running[ticket]?.isAbandoned ?? false
+      }
+      if isAbandoned { task.cancel() }
+    }
+  }
+
+  /// The next job that may run now, and its ticket.
+  private func takeJob() -> (Job, UInt64)? {
+    state.withLock { state in
+      guard state.runningCount < maxRunning else { return nil }
+      while let identifier = state.turns.popFirst() {
+        state.lanes[identifier]?.isInTurns = false
+        guard let job = state.lanes[identifier]?.waiting.popFirst() else { continue }
+        state.nextTicket &+= 1
+        state.runningCount += 1
+        state.lanes[identifier]?.running[state.nextTicket] = Running(call: job.call)
+        offerTurn(identifier, &state)
+        return (job, state.nextTicket)
+      }
+      return nil
+    }
+  }
+
+  private func finish(_ job: Job, _ ticket: UInt64) {
+    let identifier = ObjectIdentifier(job.connection)
+    state.withLock { state in
+      state.runningCount -= 1
+      state.lanes[identifier]?.running.removeValue(forKey: ticket)
+      offerTurn(identifier, &state)
+      removeIfIdle(identifier, &state)
+    }
+    startJobs()
+  }
+
+  private func offerTurn(_ identifier: ObjectIdentifier, _ state: inout State) {
+    guard let lane = state.lanes[identifier], !lane.isInTurns, !lane.waiting.isEmpty,
+      lane.running.count < maxRunningPerConnection
+    else { return }
+    state.lanes[identifier]?.isInTurns = true
+    state.turns.append(identifier)
+  }
+
+  private func removeIfIdle(_ identifier: ObjectIdentifier, _ state: inout State) {
+    guard let lane = state.lanes[identifier], lane.waiting.isEmpty, lane.running.isEmpty else { return }
+    state.lanes[identifier] = nil
+    if lane.isInTurns { state.turns.removeAll { $0 == identifier } }
+  }
+}
