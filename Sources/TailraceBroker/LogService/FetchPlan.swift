@@ -53,15 +53,21 @@ struct FetchPlan: Sendable {
     targets = request.targets
     var reads: [ReadTarget] = []
     var places: [Result<Int, PartitionFailure>] = []
-    for target in request.targets {
-      places.append(
-        topics.resolve(target.topic, expectedID: target.topicID, partition: target.partition).map { partition in
-          reads.append(
-            ReadTarget(
-              partition: partition, offset: Offset(target.offset),
-              maxBytes: target.maxBytes == 0 ? Int.max : Int(target.maxBytes), lastEpoch: target.lastEpoch))
-          return reads.count - 1
-        })
+    var seen: Set<PartitionID> = []
+    for (index, target) in request.targets.enumerated() {
+      let place = topics.resolve(target.topic, expectedID: target.topicID, partition: target.partition)
+      if case .success(let partition) = place {
+        guard seen.insert(partition).inserted else {
+          throw RPCError(
+            .invalidArgument,
+            "targets[\(index)]: partition \(target.partition) of topic '\(target.topic)' is named twice")
+        }
+        reads.append(
+          ReadTarget(
+            partition: partition, offset: Offset(target.offset),
+            maxBytes: target.maxBytes == 0 ? Int.max : Int(target.maxBytes), lastEpoch: target.lastEpoch))
+      }
+      places.append(place.map { _ in reads.count - 1 })
     }
     self.reads = reads
     self.places = places

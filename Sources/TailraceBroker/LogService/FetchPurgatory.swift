@@ -11,6 +11,9 @@ package final class FetchPurgatory: Sendable {
   package struct Limits: Sendable {
     package var perConnection = 256
     package var total = 100_000
+    /// Targets of waiting fetches, in sum.
+    package var targetsPerConnection = 20_000
+    package var targetsInTotal = 1_000_000
 
     package init() {}
   }
@@ -23,19 +26,28 @@ package final class FetchPurgatory: Sendable {
     /// By connection: a connection that closes must not cost a look at everybody's fetches.
     private(set) var parked: [ObjectIdentifier: [CallID: ParkedFetch]] = [:]
     private(set) var count = 0
+    private(set) var targetCount = 0
     var isDraining = false
 
     func fetch(_ key: ParkedFetch.Key) -> ParkedFetch? { parked[key.connection]?[key.call] }
 
     func count(of connection: ObjectIdentifier) -> Int { parked[connection]?.count ?? 0 }
 
+    func targetCount(of connection: ObjectIdentifier) -> Int {
+      parked[connection]?.values.reduce(0) { $0 + $1.plan.targets.count } ?? 0
+    }
+
     mutating func insert(_ fetch: ParkedFetch) {
-      if parked[fetch.key.connection, default: [:]].updateValue(fetch, forKey: fetch.key.call) == nil { count += 1 }
+      if parked[fetch.key.connection, default: [:]].updateValue(fetch, forKey: fetch.key.call) == nil {
+        count += 1
+        targetCount += fetch.plan.targets.count
+      }
     }
 
     mutating func remove(_ key: ParkedFetch.Key) {
-      guard parked[key.connection]?.removeValue(forKey: key.call) != nil else { return }
+      guard let fetch = parked[key.connection]?.removeValue(forKey: key.call) else { return }
       count -= 1
+      targetCount -= fetch.plan.targets.count
       if parked[key.connection]?.isEmpty == true { parked[key.connection] = nil }
     }
   }
@@ -80,17 +92,13 @@ package final class FetchPurgatory: Sendable {
     state.withLock { state in state.parked[ObjectIdentifier(connection)].map { Array($0.values) } ?? [] }
   }
 
-  /// Answers all parked fetches with UNAVAILABLE, and lets none wait from now on.
+  /// Answers all parked fetches with what there is, and lets none wait from now on.
   package func drain() {
     let fetches = state.withLock { state in
       state.isDraining = true
       return state.parked.values.flatMap(\.values)
     }
-    for fetch in fetches {
-      guard release(fetch) else { continue }
-      fetch.connection.respond(
-        .failure(RPCError(.unavailable, "the broker is stopping", error: .shuttingDown)), to: fetch.key.call)
-    }
+    for fetch in fetches { fetch.connection.eventLoop.execute { self.hurry(fetch) } }
   }
 
   /// True where fetches are not to wait any more.
@@ -103,6 +111,15 @@ package final class FetchPurgatory: Sendable {
           "\(count) fetches of this connection wait for data, \(state.count) in all; at most"
             + " \(limits.perConnection) and \(limits.total) may", error: .limitReached)
       }
+      let targets = state.targetCount(of: fetch.key.connection) + fetch.plan.targets.count
+      guard targets <= limits.targetsPerConnection,
+        state.targetCount + fetch.plan.targets.count <= limits.targetsInTotal
+      else {
+        return RPCError(
+          .resourceExhausted,
+          "fetches of this connection would wait for \(targets) partitions; at most \(limits.targetsPerConnection) and"
+            + " \(limits.targetsInTotal) in all may", error: .limitReached)
+      }
       state.insert(fetch)
       return nil
     }
@@ -111,30 +128,36 @@ package final class FetchPurgatory: Sendable {
   }
 
   private func watch(_ fetch: ParkedFetch, after outcomes: [ReadOutcome]) {
-    for (read, outcome) in zip(fetch.plan.reads, outcomes) {
+    var unwatched: [Int] = []
+    for (index, (read, outcome)) in zip(fetch.plan.reads, outcomes).enumerated() where !fetch.isHopeless(index) {
       guard case .read(let result) = outcome else { continue }
       let waiter = store.awaitAdvance(of: read.partition, past: result.bounds.highWatermark) {
-        self.wake(fetch)
+        self.wake(fetch, after: outcomes)
       }
-      guard let waiter else {
-        wake(fetch)
-        return
+      if let waiter {
+        if !fetch.add(waiter) { store.cancel(waiter) }
+      } else {
+        unwatched.append(index)
       }
-      if !fetch.add(waiter) { store.cancel(waiter) }
     }
+    if !unwatched.isEmpty { wake(fetch, after: outcomes, unwatched) }
   }
 
-  /// On any thread: a partition has news.
-  private func wake(_ fetch: ParkedFetch) {
+  /// On any thread: a partition has news since the read that gave `outcomes`, or will never have any. `unwatched`: the
+  /// places in it of partitions that took no waiter.
+  private func wake(_ fetch: ParkedFetch, after outcomes: [ReadOutcome], _ unwatched: [Int] = []) {
     guard fetch.claimWake() else { return }
     fetch.connection.eventLoop.execute {
       for waiter in fetch.takeWaiters() { self.store.cancel(waiter) }
-      self.read(fetch) { outcomes in
-        if fetch.plan.isSatisfied(by: outcomes) {
-          self.finish(fetch, with: outcomes)
+      self.read(fetch) { newOutcomes in
+        if fetch.plan.isSatisfied(by: newOutcomes) {
+          self.finish(fetch, with: newOutcomes)
         } else {
+          // No waiter, and yet nothing new: this partition takes no more appends.
+          let isNew = zip(outcomes, newOutcomes).map { $0.highWatermark != $1.highWatermark }
+          fetch.giveUp(unwatched.filter { !isNew[$0] })
           fetch.sleepAgain()
-          self.watch(fetch, after: outcomes)
+          self.watch(fetch, after: newOutcomes)
         }
       }
     }
@@ -163,5 +186,11 @@ package final class FetchPurgatory: Sendable {
     state.withLock { $0.remove(fetch.key) }
     for waiter in fetch.takeWaiters() { store.cancel(waiter) }
     return true
+  }
+}
+
+extension ReadOutcome {
+  fileprivate var highWatermark: Offset? {
+    if case .read(let result) = self { result.bounds.highWatermark } else { nil }
   }
 }

@@ -20,6 +20,8 @@ final class ParkedFetch: Sendable {
 
   private struct State {
     var waiters: [AdvanceWaiter] = []
+    /// Places in the plan's reads.
+    var hopeless: Set<Int> = []
     var timer: Scheduled<Void>?
     var isWaking = false
     var isDone = false
@@ -68,6 +70,11 @@ final class ParkedFetch: Sendable {
       return state.waiters
     }
   }
+
+  /// Whether the partition at this place of the plan's reads was given up: it will have no news.
+  func isHopeless(_ index: Int) -> Bool { state.withLock { $0.hopeless.contains(index) } }
+
+  func giveUp(_ indexes: [Int]) { state.withLock { $0.hopeless.formUnion(indexes) } }
 
   /// Lets partitions wake the fetch again.
   func sleepAgain() { state.withLock { $0.isWaking = false } }

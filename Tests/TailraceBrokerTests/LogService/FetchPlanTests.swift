@@ -17,7 +17,7 @@ import Testing
 
   @Test func `1 to 10,000 targets are allowed`() async throws {
     func request(_ count: Int) -> FetchRequest {
-      FetchRequest(targets: [FetchTarget](repeating: FetchTarget(topic: "orders"), count: count))
+      FetchRequest(targets: (0..<UInt32(count)).map { FetchTarget(topic: "orders", partition: $0) })
     }
     #expect(try await failure(request(10_000)) == nil)
     for count in [0, 10_001] {
@@ -25,6 +25,13 @@ import Testing
       #expect(failure?.code == .invalidArgument)
       #expect(failure?.message == "targets: \(count) given; 1 to 10000 are allowed")
     }
+  }
+
+  @Test func `a partition is read once in a call, so that a small request cannot ask for much work`() async throws {
+    let target = FetchTarget(topic: "orders")
+    let failure = try await failure(FetchRequest(targets: [target, target]))
+    #expect(failure?.code == .invalidArgument)
+    #expect(failure?.message == "targets[1]: partition 0 of topic 'orders' is named twice")
   }
 
   @Test(arguments: [60_001, UInt32.max]) func `nobody waits over a minute`(wait: UInt32) async throws {

@@ -105,10 +105,10 @@ import Testing
 
   @Test func `errors are answered at once, whatever max_wait_ms says`() async throws {
     try await withFixture { broker in
-      try await broker.createTopic()
+      try await broker.createTopic(partitions: 2)
       let targets = [
-        FetchTarget(topic: "unknown"), FetchTarget(topic: "orders", partition: 1),
-        FetchTarget(topic: "orders", offset: 1), FetchTarget(topic: "orders", offset: -1),
+        FetchTarget(topic: "unknown"), FetchTarget(topic: "orders", partition: 2),
+        FetchTarget(topic: "orders", partition: 1, offset: 1), FetchTarget(topic: "orders", partition: 1, offset: -1),
       ]
       for target in targets {
         let call = try await broker.sendFetch([FetchTarget(topic: "orders"), target], maxWaitMs: 60_000)
@@ -126,6 +126,56 @@ import Testing
         .adminServiceDeleteTopic, DeleteTopicRequest(name: "orders"), as: DeleteTopicResponse.self)
       let response = try await broker.connection.response(to: call).decoded(as: FetchResponse.self)
       #expect(response.partitions.map { $0.error?.code } == [.unknownPartition])
+      expectNothingWaits(broker)
+    }
+  }
+
+  @Test func `a partition that takes no more appends keeps nobody busy, and the others still wake its fetches`()
+    async throws
+  {
+    try await withFixture { broker in
+      let topic = try #require(TopicID(try await broker.createTopic(partitions: 2).topicID))
+      broker.store.makeReadOnly([PartitionID(topic: topic, index: 0)])
+      let targets = (0..<2).map { FetchTarget(topic: "orders", partition: $0) }
+      let call = try await broker.sendFetch(targets, maxWaitMs: 1_000)
+      let alone = try await broker.sendFetch(maxWaitMs: 1_000)
+      for _ in 0..<20 { await broker.connection.advance(byMs: 1) }
+      // Each was read when it came, and once more to learn that nothing will come.
+      #expect(broker.store.seen.chunkReadCount == 4)
+      #expect(try answer(broker, to: call) == nil)
+      _ = try await broker.produce([try batch(["a"])], partition: 1)
+      await broker.connection.advance(byMs: 1)
+      #expect(try answer(broker, to: call)?.map(\.batches.count) == [0, 1])
+      #expect(try answer(broker, to: alone) == nil)
+      await broker.connection.advance(byMs: 1_000)
+      #expect(try answer(broker, to: alone)?.map(\.batches.count) == [0])
+      expectNothingWaits(broker)
+    }
+  }
+
+  @Test func `only so many partitions are waited for, by one connection and in all`() async throws {
+    var limits = FetchPurgatory.Limits()
+    limits.targetsPerConnection = 3
+    limits.targetsInTotal = 4
+    try await withFixture(fetchLimits: limits) { broker in
+      try await broker.createTopic(partitions: 2)
+      let targets = (0..<2).map { FetchTarget(topic: "orders", partition: $0) }
+      let first = try await broker.sendFetch(targets)
+      let refused = broker.connection.answers(to: try await broker.sendFetch(targets)).first?.failure
+      #expect(refused?.code == .resourceExhausted)
+      #expect(refused?.error == .limitReached)
+      #expect(
+        refused?.message == "fetches of this connection would wait for 4 partitions; at most 3 and 4 in all may")
+      _ = try await broker.sendFetch()
+      let other = FakeCallConnection(to: broker.broker.dispatcher)
+      let fetch = try FetchRequest(targets: targets, maxWaitMs: 60_000).encoded()
+      let second = await other.send([(.logServiceFetch, fetch)])
+      #expect(other.answers(to: second[0]).first?.failure?.error == .limitReached)
+      await broker.connection.advance(byMs: 10_000)
+      #expect(try answer(broker, to: first) != nil)
+      let third = await other.send([(.logServiceFetch, fetch)])
+      #expect(other.answers(to: third[0]).isEmpty)
+      await other.close()
       expectNothingWaits(broker)
     }
   }
@@ -198,16 +248,14 @@ import Testing
     }
   }
 
-  @Test func `a broker that stops answers all that wait, and lets none wait any more`() async throws {
+  @Test func `a broker that stops answers all that wait with what there is, and lets none wait any more`() async throws
+  {
     try await withFixture { broker in
       try await broker.createTopic()
-      let calls = [try await broker.sendFetch(), try await broker.sendFetch()]
+      let calls = [try await broker.sendFetch(), try await broker.sendFetch(minBytes: 10_000)]
       broker.broker.drain()
-      for call in calls {
-        let answers = broker.connection.answers(to: call)
-        #expect(answers.map { $0.failure?.code } == [.unavailable])
-        #expect(answers.map { $0.failure?.error } == [.shuttingDown])
-      }
+      await broker.connection.advance(byMs: 0)
+      for call in calls { #expect(try answer(broker, to: call)?.map(\.highWatermark) == [0]) }
       let late = try await broker.sendFetch()
       #expect(try answer(broker, to: late)?.map(\.highWatermark) == [0])
       await broker.connection.advance(byMs: 60_000)

@@ -73,7 +73,7 @@ import Testing
       let sent = try await broker.produce([try batch(ofBytes: size, compression: .zstd)], to: name)
       #expect(sent.batches.map(\.baseOffset) == [0])
       for (count, isThere) in [(1, true), (5_000, false)] {
-        let targets = [FetchTarget](repeating: FetchTarget(topic: name), count: count)
+        let targets = (0..<UInt32(count)).map { FetchTarget(topic: name, partition: $0) }
         let request = FetchRequest(targets: targets, maxBytes: 1, decode: true)
         let bytes = try await broker.connection.call(.logServiceFetch, try request.encoded()).bytes()
         #expect(bytes.readableBytes <= frameRoom)

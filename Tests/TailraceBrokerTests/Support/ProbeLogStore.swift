@@ -14,6 +14,10 @@ final class ProbeLogStore: LogStore {
     var held: [@Sendable () -> Void] = []
     var isHolding = false
     var failure: Failure = .none
+    /// Partitions that take no waiters.
+    var readOnly: Set<PartitionID> = []
+    /// Reads in form `.chunks`.
+    var chunkReadCount = 0
     /// First offsets of the reads in form `.bytes`, in order.
     var byteReads: [Offset] = []
     /// Such reads wait here while `isHoldingReads`.
@@ -41,6 +45,9 @@ final class ProbeLogStore: LogStore {
   var seen: State { state.withLock { $0 } }
 
   func fail(_ failure: Failure) { state.withLock { $0.failure = failure } }
+
+  /// These partitions never advance, as after a fault.
+  func makeReadOnly(_ partitions: Set<PartitionID>) { state.withLock { $0.readOnly = partitions } }
 
   func forgetAppends() { state.withLock { $0.appends = [] } }
 
@@ -99,7 +106,10 @@ final class ProbeLogStore: LogStore {
   func read(
     _ targets: [ReadTarget], maxBytes: Int, form: ReadForm, completion: @escaping @Sendable ([ReadOutcome]) -> Void
   ) {
-    guard form == .bytes else { return base.read(targets, maxBytes: maxBytes, form: form, completion: completion) }
+    guard form == .bytes else {
+      state.withLock { $0.chunkReadCount += 1 }
+      return base.read(targets, maxBytes: maxBytes, form: form, completion: completion)
+    }
     let isHeld = state.withLock { [base] state in
       state.byteReads += targets.prefix(1).map(\.offset)
       if state.isHoldingReads {
@@ -113,6 +123,7 @@ final class ProbeLogStore: LogStore {
   func awaitAdvance(
     of partition: PartitionID, past offset: Offset, notify: @escaping @Sendable () -> Void
   ) -> AdvanceWaiter? {
+    guard !state.withLock({ $0.readOnly.contains(partition) }) else { return nil }
     let box = WaiterBox()
     let waiter = base.awaitAdvance(of: partition, past: offset) { [self] in
       if let waiter = box.markCalled() { state.withLock { _ = $0.openWaiters.remove(waiter) } }
