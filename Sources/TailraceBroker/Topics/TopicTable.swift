@@ -25,6 +25,12 @@ package final class TopicTable: Sendable {
     guard !topic.name.isInternal else {
       return .failure(PartitionFailure(.internalTopic, "topic '\(name)' belongs to the broker"))
     }
+    guard expectedID.readableBytes == 0 || expectedID.readableBytes == TopicID.byteCount else {
+      return .failure(
+        PartitionFailure(
+          .invalidRequest,
+          "topic_id has \(expectedID.readableBytes) bytes; it has \(TopicID.byteCount), or none at all"))
+    }
     guard expectedID.readableBytes == 0 || TopicID(expectedID) == topic.id else {
       return .failure(
         PartitionFailure(

@@ -184,10 +184,11 @@ import Testing
       ])
       #expect(
         results.map { $0.error?.code }
-          == [.unknownTopic, nil, .unknownTopicID, .unknownTopicID, .internalTopic, nil, nil])
+          == [.unknownTopic, nil, .unknownTopicID, .invalidRequest, .internalTopic, nil, nil])
       #expect(results[1].records.map(\.offset) == [0])
       #expect(results[6].records.map(\.offset) == [1])
       #expect(results[0].error?.message == "there is no topic 'unknown'")
+      #expect(results[3].error?.message == "topic_id has 3 bytes; it has 16, or none at all")
     }
   }
 }
