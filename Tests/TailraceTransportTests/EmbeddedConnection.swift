@@ -11,6 +11,8 @@ final class Valve: ChannelOutboundHandler {
   typealias OutboundOut = IOData
 
   var isShut = false
+  /// Whether flushes are held back: what is written stays in the channel then, as with a socket that takes no more.
+  var isClogged = false
   private(set) var reads = 0
   private(set) var flushes = 0
   private(set) var heldBytes = 0
@@ -33,7 +35,7 @@ final class Valve: ChannelOutboundHandler {
 
   func flush(context: ChannelHandlerContext) {
     flushes += 1
-    context.flush()
+    if !isClogged { context.flush() }
   }
 
   /// Lets go of what was held.

@@ -1,6 +1,6 @@
 import NIOCore
 import NIOEmbedded
-import TailraceTransport
+@testable import TailraceTransport
 import TailraceWire
 import Testing
 
@@ -80,6 +80,47 @@ import Testing
     #expect(connection.channel.isActive)
     connection.advance(.seconds(30))
     #expect(!connection.channel.isActive)
+  }
+
+  @Test func `answers that pile up do not count as read`() throws {
+    let connection = try EmbeddedConnection()
+    connection.valve.isClogged = true
+    for id in 1...59 as ClosedRange<UInt64> where connection.channel.isActive {
+      try connection.send(call(id))
+      connection.advance(.seconds(1))
+      if id == 29 { #expect(connection.channel.isActive) }
+    }
+    #expect(!connection.channel.isActive)
+  }
+
+  @Test func `a peer's time to read begins with the first answer to be read`() throws {
+    let connection = try EmbeddedConnection(
+      FakeDispatcher { _ in .message(ByteBuffer(repeating: 1, count: 100_000)) })
+    connection.advance(.minutes(9))
+    connection.valve.isClogged = true
+    try connection.send(call(1))
+    connection.advance(.seconds(29))
+    #expect(connection.channel.isActive)
+    connection.advance(.seconds(30))
+    #expect(!connection.channel.isActive)
+  }
+
+  @Test func `only bytes that left are progress`() {
+    func seconds(_ count: UInt64) -> NIODeadline { .uptimeNanoseconds(count * 1_000_000_000) }
+    var progress = WriteProgress(at: seconds(0))
+    progress.hand(100, wasEmpty: true, at: seconds(1))
+    #expect(progress.lastAt == seconds(1))
+    progress.hand(50, wasEmpty: false, at: seconds(2))
+    progress.note(left: 150, at: seconds(3))
+    #expect(progress.lastAt == seconds(1))
+    progress.note(left: 149, at: seconds(4))
+    #expect(progress.lastAt == seconds(4))
+    // Ten of them left, eleven came: the backlog grew, and yet there was progress.
+    progress.hand(11, wasEmpty: false, at: seconds(5))
+    progress.note(left: 150, at: seconds(6))
+    #expect(progress.lastAt == seconds(6))
+    progress.note(left: 150, at: seconds(7))
+    #expect(progress.lastAt == seconds(6))
   }
 
   @Test func `a frame begun and never completed ends the connection`() throws {

@@ -123,6 +123,7 @@ extension NativeConnectionHandler {
   /// - Parameter file: What must stay open until the write is over.
   private func write(_ data: IOData, memoryBytes: Int, count: Int, keeping file: FileChunk?) {
     guard let context else { return }
+    writeProgress.hand(count, wasEmpty: unsentBytes == 0, at: isWorking ? now : eventLoop.now)
     unsentBytes += count
     unsentMemoryBytes += memoryBytes
     needsFlush = true
@@ -139,8 +140,8 @@ extension NativeConnectionHandler {
     unsentBytes -= count
     unsentMemoryBytes -= memoryBytes
     guard !isWorking, phase != .closed else { return }
-    lastWriteProgress = eventLoop.now
-    lastTraffic = lastWriteProgress
+    lastTraffic = eventLoop.now
+    writeProgress.move(at: lastTraffic)
     settleBudget()
     guard phase == .open else { return }
     // Not for every piece, but once half of the room is there again.
@@ -151,7 +152,6 @@ extension NativeConnectionHandler {
   /// Writes and flushes whatever there is.
   func flushOutput() {
     guard needsFlush || gather.readableBytes > 0, let context else { return }
-    if unsentBytes == 0 { lastWriteProgress = now }
     lastTraffic = now
     var gathered = gather
     gather = ByteBuffer()

@@ -41,14 +41,12 @@ extension NativeConnectionHandler {
   /// A large write says nothing until it is over: what the channel has left to send tells more.
   private func noteWriteProgress() {
     let buffered = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
-    let left = buffered ?? unsentBytes
-    if left != bufferedAtLastTick { lastWriteProgress = now }
-    bufferedAtLastTick = left
+    writeProgress.note(left: buffered ?? unsentBytes, at: now)
   }
 
   private func checkOnPeer() {
     guard phase == .open else { return }
-    if unsentBytes > 0 && now - lastWriteProgress >= limits.stallTimeout {
+    if unsentBytes > 0 && now - writeProgress.lastAt >= limits.stallTimeout {
       environment.logger.info("connection cut: the peer does not read its answers", metadata: [LogKey.peer: "\(peer)"])
       context?.close(promise: nil)
     } else if decoder.partialBytes > 0 && (isReading || isWaitingForBudget) && now - lastRead >= limits.stallTimeout {

@@ -80,9 +80,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   var now = NIODeadline.uptimeNanoseconds(0)
   var lastRead = NIODeadline.uptimeNanoseconds(0)
   var lastTraffic = NIODeadline.uptimeNanoseconds(0)
-  var lastWriteProgress = NIODeadline.uptimeNanoseconds(0)
-  /// What the channel had left to write at the last tick.
-  var bufferedAtLastTick = 0
+  var writeProgress = WriteProgress()
 
   package init(eventLoop: any EventLoop, environment: ConnectionEnvironment) {
     self.eventLoop = eventLoop
@@ -130,7 +128,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     now = eventLoop.now
     lastRead = now
     lastTraffic = now
-    lastWriteProgress = now
+    writeProgress = WriteProgress(at: now)
     scheduleTick()
     environment.logger.debug("connection opened", metadata: [LogKey.peer: "\(peer)"])
   }
