@@ -38,7 +38,8 @@ extension LogState {
       }
       if mustRoll(before: item.batch, after: run) {
         write(&run, &effects)
-        if refusal == nil, logEnd.position > 0, let error = roll(context) {
+        // The write may have made the partition read-only; and where it failed there may be nothing to roll.
+        if let error = refusal ?? (logEnd.position > 0 ? roll(context) : nil) {
           effects.resolve(item, .refused(error))
           continue
         }
@@ -51,6 +52,8 @@ extension LogState {
     }
     write(&run, &effects)
     advanceHighWatermark(&effects)
+    // No flush follows a failed write that could not be undone: what was accepted before it is not known to be on disk.
+    if let fault { releaseWaiters(fault, &effects) }
     wantFlush(nowMs: context.nowMs, &effects)
     return effects
   }

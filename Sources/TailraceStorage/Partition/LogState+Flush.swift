@@ -42,10 +42,11 @@ extension LogState {
     }
   }
 
-  /// Takes out what is to be flushed; nil where there is nothing, or nothing may be.
-  mutating func beginFlush(directory: String) -> FlushJob? {
+  /// Takes out what is to be flushed; nil where there is nothing, or nothing may be: then nobody waits any more.
+  mutating func beginFlush(directory: String, _ effects: inout LogEffects) -> FlushJob? {
     guard fault == nil, ending?.kind != .unknownPartition, isDirty else {
       flushStage = .idle
+      if let refusal = fault ?? ending { releaseWaiters(refusal, &effects) }
       return nil
     }
     flushStage = .running

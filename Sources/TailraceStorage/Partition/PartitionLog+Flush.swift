@@ -7,7 +7,11 @@ extension PartitionLog {
   /// the caller's to carry out.
   func flush() -> LogEffects {
     flushing.withLock { written in
-      guard let job = state.withLock({ $0.beginFlush(directory: directory) }) else { return LogEffects() }
+      let (begun, left) = state.withLock { state in
+        var effects = LogEffects()
+        return (state.beginFlush(directory: directory, &effects), effects)
+      }
+      guard let job = begun else { return left }
       do throws(FileSystemError) {
         for segment in job.segments { try segment.file().sync() }
         if let directory = job.directory { try fileSystem.syncDirectory(directory) }
