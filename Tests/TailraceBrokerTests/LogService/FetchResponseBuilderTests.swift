@@ -64,6 +64,25 @@ import Testing
     }
   }
 
+  @Test func `one response decompresses so much and no more; what is left comes with the next`() async throws {
+    try await withFixture { broker in
+      try await broker.createTopic(partitions: 3)
+      for partition in 0..<3 as Range<UInt32> {
+        let values = (0..<40).map { _ in String(repeating: "x", count: 1 << 20) } + ["\(partition)"]
+        _ = try await broker.produce([try batch(values, compression: .zstd)], partition: partition)
+      }
+      // The last record of each, for which all 40 MiB before it are decompressed.
+      var targets = (0..<3).map { FetchTarget(topic: "orders", partition: $0, offset: 40) }
+      for last in 0..<3 {
+        let partitions = try await broker.fetch(FetchRequest(targets: targets, decode: true))
+        #expect(partitions.allSatisfy { $0.error == nil })
+        #expect(partitions.map(\.values) == targets.indices.map { $0 == 0 ? ["\(last)"] : [] })
+        #expect(partitions.map(\.nextOffset) == targets.indices.map { $0 == 0 ? 41 : 40 })
+        targets.removeFirst()
+      }
+    }
+  }
+
   @Test func `the largest record leaves room for what many other partitions say`() async throws {
     try await withFixture { broker in
       let name = String(repeating: "n", count: 200)

@@ -56,6 +56,24 @@ import Testing
     }
   }
 
+  @Test func `appends of a connection keep their order, whichever of them are compressed`() async throws {
+    try await withFixture { broker in
+      try await broker.createTopic()
+      let count = 60
+      let calls = await broker.connection.send(
+        try (0..<count).map { number in
+          let batch = try batch(["\(number)"], compression: [.none, .zstd, .none, .lz4, .gzip][number % 5])
+          let target = ProduceTarget(topic: "orders", partition: 0, batches: [batch])
+          return (.logServiceProduce, try ProduceRequest(targets: [target]).encoded())
+        })
+      for (number, call) in calls.enumerated() {
+        let response = try await broker.connection.response(to: call).decoded(as: ProduceResponse.self)
+        #expect(response.results.first?.batches.map(\.baseOffset) == [Int64(number)])
+      }
+      #expect(try await broker.fetch(decode: true).values == (0..<count).map { "\($0)" })
+    }
+  }
+
   @Test(arguments: [4, -1, Int32.max]) func `unknown acks are refused`(number: Int32) async throws {
     try await withFixture { broker in
       try await broker.createTopic()
