@@ -28,6 +28,20 @@ struct BrokerService: Service {
     let startedAt = NIODeadline.now()
     try makeDirectory(dataDirectory)
     let store = try LocalLogStore(directory: dataDirectory, logger: logger)
+    do {
+      return try await start(configuration, over: store, startedAt: startedAt, logger: logger)
+    } catch {
+      // What was closed cleanly is to stay so where the broker does not come up.
+      do { try await store.close() } catch let closing {
+        logger.warning("the data directory was not closed cleanly", metadata: ["error": "\(closing)"])
+      }
+      throw error
+    }
+  }
+
+  private static func start(
+    _ configuration: Configuration, over store: LocalLogStore, startedAt: NIODeadline, logger: Logger
+  ) async throws -> BrokerService {
     let info = BrokerInfo(
       version: Version.current, clusterID: TopicID(hexadecimal: store.clusterID)?.bytes ?? ByteBuffer(),
       limits: limits(configuration.server), startedAt: startedAt)

@@ -65,6 +65,8 @@ struct ServeCommandTests {
     let second = try runTool(["serve", "--data-dir", directory.path + "/data", "--listen", server.address])
     #expect(second.status == 22)
     #expect(second.errorLines.last?.contains("--listen") == true)
+    // Nothing was written: the next start has nothing to recover.
+    #expect(FileManager.default.fileExists(atPath: directory.path + "/data/clean-shutdown"))
   }
 
   @Test("A data directory of a later format is refused and left as it was")
