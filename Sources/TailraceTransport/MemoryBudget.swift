@@ -20,8 +20,11 @@ package final class MemoryBudget: Sendable {
 
   package var hasRoom: Bool { usedBytes < limitBytes }
 
-  /// Whether the limit is passed by a quarter: time to drop what can be dropped.
+  /// Whether the limit is passed by a quarter: whoever holds much is to hold no more.
   package var isOverdrawn: Bool { usedBytes - limitBytes > limitBytes / 4 }
+
+  /// Whether twice the limit is reached: nobody is to hold any more.
+  package var isExhausted: Bool { usedBytes / 2 >= limitBytes }
 
   package func charge(_ bytes: Int) {
     used.wrappingAdd(bytes, ordering: .relaxed)

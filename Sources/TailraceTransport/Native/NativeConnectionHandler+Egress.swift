@@ -9,23 +9,11 @@ private let gatherBytes = 256 << 10
 private let keptGatherBytes = 32 << 10
 /// An answer of this many bytes in memory may be refused where output piles up.
 private let largeAnswerBytes = 64 << 10
-/// A connection that holds no more than this gets on even when the process's budget is used up by others.
-private let budgetFloorBytes = 16 << 10
 
-// From answers to bytes, and the account of what is on its way.
+// From answers to bytes.
 extension NativeConnectionHandler {
   /// Bytes of output not sent yet.
   var outputBytes: Int { unsentBytes + gather.readableBytes }
-
-  /// Bytes in memory on behalf of the peer: what the process's budget is charged with.
-  private var heldBytes: Int {
-    queuedBytes + decoder.partialBytes + unsentMemoryBytes + gather.readableBytes
-  }
-
-  /// Whether the process's memory lets this connection get on.
-  var hasBudget: Bool {
-    environment.budget.hasRoom || heldBytes <= budgetFloorBytes
-  }
 
   /// Writes the answer to a call, where it is still in flight.
   func answer(_ response: Response, to call: CallID) {
@@ -83,13 +71,13 @@ extension NativeConnectionHandler {
         + " ask for less at a time"
       return RPCError(.resourceExhausted, message, error: .limitReached)
     }
-    // Calls taken before the limit was reached may all be answered after it. What is small is let through.
-    let isOverfull = outputBytes / 2 >= limits.maxBytesInFlight || environment.budget.isOverdrawn
-    if memoryBytes >= largeAnswerBytes && isOverfull {
+    // Calls taken before a limit was reached may all be answered after it. What is small is let through.
+    guard memoryBytes >= largeAnswerBytes else { return nil }
+    if outputBytes / 2 >= limits.maxBytesInFlight {
       let message = "\(outputBytes) bytes of answers wait to be read on this connection; read them, then try again"
       return RPCError(.resourceExhausted, message, error: .limitReached)
     }
-    return nil
+    return budgetRefusal
   }
 
   private func writeBytes(_ bytes: ByteBuffer) {
@@ -165,27 +153,6 @@ extension NativeConnectionHandler {
     if gather.readableBytes == 0 && gathered.capacity <= keptGatherBytes {
       gathered.clear()
       gather = gathered
-    }
-  }
-
-  /// Brings the budget up to date with what is held.
-  func settleBudget() {
-    let held = phase == .closed ? 0 : heldBytes
-    let change = held - chargedBytes
-    if change == 0 { return }
-    chargedBytes = held
-    if change > 0 { environment.budget.charge(change) } else { environment.budget.release(-change) }
-  }
-
-  /// Has `work` run when there is room in the budget again.
-  func awaitBudget() {
-    guard !isWaitingForBudget else { return }
-    isWaitingForBudget = true
-    environment.budget.whenThereIsRoom { [eventLoop] in
-      eventLoop.execute {
-        self.isWaitingForBudget = false
-        self.work()
-      }
     }
   }
 }

@@ -39,7 +39,7 @@ extension NativeConnectionHandler {
   }
 
   /// A large write says nothing until it is over: what the channel has left to send tells more.
-  private func noteWriteProgress() {
+  func noteWriteProgress() {
     let buffered = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
     writeProgress.note(left: buffered ?? unsentBytes, at: now)
   }
@@ -49,12 +49,11 @@ extension NativeConnectionHandler {
     if unsentBytes > 0 && now - writeProgress.lastAt >= limits.stallTimeout {
       environment.logger.info("connection cut: the peer does not read its answers", metadata: [LogKey.peer: "\(peer)"])
       context?.close(promise: nil)
-    } else if decoder.partialBytes > 0 && (isReading || isWaitingForBudget) && now - lastRead >= limits.stallTimeout {
+    } else if (isPaused || !queue.isEmpty) && !hasBudget {
+      getOnWithoutBudget()
+    } else if decoder.partialBytes > 0 && isReading && now - lastRead >= limits.stallTimeout {
       let seconds = limits.stallTimeout.nanoseconds / 1_000_000_000
-      end(
-        with: isWaitingForBudget
-          ? RPCError(.resourceExhausted, "the server's memory for requests is used up", error: .limitReached)
-          : RPCError(.deadlineExceeded, "a frame was begun, and nothing more of it came within \(seconds) s"))
+      end(with: RPCError(.deadlineExceeded, "a frame was begun, and nothing more of it came within \(seconds) s"))
     } else if calls.isEmpty && outputBytes == 0 && now - lastTraffic >= limits.idleTimeout {
       environment.logger.debug("connection idle", metadata: [LogKey.peer: "\(peer)"])
       context?.close(promise: nil)
@@ -66,5 +65,7 @@ extension NativeConnectionHandler {
     deadlineTimer = nil
     tick?.cancel()
     tick = nil
+    largeHolderTimer?.cancel()
+    largeHolderTimer = nil
   }
 }

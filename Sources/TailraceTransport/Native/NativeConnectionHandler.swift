@@ -68,6 +68,8 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   /// What of the shared budget this connection has taken.
   var chargedBytes = 0
   var isWaitingForBudget = false
+  /// Whether this connection may get on for now although the budget is used up.
+  var isPastBudget = false
   /// Whether `work` is running further up the stack, and whether it is to run soon.
   var isWorking = false
   var isWorkScheduled = false
@@ -76,6 +78,8 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   var deadlineTimer: Scheduled<Void>?
   var deadlineTimerAt = NIODeadline.distantFuture
   var tick: Scheduled<Void>?
+  /// Runs while much output is kept for the peer.
+  var largeHolderTimer: Scheduled<Void>?
   var lingerTimer: Scheduled<Void>?
   var now = NIODeadline.uptimeNanoseconds(0)
   var lastRead = NIODeadline.uptimeNanoseconds(0)

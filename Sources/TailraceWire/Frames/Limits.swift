@@ -34,6 +34,12 @@ package struct ConnectionLimits: Hashable, Sendable {
   package var prefaceTimeout: TimeAmount
   /// A peer that takes no byte of pending output, or sends no byte of a frame that it began, for this long is cut off.
   package var stallTimeout: TimeAmount
+  /// A connection for which more bytes of answers than this wait in memory counts among those that use the process's
+  /// memory up. While that is so, it may be refused and cut off for it; others are not. As for the requests of a
+  /// connection that waits for memory: up to this much is never refused.
+  package var largeHolderBytes: Int
+  /// Stands for `stallTimeout` while the process's memory is used up and the connection holds much of it.
+  package var crampedStallTimeout: TimeAmount
   /// How long a connection is kept after the last frame to it, for the peer to read that frame.
   package var lingerTimeout: TimeAmount
 
@@ -44,6 +50,8 @@ package struct ConnectionLimits: Hashable, Sendable {
     idleTimeout: TimeAmount = .minutes(10),
     prefaceTimeout: TimeAmount = .seconds(5),
     stallTimeout: TimeAmount = .seconds(30),
+    largeHolderBytes: Int = 1 << 20,
+    crampedStallTimeout: TimeAmount = .seconds(5),
     lingerTimeout: TimeAmount = .seconds(2)
   ) {
     self.frame = frame
@@ -52,6 +60,8 @@ package struct ConnectionLimits: Hashable, Sendable {
     self.idleTimeout = idleTimeout
     self.prefaceTimeout = prefaceTimeout
     self.stallTimeout = stallTimeout
+    self.largeHolderBytes = largeHolderBytes
+    self.crampedStallTimeout = crampedStallTimeout
     self.lingerTimeout = lingerTimeout
   }
 
