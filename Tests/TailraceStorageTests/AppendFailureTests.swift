@@ -9,25 +9,13 @@ import Testing
 
 /// What becomes of appends, and of those who wait, when a write fails and cannot be undone.
 @Suite struct AppendFailureTests {
-  /// Appends one request per batch in one call; the outcomes as they come, nil for those still missing.
-  private func start(_ batches: [ValidatedBatch], _ store: LocalLogStore) -> Answers {
-    let answers = Answers(batches.count)
-    let requests = batches.enumerated().map { index, batch in
-      AppendRequest(parts: [AppendPart(partition: partitionA, batch: batch)], durability: .durable) { outcomes in
-        answers.set(index, outcomes[0])
-      }
-    }
-    store.append(requests, fence: .local)
-    return answers
-  }
-
   @Test func `a batch before the one whose write failed for good is answered`() async throws {
     let fixture = try LocalFixture()
     try await fixture.store.create()
     let one = try batch(["0"])
     fixture.fileSystem.failWrites(.stop(after: one.byteCount + 30, code: EIO))
     fixture.fileSystem.failTruncates(EIO)
-    let answers = start([one, try batch(["1"]), try batch(["2"])], fixture.store)
+    let answers = fixture.store.start([one, try batch(["1"]), try batch(["2"])])
     await expectSoon { answers.kinds == ["unknown failed", "refused inputOutput", "refused inputOutput"] }
     #expect(try await fixture.store.describe(partitionA).fault?.kind == .failed)
   }
@@ -37,14 +25,14 @@ import Testing
     let store = fixture.store
     try await store.create()
     let (gate, started) = fixture.fileSystem.holdSyncs()
-    let first = start([try batch(["a"])], store)
+    let first = store.start([try batch(["a"])])
     started.waitForOne()
-    let second = start([try batch(["b"])], store)
+    let second = store.start([try batch(["b"])])
     let told = Mutex(false)
     #expect(store.awaitAdvance(of: partitionA, past: .zero) { told.withLock { $0 = true } } != nil)
     fixture.fileSystem.failWrites(.stop(after: 20, code: EIO))
     fixture.fileSystem.failTruncates(EIO)
-    let third = start([try batch(["c"])], store)
+    let third = store.start([try batch(["c"])])
     await expectSoon { third.kinds == ["refused inputOutput"] }
     await expectSoon { first.kinds == ["unknown failed"] && second.kinds == ["unknown failed"] }
     await expectSoon { told.withLock { $0 } }
@@ -61,36 +49,11 @@ import Testing
     try await fixture.store.create(config: LogConfig(segmentBytes: 2 * one.byteCount))
     fixture.fileSystem.failWrites(.stop(after: one.byteCount + 30, code: EIO))
     fixture.fileSystem.failTruncates(EIO)
-    let answers = start(try (0..<5).map { try batch(["\($0)"]) }, fixture.store)
+    let answers = fixture.store.start(try (0..<5).map { try batch(["\($0)"]) })
     await expectSoon {
       answers.kinds == ["unknown failed", "refused inputOutput"] + Array(repeating: "refused failed", count: 3)
     }
     #expect(fixture.fileSystem.counts.segmentWrites == 1)
     #expect(try fixture.directory.files(".log").count == 1)
-  }
-}
-
-/// Outcomes as they arrive, each at most once.
-private final class Answers: Sendable {
-  private let outcomes: Mutex<[AppendOutcome?]>
-
-  init(_ count: Int) { outcomes = Mutex(Array(repeating: nil, count: count)) }
-
-  func set(_ index: Int, _ outcome: AppendOutcome) {
-    outcomes.withLock {
-      #expect($0[index] == nil)
-      $0[index] = outcome
-    }
-  }
-
-  var kinds: [String] {
-    outcomes.withLock { $0 }.map { outcome in
-      switch outcome {
-      case .appended(let batch), .duplicate(let batch): "appended \(batch.baseOffset)"
-      case .refused(let error): "refused \(error.kind)"
-      case .unknown(let error): "unknown \(error.kind)"
-      case nil: "missing"
-      }
-    }
   }
 }

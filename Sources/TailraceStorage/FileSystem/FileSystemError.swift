@@ -21,6 +21,16 @@ package struct FileSystemError: Error, Hashable, Sendable, CustomStringConvertib
   /// Whether space, or a quota, has run out: it may come back.
   package var isOutOfSpace: Bool { code == ENOSPC || code == EDQUOT }
 
+  /// Whether descriptors or memory have run out: they may come back.
+  package var isOutOfResources: Bool { code == EMFILE || code == ENFILE || code == ENOMEM }
+
+  /// Whether a file or directory could not be opened for want of descriptors or memory: nothing has happened to it, and
+  /// a later try may do. After an fsync the same code is final.
+  package var isFailedOpenForResources: Bool { isOutOfResources && (call == Self.openCall || call == "opendir") }
+
+  /// What `call` says where a file or directory could not be opened.
+  package static let openCall = "open"
+
   /// Whether nothing stands at the path.
   package var isNotFound: Bool { code == ENOENT }
 
@@ -56,6 +66,6 @@ package struct FileSystemError: Error, Hashable, Sendable, CustomStringConvertib
 extension StorageError {
   /// Names what was being done, with the system's answer.
   package init(_ error: FileSystemError, while action: String) {
-    self.init(error.isOutOfSpace ? .full : .inputOutput, "\(action): \(error)")
+    self.init(error.isOutOfSpace || error.isOutOfResources ? .full : .inputOutput, "\(action): \(error)")
   }
 }

@@ -100,7 +100,7 @@ package struct RealFileSystem: FileSystem {
 
   private func openDescriptor(_ path: String, _ flags: CInt) throws(FileSystemError) -> CInt {
     let descriptor = retryingInterrupts { openat(AT_FDCWD, path, flags | O_CLOEXEC, 0o644) }
-    guard descriptor >= 0 else { throw FileSystemError(call: "open", path: path, code: errno) }
+    guard descriptor >= 0 else { throw FileSystemError(call: FileSystemError.openCall, path: path, code: errno) }
     return descriptor
   }
 }

@@ -49,6 +49,7 @@ final class Flusher: Sendable {
     _ timed: WorkQueue<TimedFlush>, _ clock: any WallClock, _ queue: WorkQueue<PartitionLog>
   ) {
     var waiting: [TimedFlush] = []
+    var lastMs = clock.nowMs()
     while true {
       if waiting.isEmpty {
         guard let flush = timed.pop() else { return }
@@ -60,9 +61,12 @@ final class Flusher: Sendable {
       case .closed: return
       }
       let nowMs = clock.nowMs()
+      // Where the clock was set back nobody knows what is due: a flush too many does no harm.
+      let isSetBack = nowMs < lastMs
+      lastMs = nowMs
       waiting.removeAll { flush in
-        guard flush.dueMs <= nowMs else { return false }
-        if flush.log.state.withLock({ $0.askFlusher() }) { queue.push(flush.log) }
+        guard flush.dueMs <= nowMs || isSetBack else { return false }
+        if flush.log.state.withLock({ $0.askFlusherWhenDue() }) { queue.push(flush.log) }
         return true
       }
     }

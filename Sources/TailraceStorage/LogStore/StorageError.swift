@@ -19,7 +19,7 @@ package struct StorageError: Error, Hashable, Sendable, CustomStringConvertible 
     case dataLoss
     /// A write or fsync failed before: read-only until restarted.
     case failed
-    /// No space left, or below the reserve.
+    /// No space left, or below the reserve; or no open files or memory left. It may come back: try again.
     case full
     /// Made by a later release, or in use by another process.
     case incompatible

@@ -37,9 +37,15 @@ extension LogState {
     case .running:
       flushStage = .runningAndWanted
       return false
-    case .queued, .runningAndWanted:
+    case .queued, .runningAndWanted, .putBack:
       return false
     }
+  }
+
+  /// The same when a timed flush is due, also one that was put back.
+  mutating func askFlusherWhenDue() -> Bool {
+    if flushStage == .putBack { flushStage = .idle }
+    return askFlusher()
   }
 
   /// Takes out what is to be flushed; nil where there is nothing, or nothing may be: then nobody waits any more.
@@ -61,6 +67,7 @@ extension LogState {
   /// All of `job` is on disk: moves the durable end, and completes who waited for it.
   mutating func endFlush(_ job: FlushJob, nowMs: Int64) -> LogEffects {
     var effects = LogEffects()
+    isFlushPutOff = false
     if job.target.offset > durableEnd.offset { durableEnd = job.target }
     while let waiter = durableWaiters.first, waiter.end <= durableEnd.offset {
       durableWaiters.removeFirst()
@@ -71,6 +78,23 @@ extension LogState {
     flushStage = .idle
     if isWanted, isDirty, ending == nil { effects.wantsFlush = askFlusher() }
     if !isWanted { wantFlush(nowMs: nowMs, &effects) }
+    return effects
+  }
+
+  /// How long a flush that could not open a file is put off, milliseconds.
+  static let putOffMs: Int64 = 100
+
+  /// `job` could not be carried out for want of descriptors or memory: it is taken back in, and the flush timed anew.
+  /// Who waits goes on waiting.
+  mutating func putBackFlush(_ job: FlushJob, nowMs: Int64) -> LogEffects {
+    var effects = LogEffects()
+    let isContinued = unsynced.first.map { $0 === job.segments.last } ?? false
+    unsynced = (isContinued ? job.segments.dropLast() : job.segments) + unsynced
+    isDirectoryUnsynced = isDirectoryUnsynced || job.directory != nil
+    flushStage = .putBack
+    isFlushPutOff = true
+    let (due, overflow) = nowMs.addingReportingOverflow(Self.putOffMs)
+    effects.flushDueMs = overflow ? .max : due
     return effects
   }
 

@@ -32,6 +32,8 @@ struct LogState {
     case running
     /// Running, and there is more to flush after it.
     case runningAndWanted
+    /// Could not be carried out for now: the timer hands it to the flusher again.
+    case putBack
   }
 
   var config: LogConfig
@@ -59,6 +61,8 @@ struct LogState {
   var isDirectoryUnsynced = false
   var flushStage = FlushStage.idle
   var isFlushTimed = false
+  /// Whether the last flush had to be put off.
+  var isFlushPutOff = false
 
   var durableWaiters: Deque<DurableWaiter> = []
   var advanceWaiters: [AdvanceEntry] = []

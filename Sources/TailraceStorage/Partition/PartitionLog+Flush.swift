@@ -17,6 +17,7 @@ extension PartitionLog {
         if let directory = job.directory { try fileSystem.syncDirectory(directory) }
       } catch {
         guard ending?.kind != .unknownPartition else { return LogEffects() }
+        if error.isFailedOpenForResources { return putOff(job, error) }
         logger.error(
           "fsync failed: the partition is read-only", metadata: .keys([.partition: "\(id)", .error: "\(error)"]))
         return state.withLock { $0.failFlush(error) }
@@ -26,6 +27,20 @@ extension PartitionLog {
       if job.coversRoll { writeCheckpoint(&written) }
       return effects
     }
+  }
+
+  /// Nothing is lost yet: tries again soon. Said once, however often it takes.
+  private func putOff(_ job: FlushJob, _ error: FileSystemError) -> LogEffects {
+    let nowMs = clock.nowMs()
+    let (effects, isFirst) = state.withLock { state in
+      let isFirst = !state.isFlushPutOff
+      return (state.putBackFlush(job, nowMs: nowMs), isFirst)
+    }
+    if isFirst {
+      logger.warning(
+        "flush put off, to be tried again", metadata: .keys([.partition: "\(id)", .error: "\(error)"]))
+    }
+    return effects
   }
 
   /// Notes the durable end in the state file, so that recovery need not look below it. A failure costs time at the next

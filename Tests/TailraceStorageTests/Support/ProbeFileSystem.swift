@@ -9,6 +9,8 @@ final class ProbeFileSystem: FileSystem {
   struct Counts: Equatable {
     var segmentWrites = 0
     var segmentSyncs = 0
+    /// Files and directories that could not be opened.
+    var refusedOpens = 0
   }
 
   /// What a write is to do instead of writing all.
@@ -20,6 +22,8 @@ final class ProbeFileSystem: FileSystem {
   private struct Contents {
     var counts = Counts()
     var syncError: Int32?
+    var openError: Int32?
+    var directoryOpenError: Int32?
     var truncateError: Int32?
     var writeFault: WriteFault?
     var gate: DispatchSemaphore?
@@ -53,6 +57,15 @@ final class ProbeFileSystem: FileSystem {
   }
 
   func failSyncs(_ code: Int32?) { contents.withLock { $0.syncError = code } }
+  /// Neither files nor directories can be opened.
+  func failOpens(_ code: Int32?) {
+    contents.withLock {
+      $0.openError = code
+      $0.directoryOpenError = code
+    }
+  }
+  /// Directories cannot be opened to be fsynced.
+  func failDirectoryOpens(_ code: Int32?) { contents.withLock { $0.directoryOpenError = code } }
   func failTruncates(_ code: Int32?) { contents.withLock { $0.truncateError = code } }
   func failWrites(_ fault: WriteFault?) { contents.withLock { $0.writeFault = fault } }
 
@@ -88,8 +101,18 @@ final class ProbeFileSystem: FileSystem {
       byteCount: done, error: FileSystemError(call: "pwritev", path: file.path, code: code))
   }
 
+  private func beforeOpen(_ path: String, _ error: KeyPath<Contents, Int32?>) throws(FileSystemError) {
+    let code = contents.withLock { contents in
+      let code = contents[keyPath: error]
+      if code != nil { contents.counts.refusedOpens += 1 }
+      return code
+    }
+    if let code { throw FileSystemError(call: "open", path: path, code: code) }
+  }
+
   func open(_ path: String, _ mode: FileMode) throws(FileSystemError) -> any File {
-    ProbeFile(try real.open(path, mode), self)
+    try beforeOpen(path, \.openError)
+    return ProbeFile(try real.open(path, mode), self)
   }
   func createDirectory(_ path: String) throws(FileSystemError) -> Bool { try real.createDirectory(path) }
   func list(_ path: String) throws(FileSystemError) -> [String] { try real.list(path) }
@@ -97,7 +120,10 @@ final class ProbeFileSystem: FileSystem {
   func rename(_ source: String, to target: String) throws(FileSystemError) { try real.rename(source, to: target) }
   func removeFile(_ path: String) throws(FileSystemError) { try real.removeFile(path) }
   func removeDirectory(_ path: String) throws(FileSystemError) { try real.removeDirectory(path) }
-  func syncDirectory(_ path: String) throws(FileSystemError) { try real.syncDirectory(path) }
+  func syncDirectory(_ path: String) throws(FileSystemError) {
+    try beforeOpen(path, \.directoryOpenError)
+    try real.syncDirectory(path)
+  }
   func lock(_ path: String) throws(FileSystemError) -> (any FileLock)? { try real.lock(path) }
 }
 
