@@ -1,6 +1,6 @@
 import NIOCore
 import NIOEmbedded
-import TailraceTransport
+@testable import TailraceTransport
 import TailraceWire
 import Testing
 
@@ -137,5 +137,38 @@ import Testing
     #expect(refused.map(\.id) == [1] && refused.map(\.code) == [.resourceExhausted])
     #expect(queued.channel.isActive && queued.dispatcher.taken.isEmpty)
     #expect(budget.usedBytes == 16 << 20)
+  }
+
+  @Test func `an answer from another thread is charged from the moment it is given, and once`() throws {
+    let connection = try connection()
+    try connection.send(joined((1...2).map { try call($0, .logServiceFetch) }))
+    connection.valve.isShut = true
+    let answer = Response.message(ByteBuffer(repeating: 1, count: 100_000))
+    let isFirst = connection.dispatcher.taken.map { connection.handler.outbox.add(answer, to: $0.call.id) }
+    #expect(isFirst == [true, false])
+    #expect(budget.usedBytes == 200_000)
+    // The loop's next turn.
+    try connection.send(call(3))
+    #expect(connection.valve.heldBytes == budget.usedBytes && budget.usedBytes < 200_100)
+    try connection.valve.open(connection.channel)
+    #expect(budget.usedBytes == 0)
+    #expect(try connection.received().map(\.id) == [1, 2, 3])
+  }
+
+  @Test func `answers from other threads that nobody takes any more are not charged for ever`() throws {
+    let outbox = Outbox(budget: budget)
+    let chunks = [Chunk.bytes(ByteBuffer(repeating: 1, count: 1000)), .bytes(ByteBuffer(repeating: 1, count: 24))]
+    #expect(outbox.add(.chunks(chunks), to: CallID(rawValue: 1)))
+    #expect(budget.usedBytes == 1024)
+    let taken = outbox.takeAll()
+    #expect(taken.items.count == 1 && taken.chargedBytes == 1024)
+    // Left to whoever took them.
+    #expect(budget.usedBytes == 1024)
+    #expect(outbox.add(.chunks(chunks), to: CallID(rawValue: 2)))
+    outbox.close()
+    outbox.close()
+    #expect(!outbox.add(.chunks(chunks), to: CallID(rawValue: 3)))
+    #expect(budget.usedBytes == 1024)
+    #expect(outbox.takeAll().items.isEmpty)
   }
 }

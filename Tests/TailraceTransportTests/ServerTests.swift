@@ -154,7 +154,7 @@ func withServer(
 
   @Test func `answers from other threads arrive`() async throws {
     let dispatcher = FakeDispatcher.standard()
-    try await withServer(dispatcher) { _, port in
+    try await withServer(dispatcher) { server, port in
       let socket = try RawSocket.native(port: port)
       try socket.write(joined((1...200).map { try call($0, .logServiceFetch) }))
       while dispatcher.taken.count < 200 { await Task.yield() }
@@ -165,6 +165,7 @@ func withServer(
       }
       let ids = try (0..<200).map { _ in try socket.nextAnswer().id }
       #expect(ids.sorted() == Array(1...200))
+      while server.budget.usedBytes != 0 { await Task.yield() }
     }
   }
 

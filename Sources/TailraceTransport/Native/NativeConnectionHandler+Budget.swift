@@ -31,7 +31,8 @@ extension NativeConnectionHandler {
       return RPCError(.resourceExhausted, message, error: .limitReached)
     }
     if budget.isExhausted {
-      let message = "the server's memory for requests and answers is used up by all connections together; try again later"
+      let message =
+        "the server's memory for requests and answers is used up by all connections together; try again later"
       return RPCError(.resourceExhausted, message, error: .limitReached)
     }
     return nil

@@ -26,7 +26,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
 
   package let eventLoop: any EventLoop
   let environment: ConnectionEnvironment
-  let outbox = Outbox()
+  let outbox: Outbox
 
   var limits: ConnectionLimits { environment.limits }
 
@@ -89,6 +89,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   package init(eventLoop: any EventLoop, environment: ConnectionEnvironment) {
     self.eventLoop = eventLoop
     self.environment = environment
+    self.outbox = Outbox(budget: environment.budget)
     let limits = environment.limits
     self.decoder = FrameDecoder(limits: limits.frame)
     self.calls = CallTable(capacity: limits.maxCallsInFlight)
@@ -200,7 +201,10 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     guard phase == .open, !isWorking else { return }
     isWorking = true
     now = eventLoop.now
-    for item in outbox.takeAll() { answer(item.response, to: item.call) }
+    let outside = outbox.takeAll()
+    // Charged already; `settleBudget` puts right what becomes of it.
+    chargedBytes += outside.chargedBytes
+    for item in outside.items { answer(item.response, to: item.call) }
     let waitsForRoom = dispatchAndFlush()
     settleBudget()
     isWorking = false
