@@ -149,6 +149,41 @@ import Testing
     try await expectLoss(try LocalFixture(copy), readable: ["a"])
   }
 
+  @Test func `damage in an early segment is reported by every start`() async throws {
+    let fixture = try LocalFixture()
+    let one = try batch(["0"])
+    try await fixture.store.create(config: LogConfig(segmentBytes: 2 * one.byteCount))
+    for index in 0..<8 { try await fixture.store.append(["\(index)"]) }
+    let copy = try fixture.directory.copy()
+    // As a first start leaves it: the checkpoint lies below the damage.
+    try RealFileSystem().removeFile(try #require(try copy.files("state").first))
+    let path = try copy.files(".log")[1]
+    var bytes = try TestDirectory.read(path)
+    bytes.setInteger(UInt8(0xFF), at: one.byteCount + 2)
+    try TestDirectory.write(bytes, to: path)
+    try await expectLossAtEveryStart(copy, readable: ["0", "1", "2"], from: 0)
+  }
+
+  @Test func `a missing first segment is reported by every start`() async throws {
+    let fixture = try LocalFixture()
+    try await fixture.store.create(config: LogConfig(segmentBytes: 1))
+    for index in 0..<4 { try await fixture.store.append(["\(index)"]) }
+    let copy = try fixture.directory.copy()
+    try RealFileSystem().removeFile(try copy.files(".log")[0])
+    try await expectLossAtEveryStart(copy, readable: ["1", "2", "3"], from: 1)
+  }
+
+  private func expectLossAtEveryStart(_ directory: TestDirectory, readable: [String], from: Int64) async throws {
+    var directory = directory
+    for start in 1...4 {
+      let fixture = try LocalFixture(directory)
+      try await expectLoss(fixture, readable: readable, from: from)
+      // Whether it was stopped in order or not makes no difference.
+      if start % 2 == 0 { try await fixture.store.close() }
+      directory = try directory.copy()
+    }
+  }
+
   @Test(arguments: [nil, 0, 5]) func `a missing or damaged state file costs a scan and nothing else`(
     _ flipped: Int?
   ) async throws {
@@ -188,16 +223,27 @@ import Testing
     #expect(error.kind == .offsetTruncated(to: Offset(1)))
   }
 
-  private func expectLoss(_ fixture: LocalFixture, readable: [String]) async throws {
+  private func expectLoss(_ fixture: LocalFixture, readable: [String], from start: Int64 = 0) async throws {
     try await fixture.store.create()
-    #expect(try await fixture.store.records().map(\.value) == readable)
+    #expect(try fixture.store.bounds(of: partitionA).logStart == Offset(start))
+    #expect(try await allRecords(of: fixture.store, from: start) == readable)
     #expect(try await fixture.store.describe(partitionA).fault?.kind == .dataLoss)
-    #expect(await kind { try await fixture.store.result(from: Int64(readable.count)) } == .dataLoss)
+    #expect(await kind { try await fixture.store.result(from: start + Int64(readable.count)) } == .dataLoss)
     guard case .refused(let error) = await fixture.store.append([try batch(["x"])])[0] else {
       Issue.record("a damaged partition took a batch")
       return
     }
     #expect(error.kind == .dataLoss)
+  }
+
+  /// Everything up to the end of what may be read; past it there is the fault.
+  private func allRecords(of store: LocalLogStore, from start: Int64) async throws -> [String] {
+    let end = try store.bounds(of: partitionA).highWatermark.rawValue
+    var values: [String] = []
+    while start + Int64(values.count) < end {
+      values += try await store.records(from: start + Int64(values.count)).map(\.value)
+    }
+    return values
   }
 
   private func flip(_ index: Int, of bytes: ByteBuffer, in directory: TestDirectory) throws {

@@ -36,6 +36,9 @@ struct LogRecovery {
 
   private var id: PartitionID { opener.id }
 
+  /// Below it everything was on disk, as the state file says.
+  private var checkpoint: Offset { Offset(state?.durableEndOffset ?? bases[0].rawValue) }
+
   func recover() throws(StorageError) -> RecoveredLog {
     if state == nil {
       opener.logger.warning(
@@ -64,7 +67,6 @@ struct LogRecovery {
   // MARK: - Check
 
   private func check() throws(StorageError) -> Findings {
-    let checkpoint = Offset(state?.durableEndOffset ?? bases[0].rawValue)
     let first = bases.lastIndex { $0 <= checkpoint } ?? 0
     var findings = Findings(
       end: LogPosition(offset: bases[first], segment: bases[first], position: 0), provenEnd: checkpoint)
@@ -211,9 +213,11 @@ struct LogRecovery {
     let lastEpoch = max(state?.partitionEpoch ?? 0, findings.lastEpoch)
     let (epoch, overflow) = lastEpoch.addingReportingOverflow(1)
     guard !overflow else { throw StorageError(.failed, "partition \(id): epochs are used up") }
+    // Damage is found again by looking again: the checkpoint must not move past it, nor the log's start.
     let next = PartitionState(
-      topicID: id.topic.bytes, partition: id.index, logStartOffset: logStart.rawValue,
-      durableEndOffset: fault == nil ? findings.end.offset.rawValue : findings.provenEnd.rawValue,
+      topicID: id.topic.bytes, partition: id.index,
+      logStartOffset: fault == nil ? logStart.rawValue : state?.logStartOffset ?? logStart.rawValue,
+      durableEndOffset: fault == nil ? findings.end.offset.rawValue : checkpoint.rawValue,
       partitionEpoch: epoch)
     try StateFile.write(next, directory: opener.directory, fileSystem: opener.fileSystem)
     return RecoveredLog(
