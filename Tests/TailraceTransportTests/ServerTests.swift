@@ -82,6 +82,8 @@ func withServer(
       try socket.write(ByteBuffer(string: request))
       let text = String(buffer: try socket.readToEnd())
       #expect(text.hasPrefix("HTTP/1.1 404 Not Found\r\n") && text.contains("Tailrace"))
+      // What it refers to is there for whoever has the program's sources.
+      #expect(text.contains("'The protocol in a page' of the README"))
     }
   }
 

@@ -165,8 +165,8 @@ final class SniffingHandler: ChannelInboundHandler {
 
   private func notFound() -> ByteBuffer {
     let text =
-      "This is a Tailrace broker's port: it speaks the native protocol (see PROTOCOL.md), not HTTP/1.1.\n"
-      + "Try the command-line tool: tailrace topic list\n"
+      "This is a Tailrace broker's port: it speaks Tailrace's own protocol, not HTTP/1.1. The section 'The protocol in a"
+      + " page' of the README has it, with a complete client.\nTry the command-line tool: tailrace topic list\n"
     return ByteBuffer(
       string: "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\n"
         + "Content-Length: \(text.utf8.count)\r\nConnection: close\r\n\r\n" + text)

@@ -20,7 +20,7 @@ package struct FrameLimits: Hashable, Sendable {
 }
 
 /// Bounds of one connection. How deep messages nest is bounded where they are decoded: `DecodeLimits`.
-/// Source: PROTOCOL.md, "Native door", and DECISIONS.md, 19 and 20.
+/// The README's section "Limits and defaults" tells them to users.
 package struct ConnectionLimits: Hashable, Sendable {
   package var frame: FrameLimits
   /// Calls taken in and not answered yet, inclusive; one more gets RESOURCE_EXHAUSTED. At most 65,535.
@@ -68,7 +68,7 @@ package struct ConnectionLimits: Hashable, Sendable {
   package static let `default` = ConnectionLimits()
 }
 
-/// Bounds of the whole process. Source: DECISIONS.md, 20.
+/// Bounds of the whole process.
 package struct ProcessLimits: Hashable, Sendable {
   /// Connections open at a time, inclusive; one more is told so and closed.
   package var maxConnections: Int
