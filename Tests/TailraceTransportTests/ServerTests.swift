@@ -87,15 +87,6 @@ func withServer(
     }
   }
 
-  @Test(arguments: ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}"])
-  func `doors that are not built yet are closed without a word`(bytes: String) async throws {
-    try await withServer { _, port in
-      let socket = try RawSocket(port: port)
-      try socket.write(ByteBuffer(string: bytes))
-      #expect(try socket.readToEnd().readableBytes == 0)
-    }
-  }
-
   @Test func `anything else gets one error frame`() async throws {
     try await withServer { _, port in
       let socket = try RawSocket(port: port)

@@ -4,6 +4,21 @@ internal import TailraceWire
 
 /// The first handler of every connection: finds out what the peer speaks, and gives its place to the handler for that.
 ///
+/// A peer that this release has no door for is told so in its own tongue, as far as that takes no more than a few bytes,
+/// and then the connection is closed:
+///
+/// | first bytes | what the peer gets |
+/// |---|---|
+/// | `TRPC` | the native door; for a major version that is not spoken, the server's preface and an UNIMPLEMENTED frame |
+/// | `PRI ` (HTTP/2, so gRPC) | an empty SETTINGS and a GOAWAY with the reason as its debug data: clients show that |
+/// | `16 03` (TLS) | a fatal alert, handshake_failure |
+/// | a method of HTTP/1.1 | a 404 with a hint |
+/// | anything else | a native INVALID_ARGUMENT frame |
+/// | fewer than four bytes, or half a preface | nothing, after `prefaceTimeout` |
+///
+/// Why is in the log: at debug level, since a scan of ports would fill it otherwise; at info level where the peer does
+/// speak the native protocol, but in a way that is not understood.
+///
 /// Isolation: the channel's event loop. `makeNative` is called there too.
 final class SniffingHandler: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
@@ -91,16 +106,17 @@ final class SniffingHandler: ChannelInboundHandler {
       startNative(context)
     case .http2:
       // The gRPC door will stand here.
-      refuse(context, nil, "gRPC is not part of this release; use the native door")
+      let reason = "gRPC is not part of this release; use the native protocol"
+      refuse(context, ForeignAnswer.goAway(reason), reason, level: .debug)
     case .tls:
-      refuse(context, nil, "TLS is not part of this release")
+      refuse(context, ForeignAnswer.handshakeFailure, "TLS is not part of this release", level: .debug)
     case .http1:
-      refuse(context, notFound(), "HTTP/1.1 is not part of this release")
+      refuse(context, ForeignAnswer.notFound, "HTTP/1.1 is not part of this release", level: .debug)
     case .unknown:
       let error = RPCError(
         .invalidArgument, "this port speaks the Tailrace protocol: a connection begins with the bytes 'TRPC'",
         error: .invalidRequest)
-      refuse(context, failureFrame(error), "the first bytes are of no protocol that is known here")
+      refuse(context, failureFrame(error), "the first bytes are of no protocol that is known here", level: .debug)
     }
   }
 
@@ -142,18 +158,16 @@ final class SniffingHandler: ChannelInboundHandler {
     pipeline.removeHandler(context: context, promise: nil)
   }
 
-  /// Writes `answer`, if any, and closes: our side first, so that no reset overtakes the answer.
-  private func refuse(_ context: ChannelHandlerContext, _ answer: ByteBuffer?, _ reason: String) {
-    logger.info(
-      "connection refused",
+  /// Writes `answer` and closes: our side first, so that no reset overtakes the answer.
+  private func refuse(
+    _ context: ChannelHandlerContext, _ answer: ByteBuffer, _ reason: String, level: Logger.Level = .info
+  ) {
+    logger.log(
+      level: level, "connection refused",
       metadata: [LogKey.peer: "\(peerName(context.channel.remoteAddress))", LogKey.error: "\(reason)"])
     stopTimer()
     phase = .ending
     received = ByteBuffer()
-    guard let answer else {
-      context.close(promise: nil)
-      return
-    }
     endConnection(context, saying: answer, linger: limits.lingerTimeout)
   }
 
@@ -161,15 +175,6 @@ final class SniffingHandler: ChannelInboundHandler {
     var bytes = ByteBuffer()
     FrameEncoder(limits: limits.frame).writeFailure(0, error, to: &bytes)
     return bytes
-  }
-
-  private func notFound() -> ByteBuffer {
-    let text =
-      "This is a Tailrace broker's port: it speaks Tailrace's own protocol, not HTTP/1.1. The section 'The protocol in a"
-      + " page' of the README has it, with a complete client.\nTry the command-line tool: tailrace topic list\n"
-    return ByteBuffer(
-      string: "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\n"
-        + "Content-Length: \(text.utf8.count)\r\nConnection: close\r\n\r\n" + text)
   }
 }
 

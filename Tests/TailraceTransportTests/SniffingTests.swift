@@ -1,0 +1,82 @@
+import Logging
+import NIOCore
+import NIOEmbedded
+import Synchronization
+@testable import TailraceTransport
+import TailraceWire
+import Testing
+
+/// Keeps what is logged.
+private struct LogKeeper: LogHandler {
+  final class Lines: Sendable {
+    let all = Mutex<[String]>([])
+  }
+
+  let lines: Lines
+  var metadata: Logger.Metadata = [:]
+  var logLevel = Logger.Level.trace
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    let reason = event.metadata?["error"].map { "\($0)" } ?? ""
+    lines.all.withLock { $0.append("\(event.level): \(event.message): \(reason)") }
+  }
+}
+
+@Suite struct SniffingTests {
+  private let channel = EmbeddedChannel()
+  private let lines = LogKeeper.Lines()
+
+  /// What a peer gets that begins with `bytes`, all of it.
+  private func answer(to bytes: ByteBuffer) throws -> ByteBuffer {
+    let logger = Logger(label: "test") { [lines] _ in LogKeeper(lines: lines) }
+    let environment = ConnectionEnvironment(
+      dispatcher: FakeDispatcher.standard(), budget: MemoryBudget(limitBytes: 1 << 20), logger: logger)
+    let sniffer = SniffingHandler(limits: .default, logger: logger) { [channel] in
+      NativeConnectionHandler(eventLoop: channel.eventLoop, environment: environment)
+    }
+    try channel.pipeline.syncOperations.addHandler(sniffer)
+    try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 9)).wait()
+    try channel.writeInbound(bytes)
+    channel.embeddedEventLoop.run()
+    var all = ByteBuffer()
+    while let part = try channel.readOutbound(as: ByteBuffer.self) { all.writeImmutableBuffer(part) }
+    return all
+  }
+
+  private var logged: [String] { lines.all.withLock { $0 } }
+
+  @Test func `HTTP/2 gets SETTINGS and a GOAWAY that says why`() throws {
+    var bytes = try answer(to: ByteBuffer(string: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
+    #expect(bytes.readBytes(length: 9) == [0, 0, 0, 4, 0, 0, 0, 0, 0])
+    let reason = "gRPC is not part of this release; use the native protocol"
+    #expect(bytes.readBytes(length: 9) == [0, 0, UInt8(8 + reason.utf8.count), 7, 0, 0, 0, 0, 0])
+    #expect(bytes.readBytes(length: 8) == [0, 0, 0, 0, 0, 0, 0, 1])
+    #expect(String(buffer: bytes) == reason)
+    #expect(!channel.isActive)
+    #expect(logged == ["debug: connection refused: \(reason)"])
+  }
+
+  @Test func `TLS gets a fatal alert`() throws {
+    let bytes = try answer(to: ByteBuffer(bytes: [0x16, 3, 1, 2, 0, 1, 0]))
+    #expect(Array(bytes.readableBytesView) == [21, 3, 1, 0, 2, 2, 40])
+    #expect(!channel.isActive)
+    #expect(logged == ["debug: connection refused: TLS is not part of this release"])
+  }
+
+  @Test func `a stranger gets an error frame and a line at debug level`() throws {
+    #expect(try answers(answer(to: ByteBuffer(string: "hello"))).map(\.code) == [.invalidArgument])
+    #expect(logged.count == 1 && logged[0].hasPrefix("debug: connection refused: "))
+  }
+
+  @Test func `a client of another version is refused at info level`() throws {
+    var preface = ByteBuffer()
+    ClientPreface(majorVersion: 9).write(to: &preface)
+    #expect(try answer(to: preface).readableBytes > Preface.byteCount)
+    #expect(logged.count == 1 && logged[0].hasPrefix("info: connection refused: UNIMPLEMENTED: protocol version 9"))
+  }
+}
