@@ -149,6 +149,30 @@ import Testing
     try await expectLoss(try LocalFixture(copy), readable: ["a"])
   }
 
+  /// The first length ends past the file, the second within the batch that proves the loss.
+  @Test(arguments: [1 << 20, 200]) func `what looks like a batch in a damaged value does not hide the batches after it`(
+    _ claimed: UInt32
+  ) async throws {
+    let fixture = try LocalFixture()
+    try await fixture.store.create()
+    var header = try batch(["x"]).header
+    header.baseOffset = Offset(7)
+    header.recordsLength = claimed
+    var value = ByteBuffer()
+    header.write(to: &value)
+    var builder = RecordSetBuilder(baseTimestampMs: 1_000)
+    builder.append(key: nil, value: value, timestampMs: 1_000)
+    let first = try batch(["a"])
+    for next in [first, try builder.build(compression: .none), try batch([String(repeating: "c", count: 300)])] {
+      guard case .appended = await fixture.store.append([next])[0] else { throw UnexpectedOutcome(outcome: "refused") }
+    }
+    let copy = try fixture.directory.copy()
+    let path = try #require(try copy.files(".log").first)
+    try flip(first.byteCount + 20, of: try TestDirectory.read(path), in: copy)
+    try await expectLoss(try LocalFixture(copy), readable: ["a"])
+    #expect(try copy.files(".torn").isEmpty)
+  }
+
   @Test func `damage in an early segment is reported by every start`() async throws {
     let fixture = try LocalFixture()
     let one = try batch(["0"])

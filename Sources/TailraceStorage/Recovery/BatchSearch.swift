@@ -9,21 +9,21 @@ struct BatchSearch {
 
   /// The highest `durable_end` of a valid batch at or after `start`; zero where there is none.
   ///
-  /// A record's value may look like a batch, so the records of a batch whose header is whole are stepped over, also
-  /// where they are damaged. What is left can cost a start that a person must look at, never data.
+  /// Only a batch that is whole is stepped over. A header proves nothing of where the next one stands: it may be part of
+  /// a record's value, and claim bytes that hold real batches. So after any candidate that fails the search goes on at
+  /// the next byte. A value that holds whole batches can then cost a start that a person must look at, never data.
   mutating func provenEnd(from start: Int) throws(StorageError) -> Offset {
     do throws(BatchScanner.Fault) {
       var proven = Offset.zero
       var position = start
       while let candidate = try scanner.nextTag(from: position) {
-        guard let batch = try header(at: candidate) else {
+        guard let batch = try header(at: candidate), batch.end <= byteCount, isPlausible(batch),
+          try scanner.recordsChecksum(of: batch) == batch.header.recordsCRC32C
+        else {
           position = candidate + 1
           continue
         }
-        guard batch.end <= byteCount else { return proven }
-        if isPlausible(batch), try scanner.recordsChecksum(of: batch) == batch.header.recordsCRC32C {
-          proven = max(proven, batch.header.durableEnd)
-        }
+        proven = max(proven, batch.header.durableEnd)
         position = batch.end
       }
       return proven
