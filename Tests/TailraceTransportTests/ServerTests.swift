@@ -145,6 +145,28 @@ func withServer(
     }
   }
 
+  @Test func `those too many are told so a few at a time and for a short time, and closed at once beyond that`()
+    async throws
+  {
+    let limits = ConnectionLimits(lingerTimeout: .seconds(1))
+    let process = ProcessLimits(maxConnections: 1, maxRefusedConnections: 2)
+    try await withServer(connection: limits, process: process) { server, port in
+      let first = try RawSocket.native(port: port)
+      // These neither read nor close.
+      let told = try (0..<2).map { _ in try RawSocket(port: port) }
+      while server.refusedConnectionCount < 2 { await Task.yield() }
+      for _ in 0..<10 {
+        let closed = try RawSocket(port: port)
+        #expect(try closed.readToEnd().readableBytes == 0)
+      }
+      #expect(server.refusedConnectionCount == 2)
+      while server.refusedConnectionCount > 0 { await Task.yield() }
+      for socket in told { #expect(try socket.readToEnd().readableBytes > Preface.byteCount) }
+      try first.write(call(1))
+      #expect(try first.nextAnswer().id == 1)
+    }
+  }
+
   @Test func `answers from other threads arrive`() async throws {
     let dispatcher = FakeDispatcher.standard()
     try await withServer(dispatcher) { server, port in

@@ -38,6 +38,11 @@ struct Acceptor: Sendable {
       environment.logger.info(
         "connection refused",
         metadata: [LogKey.peer: "\(peerName(channel.remoteAddress))", LogKey.error: "\(error)"])
+    case .overrun:
+      environment.logger.debug(
+        "connection closed: too many, and too many of those are being told so",
+        metadata: [LogKey.peer: "\(peerName(channel.remoteAddress))"])
+      channel.close(promise: nil)
     case .stopping:
       channel.close(promise: nil)
     }
@@ -55,6 +60,9 @@ struct Acceptor: Sendable {
 }
 
 /// Answers a connection that is one too many: the server's preface, one frame, and the end.
+///
+/// It takes a descriptor until the peer has closed too, and `lingerTimeout` at most, whether the peer reads the answer or
+/// not. The registry bounds how many of these there are.
 final class RefusingHandler: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
 

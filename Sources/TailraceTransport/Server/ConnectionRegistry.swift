@@ -10,37 +10,55 @@ final class ConnectionRegistry: Sendable {
 
   private struct State {
     var entries: [ObjectIdentifier: Entry] = [:]
+    /// Connections that are one too many, as long as they are told so.
+    var refusedCount = 0
     var isStopping = false
     var emptied: EventLoopPromise<Void>?
   }
 
   enum Admission {
     case admitted
+    /// One too many, to be told so before it is closed. The one who is asked sees to it that this takes little time.
     case full
+    /// One too many of those too: to be closed at once.
+    case overrun
     case stopping
   }
 
   private let maxConnections: Int
+  private let maxRefusedConnections: Int
   private let state = Mutex(State())
 
-  /// - Parameter maxConnections: Open at a time, inclusive.
-  init(maxConnections: Int) {
+  /// - Parameters:
+  ///   - maxConnections: Open at a time, inclusive.
+  ///   - maxRefusedConnections: Open beside those at a time, inclusive, only to be told that they are too many.
+  init(maxConnections: Int, maxRefusedConnections: Int) {
     self.maxConnections = maxConnections
+    self.maxRefusedConnections = maxRefusedConnections
   }
 
   var count: Int { state.withLock { $0.entries.count } }
+
+  /// Connections that are being told that they are too many.
+  var refusedCount: Int { state.withLock { $0.refusedCount } }
 
   /// Counts a connection in until it closes, unless there are too many.
   func admit(_ channel: any Channel) -> Admission {
     let id = ObjectIdentifier(channel)
     let admission = state.withLock { state -> Admission in
       if state.isStopping { return .stopping }
-      if state.entries.count >= maxConnections { return .full }
+      if state.entries.count >= maxConnections {
+        if state.refusedCount >= maxRefusedConnections { return .overrun }
+        state.refusedCount += 1
+        return .full
+      }
       state.entries[id] = Entry(channel: channel)
       return .admitted
     }
-    if admission == .admitted {
-      channel.closeFuture.whenComplete { _ in self.remove(id) }
+    switch admission {
+    case .admitted: channel.closeFuture.whenComplete { _ in self.remove(id) }
+    case .full: channel.closeFuture.whenComplete { _ in self.state.withLock { $0.refusedCount -= 1 } }
+    case .overrun, .stopping: break
     }
     return admission
   }

@@ -43,6 +43,9 @@ package final class Server: Sendable {
   /// Connections open at the moment, those that have not said yet what they speak included.
   package var connectionCount: Int { registry.count }
 
+  /// Connections beyond the limit that are being told so; each for `lingerTimeout` at most.
+  package var refusedConnectionCount: Int { registry.refusedCount }
+
   /// Listens, and takes connections at once.
   ///
   /// - Parameters:
@@ -54,7 +57,9 @@ package final class Server: Sendable {
   ) async throws(ServerError) -> Server {
     let threads = max(1, configuration.eventLoopCount ?? System.coreCount)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
-    let registry = ConnectionRegistry(maxConnections: configuration.process.maxConnections)
+    let registry = ConnectionRegistry(
+      maxConnections: configuration.process.maxConnections,
+      maxRefusedConnections: configuration.process.maxRefusedConnections)
     let budget = MemoryBudget(limitBytes: configuration.process.memoryBudgetBytes)
     let environment = ConnectionEnvironment(
       dispatcher: dispatcher, limits: configuration.connection, budget: budget, logger: logger)

@@ -72,11 +72,17 @@ package struct ConnectionLimits: Hashable, Sendable {
 package struct ProcessLimits: Hashable, Sendable {
   /// Connections open at a time, inclusive; one more is told so and closed.
   package var maxConnections: Int
+  /// Connections beyond `maxConnections` that are told so at a time, each for `lingerTimeout` at most; further ones are
+  /// closed without a word. They take descriptors too.
+  package var maxRefusedConnections: Int
   /// Requests not executed yet, and output in memory not sent yet, of all connections together, in bytes.
   package var memoryBudgetBytes: Int
 
-  package init(maxConnections: Int = 10_000, memoryBudgetBytes: Int = 512 << 20) {
+  package init(
+    maxConnections: Int = 10_000, maxRefusedConnections: Int = 64, memoryBudgetBytes: Int = 512 << 20
+  ) {
     self.maxConnections = max(1, maxConnections)
+    self.maxRefusedConnections = max(0, maxRefusedConnections)
     self.memoryBudgetBytes = max(1, memoryBudgetBytes)
   }
 
