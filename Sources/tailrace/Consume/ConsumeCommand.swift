@@ -21,16 +21,18 @@ struct ConsumeCommand: ClientCommand {
   @Argument(help: "The topic's name.")
   var topic: String
 
-  @Option(help: "Read only this partition.")
+  @Option(parsing: .unconditional, help: "Read only this partition.")
   var partition: UInt32?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Where to begin in each partition: beginning, end, an offset, or a time such as 2026-01-31T23:59:59Z (UTC unless"
         + " it says otherwise).", valueName: "position"))
   var from: StartPosition = .beginning
 
-  @Option(help: ArgumentHelp("Stop after this many records.", valueName: "records"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Stop after this many records.", valueName: "records"))
   var max: Int?
 
   @Flag(help: "Stop at what was the end of each partition when this began.")

@@ -31,16 +31,18 @@ struct ProduceCommand: ClientCommand {
   var format: RecordFormat = .text
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "The key is what the first group of this regular expression captures in the line, or all that it matches.",
       valueName: "regex"))
   var keyRegex: String?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("The key is what stands before the first of these, the value what follows.", valueName: "text"))
   var keySeparator: String?
 
-  @Option(help: "Append everything to this partition.")
+  @Option(parsing: .unconditional, help: "Append everything to this partition.")
   var partition: UInt32?
 
   @Option(

@@ -95,7 +95,8 @@ struct BrokerService: Service {
       maxBytesInFlight: UInt64(clamping: connection.maxBytesInFlight),
       maxNestingDepth: DecodeLimits.default.maxDepth,
       idleTimeoutMs: UInt64(clamping: connection.idleTimeout.nanoseconds / 1_000_000),
-      maxBatchBytes: UInt32(clamping: TopicConfig.maxBatchBytesCeiling),
+      maxBatchBytes: UInt32(
+        clamping: min(TopicConfig.maxBatchBytesCeiling, connection.frame.maxFrameBytes - (64 << 10))),
       maxPartitionsPerTopic: TopicRegistry.maxPartitions,
       maxConnections: UInt32(clamping: configuration.process.maxConnections))
   }

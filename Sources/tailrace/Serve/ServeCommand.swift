@@ -25,28 +25,24 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: "Address and port to listen on; port 0 is any free one.")
   var listen: String = "127.0.0.1:7171"
 
-  @Option(help: "Threads that serve connections; 0 is one per core.")
+  @Option(parsing: .unconditional, help: "Threads that serve connections; 0 is one per core.")
   var eventLoops: Int = 0
 
-  @Option(help: "Connections at a time.")
-  var maxConnections: Int = 10_000
-
-  @Option(help: "Mebibytes that requests and answers of all connections may hold together.")
-  var memoryBudgetMib: Int = 512
-
-  @Option(help: "Seconds that calls in flight have to finish when the broker is stopped.")
+  @Option(parsing: .unconditional, help: "Seconds that calls in flight have to finish when the broker is stopped.")
   var drainSeconds: Int = 30
 
   @Option(help: "trace, debug, info, notice, warning, error or critical.")
   var logLevel: String = "info"
 
+  @OptionGroup(title: "Limits")
+  var limits: LimitOptions
+
   func validate() throws {
-    guard (0...1_024).contains(eventLoops), (1...1_000_000).contains(maxConnections),
-      (16...1_048_576).contains(memoryBudgetMib), (0...3_600).contains(drainSeconds)
-    else {
-      throw ValidationError(
-        "--event-loops is up to 1024, --max-connections 1 to 1000000, --memory-budget-mib 16 to 1048576,"
-          + " --drain-seconds up to 3600")
+    guard (0...1_024).contains(eventLoops) else {
+      throw ValidationError("--event-loops is \(eventLoops); 0 to 1024 are allowed")
+    }
+    guard (0...3_600).contains(drainSeconds) else {
+      throw ValidationError("--drain-seconds is \(drainSeconds); 0 to 3600 are allowed")
     }
     guard Logger.Level(rawValue: logLevel) != nil else {
       throw ValidationError("--log-level '\(logLevel)': there are trace, debug, info, notice, warning, error, critical")
@@ -95,7 +91,7 @@ struct ServeCommand: AsyncParsableCommand {
     return BrokerService.Configuration(
       server: ServerConfiguration(
         host: address.host, port: address.port, eventLoopCount: eventLoops == 0 ? nil : eventLoops,
-        process: ProcessLimits(maxConnections: maxConnections, memoryBudgetBytes: memoryBudgetMib << 20)),
+        connection: limits.connection, process: limits.process),
       drain: .seconds(drainSeconds))
   }
 }

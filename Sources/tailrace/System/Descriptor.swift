@@ -14,6 +14,15 @@ struct Descriptor: Hashable, Sendable {
   static let standardOutput = Descriptor(number: 1)
   static let standardError = Descriptor(number: 2)
 
+  /// Opens those of the three that the process was started without: else the first files that it opens would get their
+  /// numbers, and what is meant for standard error would go to a topic's log.
+  static func openStandardOnes() {
+    for number in 0...2 as ClosedRange<Int32> where fcntl(number, F_GETFD) == -1 && errno == EBADF {
+      // The lowest free number, so this one.
+      _ = systemOpen("/dev/null", O_RDWR)
+    }
+  }
+
   var isTerminal: Bool { isatty(number) == 1 }
 
   /// Opens a file for reading.

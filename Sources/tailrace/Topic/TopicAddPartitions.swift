@@ -14,7 +14,7 @@ struct TopicAddPartitions: ClientCommand {
   @Argument(help: "The topic's name.")
   var name: String
 
-  @Option(help: "How many partitions it shall have in all: more than now, at most 10000.")
+  @Option(parsing: .unconditional, help: "How many partitions it shall have in all: more than now, at most 10000.")
   var partitions: UInt32
 
   @OptionGroup var client: ClientOptions

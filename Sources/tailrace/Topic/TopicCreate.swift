@@ -9,7 +9,7 @@ struct TopicCreate: ClientCommand {
   @Argument(help: "1 to 200 letters, digits, dots, underscores and dashes.")
   var name: String
 
-  @Option(help: "How many partitions, 1 to 10000.")
+  @Option(parsing: .unconditional, help: "How many partitions, 1 to 10000.")
   var partitions: UInt32 = 1
 
   @Option(

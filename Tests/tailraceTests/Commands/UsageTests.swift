@@ -36,6 +36,18 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    (["consume", "a", "--max", "-1"], "--max is -1; it is at least 1"),
+    (["serve", "--idle-seconds", "-1"], "--idle-seconds is -1; 1 to 86400 are allowed"),
+    (["produce", "a", "--partition", "-1"], "The value '-1' is invalid for '--partition <partition>'"),
+    (["consume", "a", "--from", "-1"], "The value '-1' is invalid for '--from <position>'"),
+  ])
+  func `a negative number is a value, and is told what it should be`(arguments: [String], text: String) throws {
+    let outcome = try runTool(arguments)
+    #expect(outcome.status == 64)
+    #expect(outcome.errors.hasPrefix("tailrace: " + text), "\(outcome.errors)")
+  }
+
   @Test func `a usage error says where to read on`() throws {
     let outcome = try runTool(["topic", "create", "a", "--partitions", "0"])
     #expect(outcome.errors.hasSuffix("; see 'tailrace topic create --help'\n"), "\(outcome.errors)")

@@ -80,11 +80,53 @@ struct ServeCommandTests {
     #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
   }
 
+  @Test("Started without standard streams, the broker does not take its own files for them")
+  func survivesClosedStreams() throws {
+    let directory = try TemporaryDirectory()
+    let process = try LiveProcess(
+      [
+        "-c", #"exec "$0" serve --data-dir "$1" --listen 127.0.0.1:0 <&- >&- 2>&-"#, Binary.url.path,
+        directory.path + "/data",
+      ], executable: URL(fileURLWithPath: "/bin/sh"))
+    defer { process.kill() }
+    while !FileManager.default.fileExists(atPath: directory.path + "/data/format.json") { sched_yield() }
+    for number in 0...2 {
+      let path = "/proc/\(process.id)/fd/\(number)"
+      #expect(try FileManager.default.destinationOfSymbolicLink(atPath: path) == "/dev/null")
+    }
+  }
+
+  @Test("Limits that are set are the broker's, and it tells its clients")
+  func limitsAreSet() async throws {
+    let server = try ServingProcess(flags: [
+      "--max-frame-mib", "1", "--max-header-kib", "2", "--max-calls-in-flight", "3", "--max-mib-in-flight", "4",
+      "--idle-seconds", "5", "--max-connections", "6",
+    ])
+    let connection = try await server.connect()
+    let cluster = try await AdminServiceClient(caller: connection).describeCluster(DescribeClusterRequest())
+    let limits = try #require(cluster.limits)
+    #expect(limits.maxFrameBytes == 1 << 20)
+    #expect(limits.maxHeaderBytes == 2 << 10)
+    #expect(limits.maxCallsInFlight == 3)
+    #expect(limits.maxBytesInFlight == 4 << 20)
+    #expect(limits.idleTimeoutMs == 5_000)
+    #expect(limits.maxConnections == 6)
+    #expect(limits.maxBatchBytes == (1 << 20) - (64 << 10))
+    try await server.createTopic("t", on: connection)
+    let record = ProduceRecord(value: ByteBuffer(repeating: 0, count: 1 << 20))
+    let failure = await #expect(throws: RPCError.self) {
+      _ = try await LogServiceClient(caller: connection).produce(
+        ProduceRequest(targets: [ProduceTarget(topic: "t", partition: 0, records: [record])]))
+    }
+    #expect(failure?.code == .resourceExhausted)
+  }
+
   @Test(
     "Flags that make no sense are usage errors",
     arguments: [
       ["--listen", "nowhere"], ["--listen", "127.0.0.1:99999"], ["--event-loops", "-1"], ["--log-level", "loud"],
-      ["--memory-budget-mib", "1"], ["--no-such-flag"],
+      ["--memory-budget-mib", "1"], ["--max-frame-mib", "17"], ["--idle-seconds", "0"], ["--no-such-flag"],
+      ["--max-frame-mib", "8", "--max-mib-in-flight", "4"],
     ])
   func refusesFlags(_ flags: [String]) throws {
     #expect(try runTool(["serve"] + flags).status == 64)
@@ -98,12 +140,13 @@ private struct ServingProcess {
   let dataDirectory: String
   private let directory: TemporaryDirectory
 
-  init(_ directory: TemporaryDirectory? = nil) throws {
+  init(_ directory: TemporaryDirectory? = nil, flags: [String] = []) throws {
     self.directory = try directory ?? TemporaryDirectory()
     dataDirectory = self.directory.path + "/data"
-    process = try LiveProcess([
-      "serve", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0", "--log-level", "error",
-    ])
+    process = try LiveProcess(
+      [
+        "serve", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0", "--log-level", "error",
+      ] + flags)
     let line = try process.readErrorLine()
     address = String(line.dropFirst("listening on ".count))
   }

@@ -42,9 +42,9 @@ final class LiveProcess {
   private let watchdog: Watchdog
   private var unread: [ObjectIdentifier: Data] = [:]
 
-  init(_ arguments: [String]) throws {
+  init(_ arguments: [String], executable: URL = Binary.url) throws {
     self.arguments = arguments
-    process.executableURL = Binary.url
+    process.executableURL = executable
     process.arguments = arguments
     process.environment = [:]
     process.standardInput = input
@@ -53,6 +53,8 @@ final class LiveProcess {
     try process.run()
     watchdog = Watchdog(process)
   }
+
+  var id: Int32 { process.processIdentifier }
 
   func write(_ text: String) throws { try input.fileHandleForWriting.write(contentsOf: Data(text.utf8)) }
 
