@@ -15,12 +15,12 @@ struct BatchRange {
   private static let windowBytes = 8 << 10
 
   /// The range, from the batch that holds `offset`; empty where the first batch is larger than `maxBytes` and must not
-  /// be. `floor`: a batch boundary at or before the offset.
+  /// be. `floor`: a batch boundary at or before the offset. `.dataLoss` where no batch spans the offset.
   func find(
     _ offset: Offset, from floor: IndexedPlace, maxBytes: Int, mayExceed: Bool
   ) throws(StorageError) -> Range<Int> {
     let start = floor.offset == offset ? floor.position : try findStart(offset, from: floor)
-    guard start < limit else { return limit..<limit }
+    guard start < limit else { throw hole(offset) }
     if limit - start <= maxBytes { return start..<limit }
     let target = start + max(0, maxBytes)
     if let entry = segment.floor(ofPosition: min(target, limit)), entry.position > start {
@@ -29,12 +29,21 @@ struct BatchRange {
     return start..<(try findEnd(from: start, target: target, mayExceed: mayExceed))
   }
 
+  /// An offset below the high watermark that no batch spans is lost: offsets are given without gaps, and nothing takes
+  /// a batch out of a log. Where records are taken out of batches, the batches keep their spans, so that this still
+  /// holds: the batch that spans the offset answers, whether it has a record there or not. An empty answer instead
+  /// would have the reader ask for ever, and the next batch would hide that something is missing.
   private func findStart(_ offset: Offset, from floor: IndexedPlace) throws(StorageError) -> Int {
     var scanner = scanner(from: floor.position)
     while let batch = try scanner.next() {
+      if batch.header.baseOffset > offset { break }
       guard let next = batch.header.nextOffset, next <= offset else { return batch.position }
     }
-    return limit
+    throw hole(offset)
+  }
+
+  private func hole(_ offset: Offset) -> StorageError {
+    StorageError(.dataLoss, "offset \(offset) is in no batch of \(segment.path)")
   }
 
   private func findEnd(from start: Int, target: Int, mayExceed: Bool) throws(StorageError) -> Int {

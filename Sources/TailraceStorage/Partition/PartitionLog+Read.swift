@@ -36,7 +36,7 @@ extension PartitionLog {
       try plan.segment.buildIndex()
     }
     guard let floor = plan.segment.floor(of: plan.offset) else {
-      throw StorageError(.dataLoss, "offset \(plan.offset) is not in \(plan.segment.path)")
+      throw StorageError(.dataLoss, "offset \(plan.offset) is in no batch of \(plan.segment.path)")
     }
     let file = try plan.segment.openFile()
     let limit: Int

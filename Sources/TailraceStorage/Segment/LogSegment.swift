@@ -70,12 +70,9 @@ final class LogSegment: Sendable {
     }
   }
 
-  /// A batch boundary at or before `offset`; nil where the index must be built first.
+  /// A batch boundary at or before `offset`; nil where the index must be built first, or there is none.
   func floor(of offset: Offset) -> IndexedPlace? {
-    contents.withLock { contents in
-      if let entry = contents.index.floor(relativeOffset: relative(offset)) { return place(entry) }
-      return contents.indexedFrom == 0 ? IndexedPlace(offset: baseOffset, position: 0) : nil
-    }
+    contents.withLock { $0.index.floor(relativeOffset: relative(offset)).map(place) }
   }
 
   /// The last known batch boundary at or before a position in the file.
