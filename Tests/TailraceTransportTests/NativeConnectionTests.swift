@@ -99,10 +99,21 @@ import Testing
     try expectEnd(connection, .invalidArgument, says: "call_id is 0")
   }
 
-  @Test func `a frame that asks for nothing ends the connection`() throws {
+  @Test func `a call that names no method is refused alone`() throws {
     let connection = try EmbeddedConnection()
-    try connection.send(requestFrame(RequestHeader(callID: 5)))
-    try expectEnd(connection, .invalidArgument, says: "names no method")
+    try connection.send(requestFrame(RequestHeader(callID: 5, timeoutMs: 100), ByteBuffer(string: "x")), call(6))
+    let answers = try connection.received()
+    #expect(answers.map(\.id).sorted() == [5, 6])
+    let refused = try #require(answers.first { $0.id == 5 })
+    #expect(refused.code == .invalidArgument && refused.error == .invalidRequest)
+    #expect(refused.text.contains("names no method"))
+    #expect(connection.channel.isActive)
+  }
+
+  @Test func `a call that names no method, under a number in flight, ends the connection`() throws {
+    let connection = try EmbeddedConnection()
+    try connection.send(call(5, .logServiceFetch), requestFrame(RequestHeader(callID: 5)))
+    try expectEnd(connection, .invalidArgument, says: "call_id 5 is in flight already")
   }
 
   @Test func `a call number in flight already ends the connection, and neither call is answered under it`() throws {

@@ -20,12 +20,10 @@ extension NativeConnectionHandler {
     }
     if header.cancel {
       cancel(header.callID)
-    } else if header.namesMethod {
-      try takeCall(header, frame)
-    } else if header.credit > 0 {
+    } else if header.credit > 0 && !header.namesMethod {
       try grant(header.credit, to: header.callID)
     } else {
-      throw .invalidHeader("call \(header.callID) names no method")
+      try takeCall(header, frame)
     }
   }
 
@@ -56,6 +54,10 @@ extension NativeConnectionHandler {
 
   /// Why a call is not even looked at.
   private func refusal(of header: RequestHeaderScan, _ frame: Frame) -> RPCError? {
+    if !header.namesMethod {
+      let message = "the request's header names no method, such as tailrace.v1.LogService/Fetch"
+      return RPCError(.invalidArgument, message, error: .invalidRequest)
+    }
     if isDraining {
       return RPCError(.unavailable, "the server is shutting down; connect anew", error: .shuttingDown)
     }
