@@ -4,13 +4,12 @@ internal import TailraceWire
 
 /// The first handler of every connection: finds out what the peer speaks, and gives its place to the handler for that.
 ///
-/// A peer that this release has no door for is told so in its own tongue, as far as that takes no more than a few bytes,
-/// and then the connection is closed:
+/// A peer that this release has no door for is told so in a way that it understands, and then the connection is closed:
 ///
 /// | first bytes | what the peer gets |
 /// |---|---|
 /// | `TRPC` | the native door; for a major version that is not spoken, the server's preface and an UNIMPLEMENTED frame |
-/// | `PRI ` (HTTP/2, so gRPC) | an empty SETTINGS and a GOAWAY with the reason as its debug data: clients show that |
+/// | `PRI ` (HTTP/2, so gRPC) | HTTP/1.1's 505: gRPC clients fail with UNAVAILABLE at once and tell of it |
 /// | `16 03` (TLS) | a fatal alert, handshake_failure |
 /// | a method of HTTP/1.1 | a 404 with a hint |
 /// | anything else | a native INVALID_ARGUMENT frame |
@@ -107,7 +106,7 @@ final class SniffingHandler: ChannelInboundHandler {
     case .http2:
       // The gRPC door will stand here.
       let reason = "gRPC is not part of this release; use the native protocol"
-      refuse(context, ForeignAnswer.goAway(reason), reason, level: .debug)
+      refuse(context, ForeignAnswer.noHTTP2(reason), reason, level: .debug)
     case .tls:
       refuse(context, ForeignAnswer.handshakeFailure, "TLS is not part of this release", level: .debug)
     case .http1:
