@@ -70,4 +70,58 @@ import Testing
     let expected = (0..<12).map { (6..<9).contains($0) ? "dataLoss" : "\($0 % 10)" }
     #expect(await reads(fixture.store) == expected)
   }
+
+  /// Flips a bit in the header of the batch at `position` of three in a segment's file.
+  private func damage(_ position: Int, ofSegment index: Int, in directory: TestDirectory) throws {
+    let path = try directory.files(".log")[index]
+    var bytes = try TestDirectory.read(path)
+    let at = position * (try batch(["0"]).byteCount) + 20
+    bytes.setInteger(try #require(bytes.getInteger(at: at, as: UInt8.self)) ^ 4, at: at)
+    try TestDirectory.write(bytes, to: path)
+  }
+
+  @Test(arguments: 0..<3) func `what lies below a damaged batch is served, what lies above is reported as lost`(
+    _ position: Int
+  ) async throws {
+    let directory = try await closedLog()
+    try damage(position, ofSegment: 1, in: directory)
+    let fixture = try await open(directory)
+    let expected = (0..<12).map { (3 + position..<6).contains($0) ? "dataLoss" : "\($0 % 10)" }
+    #expect(await reads(fixture.store) == expected)
+    // A read with room for more ends before the damage.
+    if position > 0 {
+      #expect(try await fixture.store.records(from: 3).map(\.offset) == (3..<3 + Int64(position)).map { $0 })
+    }
+    #expect(await kind { try await fixture.store.firstOffset(atOrAfter: 2_000) } == .dataLoss)
+    #expect(try await fixture.store.firstOffset(atOrAfter: 1_000)?.offset == .zero)
+  }
+
+  @Test func `batches that follow a damaged one after the start are served`() async throws {
+    let directory = try await closedLog()
+    try damage(1, ofSegment: 3, in: directory)
+    let fixture = try await open(directory)
+    try await fixture.store.configure(topic: topicA, config: LogConfig(), fence: .local)
+    try await fixture.store.append(["after"])
+    #expect(await reads(fixture.store) == (0..<12).map { $0 > 9 ? "dataLoss" : "\($0 % 10)" })
+    #expect(try await fixture.store.records(from: 12).map(\.value) == ["after"])
+  }
+
+  @Test func `a damaged segment is scanned once`() async throws {
+    let fixture = try LocalFixture()
+    let large = try batch([String(repeating: "x", count: 100_000)])
+    try await fixture.store.create(config: LogConfig(segmentBytes: 20 * large.byteCount))
+    _ = await fixture.store.append(Array(repeating: large, count: 21))
+    try await fixture.store.close()
+    let directory = try fixture.directory.copy()
+    let path = try directory.files(".log")[0]
+    var bytes = try TestDirectory.read(path)
+    bytes.setInteger(UInt8(0xFF), at: 19 * large.byteCount + 20)
+    try TestDirectory.write(bytes, to: path)
+    let reopened = try LocalFixture(directory)
+    try await reopened.store.create()
+    #expect(await kind { try await reopened.store.result(from: 19) } == .dataLoss)
+    let before = reopened.fileSystem.counts.segmentReadBytes
+    for _ in 0..<10 { #expect(await kind { try await reopened.store.result(from: 19) } == .dataLoss) }
+    #expect(reopened.fileSystem.counts.segmentReadBytes - before < 200_000)
+  }
 }

@@ -10,6 +10,8 @@ struct BatchRange {
   let file: any File
   /// Batch boundary below which all may be read.
   let limit: Int
+  /// Why nothing is to be found from `limit` on; nil where that is no damage.
+  let damage: StorageError?
 
   /// What is read at once to walk headers: the distance of two index entries, and then some.
   private static let windowBytes = 8 << 10
@@ -43,7 +45,7 @@ struct BatchRange {
   }
 
   private func hole(_ offset: Offset) -> StorageError {
-    StorageError(.dataLoss, "offset \(offset) is in no batch of \(segment.path)")
+    damage ?? StorageError(.dataLoss, "offset \(offset) is in no batch of \(segment.path)")
   }
 
   private func findEnd(from start: Int, target: Int, mayExceed: Bool) throws(StorageError) -> Int {

@@ -32,11 +32,12 @@ extension PartitionLog {
     _ plan: ReadPlan, maxBytes: Int, mayExceed: Bool, form: ReadForm, mayBlock: Bool
   ) throws(StorageError) -> ReadOutcome? {
     if plan.segment.floor(of: plan.offset) == nil {
-      guard mayBlock else { return nil }
+      guard mayBlock || plan.segment.unindexedByteCount == 0 else { return nil }
       try plan.segment.buildIndex()
     }
+    let damage = plan.segment.damage
     guard let floor = plan.segment.floor(of: plan.offset) else {
-      throw StorageError(.dataLoss, "offset \(plan.offset) is in no batch of \(plan.segment.path)")
+      throw damage?.error ?? StorageError(.dataLoss, "offset \(plan.offset) is in no batch of \(plan.segment.path)")
     }
     let file = try plan.segment.openFile()
     let limit: Int
@@ -45,8 +46,10 @@ extension PartitionLog {
     } catch {
       throw StorageError(error, while: "reading")
     }
-    let range = try BatchRange(segment: plan.segment, file: file, limit: limit).find(
-      plan.offset, from: floor, maxBytes: maxBytes, mayExceed: mayExceed)
+    // Batches that were appended after the damaged ones have boundaries of their own.
+    let end = damage.flatMap { floor.position < $0.position && $0.position < limit ? $0 : nil }
+    let range = try BatchRange(segment: plan.segment, file: file, limit: end?.position ?? limit, damage: end?.error)
+      .find(plan.offset, from: floor, maxBytes: maxBytes, mayExceed: mayExceed)
     let chunks = range.isEmpty ? [] : [try chunk(range, of: file, form: form)]
     return .read(ReadResult(chunks: chunks, byteCount: range.count, bounds: plan.bounds))
   }

@@ -4,7 +4,7 @@ internal import TailraceWire
 
 extension PartitionLog {
   /// The first record below the high watermark whose timestamp is at or after `timestampMs`. Blocks: indexes may have
-  /// to be built.
+  /// to be built. `.dataLoss` where damage comes before one is found: the first may have been there.
   func firstOffset(atOrAfter timestampMs: Int64) throws(StorageError) -> TimestampedOffset? {
     let (segments, logStart, end, ending) = state.withLock {
       ($0.segments, $0.logStart, $0.highWatermark, $0.ending)
@@ -12,14 +12,21 @@ extension PartitionLog {
     if let ending { throw ending }
     for segment in segments where segment.baseOffset <= end.segment {
       try segment.buildIndex()
-      guard let floor = segment.floor(ofTimestampMs: max(0, timestampMs)) else { continue }
+      let damage = segment.damage
+      guard let floor = segment.floor(ofTimestampMs: max(0, timestampMs)) else {
+        if let damage { throw damage.error }
+        continue
+      }
+      if let damage, floor.position >= damage.position { throw damage.error }
       let file = try segment.openFile()
-      let limit = segment.baseOffset == end.segment ? end.position : try length(of: file)
+      var limit = segment.baseOffset == end.segment ? end.position : try length(of: file)
+      if let damage { limit = min(limit, damage.position) }
       var scanner = BatchScanner(file: file, from: floor.position, byteCount: limit)
       while let batch = try scanner.next() {
         guard batch.header.readableMaxTimestampMs >= timestampMs else { continue }
         if let found = try firstRecord(in: batch, of: file, atOrAfter: timestampMs, from: logStart) { return found }
       }
+      if let damage { throw damage.error }
     }
     return nil
   }

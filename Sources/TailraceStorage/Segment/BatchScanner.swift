@@ -35,15 +35,16 @@ struct BatchScanner {
 
   /// The next batch, its header checked; nil at the end.
   mutating func next() throws(StorageError) -> Batch? {
-    do throws(Fault) {
-      return try nextChecked()
-    } catch {
-      switch error {
-      case .notABatch(let reason):
-        throw StorageError(.dataLoss, "\(file.path) is damaged at position \(position): \(reason)")
-      case .unreadable(let cause):
-        throw StorageError(cause, while: "reading a segment")
-      }
+    do throws(Fault) { return try nextChecked() } catch { throw storageError(error) }
+  }
+
+  /// What `fault`, found at the present position, is to a caller of storage: `.dataLoss` where it is damage.
+  func storageError(_ fault: Fault) -> StorageError {
+    switch fault {
+    case .notABatch(let reason):
+      StorageError(.dataLoss, "\(file.path) is damaged at position \(position): \(reason)")
+    case .unreadable(let cause):
+      StorageError(cause, while: "reading a segment")
     }
   }
 

@@ -17,6 +17,7 @@ final class LogSegment: Sendable {
     var index = OffsetIndex()
     /// Where the index begins; 0 = it is complete.
     var indexedFrom: Int
+    var damage: SegmentDamage?
   }
 
   /// A segment of `byteCount` bytes, of which none is indexed yet. `file`: where it is open already.
@@ -97,34 +98,54 @@ final class LogSegment: Sendable {
   /// Up to where the file is still to be scanned for its index, 0 where it is complete.
   var unindexedByteCount: Int { contents.withLock { $0.indexedFrom } }
 
-  /// Hands in the index of everything below `byteCount`, which must be what `unindexedByteCount` was before the scan.
-  /// Of two scans of the same range the second is dropped.
-  func completeIndex(with earlier: OffsetIndex, below byteCount: Int) {
+  /// Where the scan for the index met bytes that are no batch; nil where it met none, or has not been made.
+  var damage: SegmentDamage? { contents.withLock { $0.damage } }
+
+  /// Hands in the index of everything below `byteCount`, which must be what `unindexedByteCount` was before the scan;
+  /// with `damage`, of everything below that. Of two scans of the same range the second is dropped.
+  func completeIndex(with earlier: OffsetIndex, below byteCount: Int, damage: SegmentDamage? = nil) {
     contents.withLock { contents in
       guard contents.indexedFrom == byteCount, byteCount > 0 else { return }
       contents.index.prepend(earlier)
       contents.indexedFrom = 0
+      contents.damage = damage
     }
   }
 
-  /// Builds the index where it is not complete, by reading the headers. Blocks.
+  /// Builds the index where it is not complete, by reading the headers. Blocks. Damage ends the scan and is remembered:
+  /// what lies below can be read, and nobody scans again to find the same.
   func buildIndex() throws(StorageError) {
     let byteCount = unindexedByteCount
     guard byteCount > 0 else { return }
     var scanner = BatchScanner(file: try openFile(), byteCount: byteCount)
     var index = OffsetIndex()
-    while let batch = try scanner.next() {
-      index.add(
-        relativeOffset: relative(batch.header.baseOffset), position: batch.position,
-        timestampMs: batch.header.readableMaxTimestampMs)
+    var damage: SegmentDamage?
+    do throws(BatchScanner.Fault) {
+      while let batch = try scanner.nextChecked() {
+        index.add(
+          relativeOffset: relative(batch.header.baseOffset), position: batch.position,
+          timestampMs: batch.header.readableMaxTimestampMs)
+      }
+    } catch {
+      let failure = scanner.storageError(error)
+      guard case .notABatch = error else { throw failure }
+      damage = SegmentDamage(position: scanner.position, error: failure)
     }
-    completeIndex(with: index, below: byteCount)
+    completeIndex(with: index, below: byteCount, damage: damage)
   }
 
   /// The open file, the error in storage's words.
   func openFile() throws(StorageError) -> any File {
     do throws(FileSystemError) { return try file() } catch { throw StorageError(error, while: "opening a segment") }
   }
+}
+
+/// Where a segment is damaged.
+struct SegmentDamage {
+  /// Batch boundary from which on the bytes cannot be told apart.
+  var position: Int
+  /// What to answer to who wants something from there; `.dataLoss`.
+  var error: StorageError
 }
 
 /// A batch boundary in a segment.

@@ -9,6 +9,7 @@ final class ProbeFileSystem: FileSystem {
   struct Counts: Equatable {
     var segmentWrites = 0
     var segmentSyncs = 0
+    var segmentReadBytes = 0
     /// Files and directories that could not be opened.
     var refusedOpens = 0
   }
@@ -68,6 +69,10 @@ final class ProbeFileSystem: FileSystem {
   func failDirectoryOpens(_ code: Int32?) { contents.withLock { $0.directoryOpenError = code } }
   func failTruncates(_ code: Int32?) { contents.withLock { $0.truncateError = code } }
   func failWrites(_ fault: WriteFault?) { contents.withLock { $0.writeFault = fault } }
+
+  fileprivate func noteRead(_ byteCount: Int, of path: String) {
+    if path.hasSuffix(".log") { contents.withLock { $0.counts.segmentReadBytes += byteCount } }
+  }
 
   fileprivate func beforeSync(_ path: String) throws(FileSystemError) {
     guard path.hasSuffix(".log") else { return }
@@ -139,7 +144,9 @@ private final class ProbeFile: File {
   var path: String { real.path }
 
   func read(into bytes: UnsafeMutableRawBufferPointer, at position: Int) throws(FileSystemError) -> Int {
-    try real.read(into: bytes, at: position)
+    let count = try real.read(into: bytes, at: position)
+    probe.noteRead(count, of: path)
+    return count
   }
   func write(_ buffers: [ByteBuffer], at position: Int) -> WriteOutcome {
     probe.write(buffers, at: position, to: real)
