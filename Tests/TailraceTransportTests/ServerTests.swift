@@ -208,7 +208,8 @@ func withServer(
     let limit = 4 << 20
     let answer = ByteBuffer(repeating: 1, count: 1 << 20)
     let dispatcher = FakeDispatcher { $0.method == .logServiceFetch ? .message(answer) : .message($0.message) }
-    try await withServer(dispatcher, connection: ConnectionLimits(maxBytesInFlight: limit)) { server, port in
+    let limits = ConnectionLimits(frame: FrameLimits(maxFrameBytes: 2 << 20), maxBytesInFlight: limit)
+    try await withServer(dispatcher, connection: limits) { server, port in
       let slow = try RawSocket.native(port: port, receiveBufferBytes: 16 << 10)
       try slow.write(joined((1...500).map { try call($0, .logServiceFetch) }))
       let good = try RawSocket.native(port: port)
@@ -288,6 +289,31 @@ func withServer(
     #expect(try stuck.readToEnd().readableBytes == 0)
     #expect(dispatcher.closed == 2)
     #expect(throws: (any Error).self) { try RawSocket(port: port) }
+  }
+
+  @Test func `a server that is stopped without a word on grace takes the configured one`() async throws {
+    let dispatcher = FakeDispatcher.standard()
+    let process = ProcessLimits(drainTimeout: .milliseconds(50))
+    let server = try await Server.bind(
+      ServerConfiguration(port: 0, eventLoopCount: 1, process: process), dispatcher: dispatcher,
+      logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+    let stuck = try RawSocket.native(port: server.boundAddress.port ?? 0)
+    try stuck.write(call(1, .logServiceFetch))
+    while dispatcher.taken.isEmpty { await Task.yield() }
+    let start = ContinuousClock.now
+    await server.shutdown()
+    #expect(start.duration(to: .now) < .seconds(20))
+    #expect(try stuck.readToEnd().readableBytes == 0)
+  }
+
+  @Test func `a configuration that makes no sense is not listened with`() async throws {
+    let error = await #expect(throws: ServerError.self) {
+      try await Server.bind(
+        ServerConfiguration(port: 0, process: ProcessLimits(maxConnections: 0)),
+        dispatcher: FakeDispatcher.standard(),
+        logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+    }
+    #expect(error?.message == "the limit of connections is 0: it must be from 1 to 1000000")
   }
 
   @Test func `a port in use is an error that says so`() async throws {

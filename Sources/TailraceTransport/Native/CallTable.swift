@@ -30,9 +30,9 @@ struct CallTable {
   /// No call's deadline is earlier than this.
   private(set) var earliestDeadline: NIODeadline = .distantFuture
 
-  /// - Parameter capacity: Most calls in flight, from 1 to 65,535.
+  /// - Parameter capacity: Most calls in flight, from 1 to 65,535; cut to that.
   init(capacity: Int) {
-    self.capacity = capacity
+    self.capacity = min(max(1, capacity), Int(UInt16.max))
   }
 
   var isEmpty: Bool { count == 0 }

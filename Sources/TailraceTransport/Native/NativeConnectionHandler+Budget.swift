@@ -63,13 +63,14 @@ extension NativeConnectionHandler {
   /// Looks after a peer for which much output is kept more often than the tick does, for as long as that is so.
   private func watchLargeHolder() {
     guard largeHolderTimer == nil, phase == .open else { return }
-    let interval = TimeAmount.nanoseconds(max(1, limits.crampedStallTimeout.nanoseconds / 2))
+    let timeout = min(limits.crampedStallTimeout, limits.stallTimeout)
+    let interval = TimeAmount.nanoseconds(max(1, timeout.nanoseconds / 2))
     largeHolderTimer = eventLoop.scheduleTask(in: interval) {
       self.largeHolderTimer = nil
       guard self.phase == .open, self.outputMemoryBytes > self.limits.largeHolderBytes else { return }
       self.now = self.eventLoop.now
       self.noteWriteProgress()
-      if !self.environment.budget.hasRoom && self.now - self.writeProgress.lastAt >= self.limits.crampedStallTimeout {
+      if !self.environment.budget.hasRoom && self.now - self.writeProgress.lastAt >= timeout {
         self.environment.logger.info(
           "connection cut: memory is used up, and the peer does not read its answers",
           metadata: [LogKey.peer: "\(self.peer)"])

@@ -21,6 +21,7 @@ package final class Server: Sendable {
   private let group: MultiThreadedEventLoopGroup
   private let listener: any Channel
   private let registry: ConnectionRegistry
+  private let drainTimeout: Duration
   private let logger: Logger
   private let onDrain: @Sendable () async -> Void
   private let stopped: EventLoopPromise<Void>
@@ -28,13 +29,15 @@ package final class Server: Sendable {
 
   private init(
     group: MultiThreadedEventLoopGroup, listener: any Channel, boundAddress: SocketAddress,
-    registry: ConnectionRegistry, budget: MemoryBudget, logger: Logger, onDrain: @escaping @Sendable () async -> Void
+    registry: ConnectionRegistry, budget: MemoryBudget, drainTimeout: Duration, logger: Logger,
+    onDrain: @escaping @Sendable () async -> Void
   ) {
     self.group = group
     self.listener = listener
     self.boundAddress = boundAddress
     self.registry = registry
     self.budget = budget
+    self.drainTimeout = drainTimeout
     self.logger = logger
     self.onDrain = onDrain
     self.stopped = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Void.self)
@@ -46,7 +49,7 @@ package final class Server: Sendable {
   /// Connections beyond the limit that are being told so; each for `lingerTimeout` at most.
   package var refusedConnectionCount: Int { registry.refusedCount }
 
-  /// Listens, and takes connections at once.
+  /// Listens, and takes connections at once. Throws where it cannot listen, or where the configuration makes no sense.
   ///
   /// - Parameters:
   ///   - dispatcher: Gets the calls, on the connections' event loops.
@@ -55,7 +58,12 @@ package final class Server: Sendable {
     _ configuration: ServerConfiguration, dispatcher: any RequestDispatcher, logger: Logger,
     onDrain: @escaping @Sendable () async -> Void = {}
   ) async throws(ServerError) -> Server {
-    let threads = max(1, configuration.eventLoopCount ?? System.coreCount)
+    do throws(ConfigurationError) {
+      try configuration.validate()
+    } catch {
+      throw ServerError(error.message)
+    }
+    let threads = configuration.eventLoopCount ?? System.coreCount
     let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
     let registry = ConnectionRegistry(
       maxConnections: configuration.process.maxConnections,
@@ -71,8 +79,8 @@ package final class Server: Sendable {
       }
       logger.info("listening", metadata: [LogKey.address: "\(peerName(address))"])
       return Server(
-        group: group, listener: listener, boundAddress: address, registry: registry, budget: budget, logger: logger,
-        onDrain: onDrain)
+        group: group, listener: listener, boundAddress: address, registry: registry, budget: budget,
+        drainTimeout: .nanoseconds(configuration.process.drainTimeout.nanoseconds), logger: logger, onDrain: onDrain)
     } catch {
       try? await group.shutdownGracefully()
       throw ServerError("cannot listen on \(configuration.host):\(configuration.port): \(reason(error))")
@@ -90,7 +98,9 @@ package final class Server: Sendable {
 
   /// Stops listening, refuses new calls with UNAVAILABLE, waits for those in flight to be answered, and closes.
   /// What is not done after `grace` is cut off. Returns when all is closed; further calls wait for that too.
-  package func shutdown(grace: Duration) async {
+  ///
+  /// - Parameter grace: nil: the configuration's `drainTimeout`.
+  package func shutdown(grace: Duration? = nil) async {
     guard !isStopping.exchange(true, ordering: .acquiringAndReleasing) else {
       try? await stopped.futureResult.get()
       return
@@ -101,7 +111,7 @@ package final class Server: Sendable {
     let emptied = loop.makePromise(of: Void.self)
     registry.drain(emptied: emptied)
     let registry = registry
-    let cutOff = loop.scheduleTask(in: TimeAmount(grace)) { registry.closeAll() }
+    let cutOff = loop.scheduleTask(in: TimeAmount(grace ?? drainTimeout)) { registry.closeAll() }
     async let drained: Void = onDrain()
     try? await emptied.futureResult.get()
     cutOff.cancel()

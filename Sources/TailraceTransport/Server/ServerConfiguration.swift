@@ -1,14 +1,16 @@
 package import TailraceWire
 
-/// Where a server listens, and its bounds.
+/// Where a server listens, and all of its bounds. `validate` tells whether they make sense.
 package struct ServerConfiguration: Sendable {
   /// A name or an address: "127.0.0.1", "::1", "0.0.0.0".
   package var host: String
   /// 0: a free port, to be learnt from `Server.boundAddress`.
   package var port: Int
-  /// Event loops, each with a thread of its own; nil: one per core.
+  /// Event loops, each with a thread of its own, from 1 to 1,024; nil: one per core.
   package var eventLoopCount: Int?
+  /// Bounds of each connection, and of the frames on it.
   package var connection: ConnectionLimits
+  /// Bounds of all connections together, and how long they have when the server is stopped.
   package var process: ProcessLimits
 
   package init(
