@@ -28,9 +28,10 @@ broker = Connection(sys.argv[1], int(sys.argv[2]))
 broker.call("AdminService/CreateTopic", admin.CreateTopicRequest(name="greetings"), admin.CreateTopicResponse())
 records = [log.ProduceRecord(key=b"k", value=b"one"), log.ProduceRecord(key=b"k", value=b"two")]
 target = log.ProduceTarget(topic="greetings", records=records + [log.ProduceRecord(value=b"three")])
-stored = broker.call("LogService/Produce", log.ProduceRequest(targets=[target]), log.ProduceResponse())
-assert not any(record.HasField("error") for record in stored.results[0].records), stored
+result = broker.call("LogService/Produce", log.ProduceRequest(targets=[target]), log.ProduceResponse()).results[0]
+assert not any(part.HasField("error") for part in [result, *result.records]), result
 target = log.FetchTarget(topic="greetings", partition=0, offset=0)
-read = broker.call("LogService/Fetch", log.FetchRequest(targets=[target], decode=True), log.FetchResponse())
-for record in read.partitions[0].records:
+response = broker.call("LogService/Fetch", log.FetchRequest(targets=[target], decode=True), log.FetchResponse())
+assert not response.partitions[0].HasField("error"), response
+for record in response.partitions[0].records:
     print(record.offset, record.key if record.HasField("key") else None, record.value)
