@@ -6,7 +6,7 @@ package struct LogConfig: Hashable, Sendable {
     case durable
     /// fsync every so many milliseconds; the high watermark is the log's end.
     case interval(milliseconds: Int64)
-    /// The operating system writes when it likes; the high watermark is the log's end.
+    /// The operating system writes when it likes, but for finished segments, which are fsynced in the background; the high watermark is the log's end.
     case os
   }
 

@@ -5,7 +5,7 @@ extension LogState {
   /// What an append needs of its partition's surroundings.
   struct AppendContext {
     var directory: String
-    var fileSystem: any FileSystem
+    var files: OpenFiles
     var nowMs: Int64
   }
 
@@ -107,7 +107,7 @@ extension LogState {
     let written: Int
     var failure: StorageError?
     do throws(FileSystemError) {
-      let file = try activeSegment.file()
+      let file = try activeSegment.pinnedFile()
       let outcome = file.write(buffers(of: run), at: start)
       written = outcome.byteCount
       if let error = outcome.error {
@@ -126,6 +126,7 @@ extension LogState {
       }
     }
     run = Run()
+    if unsynced.isEmpty, !isFlushRunning { activeSegment.unpinFile() }
   }
 
   /// Headers are built together in one buffer; the records go from where they are.
@@ -168,10 +169,10 @@ extension LogState {
   private mutating func roll(_ context: AppendContext) -> StorageError? {
     let path = "\(context.directory)/\(LogSegment.fileName(logEnd.offset))"
     do throws(FileSystemError) {
-      let file = try context.fileSystem.open(path, .createNew)
+      let file = try context.files.open(path, .createNew)
       segments.append(
         LogSegment(
-          baseOffset: logEnd.offset, path: path, byteCount: 0, file: file, fileSystem: context.fileSystem))
+          baseOffset: logEnd.offset, path: path, byteCount: 0, pinning: file, files: context.files))
     } catch {
       return StorageError(error, while: "beginning a segment")
     }

@@ -16,10 +16,14 @@ extension LogState {
   /// Whether there is something to bring to disk.
   var isDirty: Bool { logEnd.offset > durableEnd.offset || isDirectoryUnsynced }
 
+  /// Whether a job is under way: its segments' files are pinned until it ends.
+  var isFlushRunning: Bool { flushStage == .running || flushStage == .runningAndWanted }
+
   /// Asks for a flush where the topic, or somebody who waits, needs one.
   mutating func wantFlush(nowMs: Int64, _ effects: inout LogEffects) {
     guard isDirty, refusal == nil else { return }
-    if config.durability == .durable || !durableWaiters.isEmpty {
+    // Finished segments are brought to disk on every topic, so that their files need not stay open.
+    if config.durability == .durable || !durableWaiters.isEmpty || unsynced.count > 1 {
       effects.wantsFlush = askFlusher() || effects.wantsFlush
     } else if case .interval(let milliseconds) = config.durability, !isFlushTimed {
       isFlushTimed = true
@@ -69,6 +73,7 @@ extension LogState {
     var effects = LogEffects()
     isFlushPutOff = false
     if job.target.offset > durableEnd.offset { durableEnd = job.target }
+    for segment in job.segments where segment !== unsynced.first { segment.unpinFile() }
     while let waiter = durableWaiters.first, waiter.end <= durableEnd.offset {
       durableWaiters.removeFirst()
       effects.resolve(waiter.item, .appended(waiter.batch))

@@ -31,6 +31,7 @@ extension PartitionLog {
 
   /// Nothing is lost yet: tries again soon. Said once, however often it takes.
   private func putOff(_ job: FlushJob, _ error: FileSystemError) -> LogEffects {
+    files.closeAll()
     let nowMs = clock.nowMs()
     let (effects, isFirst) = state.withLock { state in
       let isFirst = !state.isFlushPutOff

@@ -9,7 +9,7 @@ internal import TailraceWire
 final class PartitionLog: Sendable {
   let id: PartitionID
   let directory: String
-  let fileSystem: any FileSystem
+  let files: OpenFiles
   let clock: any WallClock
   let logger: Logger
   let state: Mutex<LogState>
@@ -17,23 +17,25 @@ final class PartitionLog: Sendable {
   let flushing: Mutex<PartitionState?>
 
   init(
-    id: PartitionID, directory: String, config: LogConfig, recovered: RecoveredLog, fileSystem: any FileSystem,
+    id: PartitionID, directory: String, config: LogConfig, recovered: RecoveredLog, files: OpenFiles,
     clock: any WallClock, logger: Logger
   ) {
     self.id = id
     self.directory = directory
-    self.fileSystem = fileSystem
+    self.files = files
     self.clock = clock
     self.logger = logger
     state = Mutex(LogState(config: config, recovered: recovered))
     flushing = Mutex(recovered.state)
   }
 
+  var fileSystem: any FileSystem { files.fileSystem }
+
   /// Appends the items in order. The effects are the caller's to carry out.
   func append(_ items: [AppendItem]) -> LogEffects {
     let nowMs = clock.nowMs()
     return state.withLock { state in
-      state.append(items, LogState.AppendContext(directory: directory, fileSystem: fileSystem, nowMs: nowMs))
+      state.append(items, LogState.AppendContext(directory: directory, files: files, nowMs: nowMs))
     }
   }
 

@@ -74,7 +74,7 @@ struct LogRecovery {
       findings.segments.append(
         LogSegment(
           baseOffset: base, path: opener.path(of: base), byteCount: try opener.byteCount(of: base),
-          fileSystem: opener.fileSystem))
+          files: opener.files))
     }
     for index in first..<bases.count where findings.damage == nil {
       if bases[index] == findings.end.offset {
@@ -91,7 +91,7 @@ struct LogRecovery {
     let base = bases[index]
     let byteCount = try opener.byteCount(of: base)
     let segment = LogSegment(
-      baseOffset: base, path: opener.path(of: base), byteCount: byteCount, fileSystem: opener.fileSystem)
+      baseOffset: base, path: opener.path(of: base), byteCount: byteCount, files: opener.files)
     var scanner = BatchScanner(file: try segment.openFile(), byteCount: byteCount, windowBytes: 1 << 20)
     var offsets = OffsetIndex()
     findings.segments.append(segment)
@@ -146,7 +146,7 @@ struct LogRecovery {
       let byteCount = try opener.byteCount(of: base)
       let file: any File
       do throws(FileSystemError) {
-        file = try opener.fileSystem.open(opener.path(of: base), .read)
+        file = try opener.files.open(opener.path(of: base), .read)
       } catch {
         throw StorageError(error, while: "recovering partition \(id)")
       }

@@ -6,10 +6,12 @@ internal import TailraceWire
 struct PartitionOpener {
   let id: PartitionID
   let directory: String
-  let fileSystem: any FileSystem
+  let files: OpenFiles
   let logger: Logger
   /// How the partition was left; nil where it was not closed cleanly.
   let cleanEntry: CleanShutdown.Entry?
+
+  var fileSystem: any FileSystem { files.fileSystem }
 
   /// The log. Everything that it says is there is on disk.
   func open() throws(StorageError) -> RecoveredLog {
@@ -49,10 +51,9 @@ struct PartitionOpener {
     let path = path(of: start)
     let segment: LogSegment
     do throws(FileSystemError) {
-      let file = try fileSystem.open(path, .createNew)
-      try file.sync()
+      try files.open(path, .createNew).sync()
       try fileSystem.syncDirectory(directory)
-      segment = LogSegment(baseOffset: start, path: path, byteCount: 0, file: file, fileSystem: fileSystem)
+      segment = LogSegment(baseOffset: start, path: path, byteCount: 0, files: files)
     } catch {
       throw StorageError(error, while: "making partition \(id)")
     }
@@ -77,7 +78,7 @@ struct PartitionOpener {
     var segments: [LogSegment] = []
     for base in bases {
       segments.append(
-        LogSegment(baseOffset: base, path: path(of: base), byteCount: try byteCount(of: base), fileSystem: fileSystem))
+        LogSegment(baseOffset: base, path: path(of: base), byteCount: try byteCount(of: base), files: files))
     }
     let end = LogPosition(offset: entry.logEnd, segment: last, position: entry.lastSegmentBytes)
     return RecoveredLog(

@@ -1,4 +1,5 @@
 import Dispatch
+import Glibc
 import NIOCore
 import Synchronization
 @testable import TailraceStorage
@@ -12,6 +13,9 @@ final class ProbeFileSystem: FileSystem {
     var segmentReadBytes = 0
     /// Files and directories that could not be opened.
     var refusedOpens = 0
+    /// Segment files that are open now, those of regions left out, and the most there were.
+    var openSegments = 0
+    var mostOpenSegments = 0
   }
 
   /// What a write is to do instead of writing all.
@@ -25,6 +29,7 @@ final class ProbeFileSystem: FileSystem {
     var syncError: Int32?
     var openError: Int32?
     var directoryOpenError: Int32?
+    var segmentLimit = Int.max
     var truncateError: Int32?
     var writeFault: WriteFault?
     var gate: DispatchSemaphore?
@@ -58,6 +63,8 @@ final class ProbeFileSystem: FileSystem {
   }
 
   func failSyncs(_ code: Int32?) { contents.withLock { $0.syncError = code } }
+  /// No more than so many segment files can be open.
+  func limitSegments(_ limit: Int) { contents.withLock { $0.segmentLimit = limit } }
   /// Neither files nor directories can be opened.
   func failOpens(_ code: Int32?) {
     contents.withLock {
@@ -117,8 +124,26 @@ final class ProbeFileSystem: FileSystem {
 
   func open(_ path: String, _ mode: FileMode) throws(FileSystemError) -> any File {
     try beforeOpen(path, \.openError)
-    return ProbeFile(try real.open(path, mode), self)
+    guard path.hasSuffix(".log") else { return ProbeFile(try real.open(path, mode), self) }
+    let isAllowed = contents.withLock { contents in
+      guard contents.counts.openSegments < contents.segmentLimit else { return false }
+      contents.counts.openSegments += 1
+      contents.counts.mostOpenSegments = max(contents.counts.mostOpenSegments, contents.counts.openSegments)
+      return true
+    }
+    guard isAllowed else { throw FileSystemError(call: "open", path: path, code: EMFILE) }
+    do throws(FileSystemError) {
+      return ProbeFile(try real.open(path, mode), self)
+    } catch {
+      noteClose(path)
+      throw error
+    }
   }
+
+  fileprivate func noteClose(_ path: String) {
+    if path.hasSuffix(".log") { contents.withLock { $0.counts.openSegments -= 1 } }
+  }
+
   func createDirectory(_ path: String) throws(FileSystemError) -> Bool { try real.createDirectory(path) }
   func list(_ path: String) throws(FileSystemError) -> [String] { try real.list(path) }
   func status(_ path: String) throws(FileSystemError) -> FileStatus? { try real.status(path) }
@@ -140,6 +165,8 @@ private final class ProbeFile: File {
     self.real = real
     self.probe = probe
   }
+
+  deinit { probe.noteClose(path) }
 
   var path: String { real.path }
 

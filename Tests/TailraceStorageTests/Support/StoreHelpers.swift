@@ -169,11 +169,11 @@ struct LocalFixture {
   let clock = ManualClock()
   let store: LocalLogStore
 
-  init(_ directory: TestDirectory? = nil) throws {
+  init(_ directory: TestDirectory? = nil, options: LocalLogStore.Options = LocalLogStore.Options()) throws {
     self.directory = try directory ?? TestDirectory()
     store = try LocalLogStore(
       directory: self.directory.path, fileSystem: fileSystem, clock: clock,
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, options: options)
   }
 
   /// Opened from what a kill would leave now.

@@ -116,11 +116,11 @@ extension LocalLogStore {
       throw StorageError(error, while: "making partition \(id)")
     }
     let recovered = try PartitionOpener(
-      id: id, directory: directory, fileSystem: data.fileSystem, logger: logger,
+      id: id, directory: directory, files: files, logger: logger,
       cleanEntry: contents.withLock { $0.cleanEntries[id] }
     ).open()
     return PartitionLog(
-      id: id, directory: directory, config: config, recovered: recovered, fileSystem: data.fileSystem, clock: clock,
+      id: id, directory: directory, config: config, recovered: recovered, files: files, clock: clock,
       logger: logger)
   }
 

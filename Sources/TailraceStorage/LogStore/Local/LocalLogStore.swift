@@ -16,11 +16,15 @@ package final class LocalLogStore: LogStore {
     package var flusherThreads = 2
     /// Threads for opening, recovery and index building: at least 1.
     package var blockingThreads = 2
+    /// Segment files kept open, over all partitions, beyond those with something that is not on disk yet: at least 1.
+    /// By default a quarter of what the process may have open, from 8 to 1024.
+    package var idleOpenFiles = OpenFileLimit.idleFiles
 
     package init() {}
   }
 
   let data: DataDirectory
+  let files: OpenFiles
   /// Held until the store is closed.
   let lock: Mutex<(any FileLock)?>
   let clock: any WallClock
@@ -52,6 +56,7 @@ package final class LocalLogStore: LogStore {
     self.logger = logger
     let (data, lock) = try DataDirectory.open(directory, fileSystem: fileSystem)
     self.data = data
+    files = OpenFiles(fileSystem: fileSystem, limit: options.idleOpenFiles)
     self.lock = Mutex(lock)
     let clean = try CleanShutdown.read(directory: directory, fileSystem: fileSystem)
     try CleanShutdown.remove(directory: directory, fileSystem: fileSystem)
