@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import Synchronization
 @testable import TailraceStorage
 import TailraceTesting
 import TailraceWire
@@ -87,6 +88,24 @@ import Testing
     try await fixture?.store.close()
     fixture = nil
     #expect(try decode(result).first?.value.utf8.count == 100_000)
+  }
+
+  @Test func `taking a waiter back takes no longer when many wait`() async throws {
+    let fixture = try LocalFixture()
+    let store = fixture.store
+    try await store.create()
+    let told = Mutex<[Int]>([])
+    let waiters = (0..<30_000).compactMap { number in
+      store.awaitAdvance(of: partitionA, past: .zero) { told.withLock { $0.append(number) } }
+    }
+    #expect(waiters.count == 30_000)
+    // Milliseconds, where a search through all of them for each takes many seconds.
+    let duration = ContinuousClock().measure {
+      for (number, waiter) in waiters.enumerated().reversed() where number % 10_000 != 0 { store.cancel(waiter) }
+    }
+    #expect(duration < .seconds(3))
+    try await store.append(["a"])
+    await expectSoon { told.withLock { $0 } == [0, 10_000, 20_000] }
   }
 
   @Test func `a directory in use is refused until it is closed`() async throws {

@@ -20,7 +20,6 @@ struct LogState {
   }
 
   struct AdvanceEntry {
-    var number: UInt64
     var offset: Offset
     var notify: @Sendable () -> Void
   }
@@ -65,7 +64,8 @@ struct LogState {
   var isFlushPutOff = false
 
   var durableWaiters: Deque<DurableWaiter> = []
-  var advanceWaiters: [AdvanceEntry] = []
+  /// By number, so that one that is taken back is found at once, however many wait.
+  var advanceWaiters: [UInt64: AdvanceEntry] = [:]
   var nextWaiterNumber: UInt64 = 0
 
   init(config: LogConfig, recovered: RecoveredLog) {
@@ -114,10 +114,9 @@ struct LogState {
     guard target.offset > highWatermark.offset else { return }
     highWatermark = target
     guard !advanceWaiters.isEmpty else { return }
-    advanceWaiters.removeAll { waiter in
-      guard waiter.offset < target.offset else { return false }
-      effects.notifications.append(waiter.notify)
-      return true
+    // Who came first is told first.
+    for number in advanceWaiters.filter({ $0.value.offset < target.offset }).keys.sorted() {
+      if let waiter = advanceWaiters.removeValue(forKey: number) { effects.notifications.append(waiter.notify) }
     }
   }
 
@@ -125,7 +124,7 @@ struct LogState {
   mutating func addAdvanceWaiter(past offset: Offset, notify: @escaping @Sendable () -> Void) -> UInt64? {
     guard refusal == nil, highWatermark.offset <= offset else { return nil }
     nextWaiterNumber += 1
-    advanceWaiters.append(AdvanceEntry(number: nextWaiterNumber, offset: offset, notify: notify))
+    advanceWaiters[nextWaiterNumber] = AdvanceEntry(offset: offset, notify: notify)
     return nextWaiterNumber
   }
 
@@ -133,7 +132,7 @@ struct LogState {
   mutating func releaseWaiters(_ error: StorageError, _ effects: inout LogEffects) {
     for waiter in durableWaiters { effects.resolve(waiter.item, .unknown(error)) }
     durableWaiters = []
-    effects.notifications += advanceWaiters.map(\.notify)
-    advanceWaiters = []
+    effects.notifications += advanceWaiters.values.map(\.notify)
+    advanceWaiters = [:]
   }
 }

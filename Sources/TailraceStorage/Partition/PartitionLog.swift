@@ -62,9 +62,7 @@ final class PartitionLog: Sendable {
   }
 
   func cancel(_ waiter: AdvanceWaiter) {
-    state.withLock { state in
-      state.advanceWaiters.removeAll { $0.number == waiter.number }
-    }
+    state.withLock { $0.advanceWaiters[waiter.number] = nil }
   }
 
   /// Takes no more appends and answers no more reads; flushing, and completing who waits for it, goes on.
