@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NIOCore
 import Synchronization
@@ -113,6 +114,32 @@ import Testing
     #expect(await kind { try LocalFixture(fixture.directory) } == .incompatible)
     try await fixture.store.close()
     #expect(await kind { try LocalFixture(fixture.directory) } == nil)
+  }
+
+  @Test func `the data directory's own entry is on disk before its format is`() async throws {
+    // It was made by a start that was broken off.
+    let fixture = try LocalFixture()
+    let path = fixture.directory.path
+    let changes = fixture.fileSystem.changes
+    let entry = try #require(changes.firstIndex(of: "sync \(path)/.."))
+    let format = try #require(changes.firstIndex(of: "rename to \(path)/format.json"))
+    #expect(entry < format)
+    try await fixture.store.close()
+    let reopened = try LocalFixture(fixture.directory)
+    #expect(!reopened.fileSystem.changes.contains("sync \(path)/.."))
+  }
+
+  @Test(arguments: [EACCES, EIO]) func `a data directory in a place that must not be looked at is used all the same`(
+    _ code: Int32
+  ) async throws {
+    let directory = try TestDirectory()
+    let fileSystem = ProbeFileSystem()
+    fileSystem.failSyncs(ofDirectory: "\(directory.path)/..", code)
+    let found = await kind { try LocalFixture(directory, fileSystem: fileSystem) }
+    #expect(found == (code == EACCES ? nil : .inputOutput))
+    let made = "\(directory.path)/made"
+    fileSystem.failSyncs(ofDirectory: "\(made)/..", code)
+    #expect(await kind { try DataDirectory.open(made, fileSystem: fileSystem) } == .inputOutput)
   }
 
   @Test func `a directory of a later release is refused and not touched`() async throws {

@@ -31,6 +31,9 @@ package struct FileSystemError: Error, Hashable, Sendable, CustomStringConvertib
   /// What `call` says where a file or directory could not be opened.
   package static let openCall = "open"
 
+  /// Whether this process has no right to it.
+  package var isNotPermitted: Bool { code == EACCES || code == EPERM }
+
   /// Whether nothing stands at the path.
   package var isNotFound: Bool { code == ENOENT }
 

@@ -30,6 +30,8 @@ final class ProbeFileSystem: FileSystem {
     var openError: Int32?
     var directoryOpenError: Int32?
     var segmentLimit = Int.max
+    var changes: [String] = []
+    var failingDirectory: (path: String, code: Int32)?
     var truncateError: Int32?
     var writeFault: WriteFault?
     var gate: DispatchSemaphore?
@@ -40,6 +42,9 @@ final class ProbeFileSystem: FileSystem {
   private let contents = Mutex(Contents())
 
   var counts: Counts { contents.withLock { $0.counts } }
+
+  /// Renames and fsyncs of directories, in order.
+  var changes: [String] { contents.withLock { $0.changes } }
 
   /// fsyncs of segments wait from here on; each `signal` of the gate lets one through. `started` is signalled by each
   /// that begins.
@@ -74,6 +79,9 @@ final class ProbeFileSystem: FileSystem {
   }
   /// Directories cannot be opened to be fsynced.
   func failDirectoryOpens(_ code: Int32?) { contents.withLock { $0.directoryOpenError = code } }
+  func failSyncs(ofDirectory path: String, _ code: Int32) {
+    contents.withLock { $0.failingDirectory = (path, code) }
+  }
   func failTruncates(_ code: Int32?) { contents.withLock { $0.truncateError = code } }
   func failWrites(_ fault: WriteFault?) { contents.withLock { $0.writeFault = fault } }
 
@@ -147,12 +155,19 @@ final class ProbeFileSystem: FileSystem {
   func createDirectory(_ path: String) throws(FileSystemError) -> Bool { try real.createDirectory(path) }
   func list(_ path: String) throws(FileSystemError) -> [String] { try real.list(path) }
   func status(_ path: String) throws(FileSystemError) -> FileStatus? { try real.status(path) }
-  func rename(_ source: String, to target: String) throws(FileSystemError) { try real.rename(source, to: target) }
+  func rename(_ source: String, to target: String) throws(FileSystemError) {
+    try real.rename(source, to: target)
+    contents.withLock { $0.changes.append("rename to \(target)") }
+  }
   func removeFile(_ path: String) throws(FileSystemError) { try real.removeFile(path) }
   func removeDirectory(_ path: String) throws(FileSystemError) { try real.removeDirectory(path) }
   func syncDirectory(_ path: String) throws(FileSystemError) {
     try beforeOpen(path, \.directoryOpenError)
+    if let failing = contents.withLock({ $0.failingDirectory }), failing.path == path {
+      throw FileSystemError(call: "open", path: path, code: failing.code)
+    }
     try real.syncDirectory(path)
+    contents.withLock { $0.changes.append("sync \(path)") }
   }
   func lock(_ path: String) throws(FileSystemError) -> (any FileLock)? { try real.lock(path) }
 }

@@ -165,11 +165,15 @@ func decode(_ result: ReadResult) throws -> [Plain] {
 /// A local store with its surroundings.
 struct LocalFixture {
   let directory: TestDirectory
-  let fileSystem = ProbeFileSystem()
+  let fileSystem: ProbeFileSystem
   let clock = ManualClock()
   let store: LocalLogStore
 
-  init(_ directory: TestDirectory? = nil, options: LocalLogStore.Options = LocalLogStore.Options()) throws {
+  init(
+    _ directory: TestDirectory? = nil, fileSystem: ProbeFileSystem = ProbeFileSystem(),
+    options: LocalLogStore.Options = LocalLogStore.Options()
+  ) throws {
+    self.fileSystem = fileSystem
     self.directory = try directory ?? TestDirectory()
     store = try LocalLogStore(
       directory: self.directory.path, fileSystem: fileSystem, clock: clock,

@@ -28,13 +28,14 @@ struct DataDirectory: Sendable {
   static func open(
     _ path: String, fileSystem: any FileSystem
   ) throws(StorageError) -> (directory: DataDirectory, lock: any FileLock) {
-    let lock = try takeLock(path, fileSystem)
+    let (lock, isNew) = try takeLock(path, fileSystem)
     if let text = try DurableFile.read(formatName, in: path, maxBytes: maxFormatBytes, fileSystem: fileSystem) {
       let format = try DataFormatText.parse(String(buffer: text))
       try makeTopics(path, fileSystem)
       return (DataDirectory(path: path, fileSystem: fileSystem, clusterID: format.clusterID), lock)
     }
     try checkUnused(path, fileSystem)
+    try syncParent(path, isNew: isNew, fileSystem)
     var generator = SystemRandomNumberGenerator()
     let format = DataFormatText(clusterID: DataFormatText.drawClusterID(using: &generator))
     try makeTopics(path, fileSystem)
@@ -44,16 +45,31 @@ struct DataDirectory: Sendable {
     return (DataDirectory(path: path, fileSystem: fileSystem, clusterID: format.clusterID), lock)
   }
 
-  private static func takeLock(_ path: String, _ fileSystem: any FileSystem) throws(StorageError) -> any FileLock {
+  /// The lock, and whether the directory was made for it.
+  private static func takeLock(
+    _ path: String, _ fileSystem: any FileSystem
+  ) throws(StorageError) -> (lock: any FileLock, isNew: Bool) {
     let lock: (any FileLock)?
+    let isNew: Bool
     do throws(FileSystemError) {
-      if try fileSystem.createDirectory(path) { try fileSystem.syncDirectory("\(path)/..") }
+      isNew = try fileSystem.createDirectory(path)
       lock = try fileSystem.lock("\(path)/LOCK")
     } catch {
       throw StorageError(error, while: "opening the data directory")
     }
     guard let lock else { throw StorageError(.incompatible, "\(path) is in use by another process") }
-    return lock
+    return (lock, isNew)
+  }
+
+  /// Makes the directory's own entry durable, before anything in it is. Also where the directory was there already: an
+  /// earlier start may have made it and been broken off. One that somebody else made may stand where this process must
+  /// not look; it is theirs to keep then.
+  private static func syncParent(_ path: String, isNew: Bool, _ fileSystem: any FileSystem) throws(StorageError) {
+    do throws(FileSystemError) {
+      try fileSystem.syncDirectory("\(path)/..")
+    } catch {
+      guard error.isNotPermitted, !isNew else { throw StorageError(error, while: "making the data directory durable") }
+    }
   }
 
   /// Refuses a directory that has topics but no readable format: it is not ours to guess.
