@@ -56,4 +56,41 @@ import Testing
     #expect(fixture.fileSystem.counts.segmentWrites == 1)
     #expect(try fixture.directory.files(".log").count == 1)
   }
+
+  @Test func `it is logged once when appends begin to fail and once when they work again`() async throws {
+    let fixture = try LocalFixture()
+    let one = try batch(["0"])
+    try await fixture.store.create(config: LogConfig(segmentBytes: one.byteCount))
+    try await fixture.store.append(["0"])
+    #expect(fixture.log.lines.isEmpty)
+    var expected: [String] = []
+    for _ in 0..<2 {
+      fixture.fileSystem.failWrites(.stop(after: 0, code: ENOSPC))
+      for _ in 0..<3 { _ = await fixture.store.append([one]) }
+      expected.append("warning: appends fail")
+      #expect(fixture.log.lines == expected)
+      fixture.fileSystem.failWrites(nil)
+      for _ in 0..<3 { _ = await fixture.store.append([one]) }
+      expected.append("info: appends work again")
+      #expect(fixture.log.lines == expected)
+    }
+    fixture.fileSystem.failOpens(EMFILE)
+    for _ in 0..<3 { _ = await fixture.store.append([one]) }
+    #expect(fixture.log.lines == expected + ["warning: appends fail"])
+  }
+
+  @Test func `it is logged once when a partition becomes read-only`() async throws {
+    let fixture = try LocalFixture()
+    try await fixture.store.create()
+    fixture.fileSystem.failWrites(.stop(after: 20, code: ENOSPC))
+    for _ in 0..<2 { _ = await fixture.store.append([try batch(["a"])]) }
+    fixture.fileSystem.failTruncates(EIO)
+    for _ in 0..<3 { _ = await fixture.store.append([try batch(["a"])]) }
+    #expect(fixture.log.lines == ["warning: appends fail", "warning: appends fail"])
+    let other = try LocalFixture()
+    try await other.store.create()
+    other.fileSystem.failSyncs(EIO)
+    for _ in 0..<3 { _ = await other.store.append([try batch(["a"])]) }
+    #expect(other.log.lines == ["error: fsync failed: the partition is read-only"])
+  }
 }

@@ -6,6 +6,13 @@ struct LogEffects {
     var outcome: AppendOutcome
   }
 
+  /// A turn in how appends fare: to be logged.
+  enum AppendChange {
+    /// Refused from now on, for now or for good.
+    case failing(StorageError)
+    case working
+  }
+
   var resolutions: [Resolution] = []
   /// Readers that waited for what is there now.
   var notifications: [@Sendable () -> Void] = []
@@ -13,6 +20,7 @@ struct LogEffects {
   var wantsFlush = false
   /// When the partition is to be flushed at the latest, milliseconds since 1970; nil where nothing new is to be timed.
   var flushDueMs: Int64?
+  var appendChange: AppendChange?
 
   mutating func resolve(_ item: AppendItem, _ outcome: AppendOutcome) {
     resolutions.append(Resolution(request: item.request, part: item.part, outcome: outcome))

@@ -28,6 +28,7 @@ extension LogState {
   /// Appends the batches in order: checks, offsets, and one gathered write for all that go into one segment.
   mutating func append(_ items: [AppendItem], _ context: AppendContext) -> LogEffects {
     var effects = LogEffects()
+    let (troubleBefore, faultBefore) = (appendTrouble, fault)
     lastAppendTimestampMs = max(lastAppendTimestampMs, context.nowMs)
     var run = Run()
     run.entries.reserveCapacity(items.count)
@@ -54,8 +55,20 @@ extension LogState {
     advanceHighWatermark(&effects)
     // No flush follows a failed write that could not be undone: what was accepted before it is not known to be on disk.
     if let fault { releaseWaiters(fault, &effects) }
+    noteTrouble(since: troubleBefore, wasFaulty: faultBefore != nil, &effects)
     wantFlush(nowMs: context.nowMs, &effects)
     return effects
+  }
+
+  /// Has it said when appends begin to fail, and when they work again; not that they still do.
+  private mutating func noteTrouble(since before: StorageError?, wasFaulty: Bool, _ effects: inout LogEffects) {
+    if let fault, !wasFaulty { appendTrouble = fault }
+    switch (before, appendTrouble) {
+    case (_, let trouble?) where before == nil || (fault != nil && !wasFaulty):
+      effects.appendChange = .failing(trouble)
+    case (.some, nil): effects.appendChange = .working
+    default: break
+    }
   }
 
   /// Why a batch cannot be appended; nil where it can.
@@ -118,6 +131,7 @@ extension LogState {
       written = 0
       failure = StorageError(error, while: "appending")
     }
+    appendTrouble = failure
     for entry in run.entries {
       if entry.end <= start + written {
         accept(entry, &effects)
@@ -174,7 +188,9 @@ extension LogState {
         LogSegment(
           baseOffset: logEnd.offset, path: path, byteCount: 0, pinning: file, files: context.files))
     } catch {
-      return StorageError(error, while: "beginning a segment")
+      let failure = StorageError(error, while: "beginning a segment")
+      appendTrouble = failure
+      return failure
     }
     logEnd.segment = logEnd.offset
     logEnd.position = 0

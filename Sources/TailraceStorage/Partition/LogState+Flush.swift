@@ -108,6 +108,7 @@ extension LogState {
     var effects = LogEffects()
     let failure = StorageError(.failed, "read-only until restarted: \(error)")
     fault = failure
+    appendTrouble = failure
     flushStage = .idle
     releaseWaiters(failure, &effects)
     return effects

@@ -51,6 +51,8 @@ struct LogState {
   var lastAppendTimestampMs: Int64
   /// Why nothing can be appended any more.
   var fault: StorageError?
+  /// Why the last write did not succeed; nil where it did. For whoever watches the broker's log.
+  var appendTrouble: StorageError?
   /// Dropped or closed: nothing works any more.
   var ending: StorageError?
 
@@ -79,6 +81,7 @@ struct LogState {
     epochStart = recovered.epochStart
     lastAppendTimestampMs = recovered.lastAppendTimestampMs
     fault = recovered.fault
+    appendTrouble = recovered.fault
     if logEnd.offset > durableEnd.offset, fault == nil {
       unsynced = segments.filter { $0.baseOffset >= durableEnd.segment }
     }

@@ -34,9 +34,17 @@ final class PartitionLog: Sendable {
   /// Appends the items in order. The effects are the caller's to carry out.
   func append(_ items: [AppendItem]) -> LogEffects {
     let nowMs = clock.nowMs()
-    return state.withLock { state in
+    let effects = state.withLock { state in
       state.append(items, LogState.AppendContext(directory: directory, files: files, nowMs: nowMs))
     }
+    switch effects.appendChange {
+    case .failing(let error):
+      logger.warning("appends fail", metadata: .keys([.partition: "\(id)", .error: "\(error)"]))
+    case .working:
+      logger.info("appends work again", metadata: .keys([.partition: "\(id)"]))
+    case nil: break
+    }
+    return effects
   }
 
   var bounds: PartitionBounds { state.withLock { $0.bounds } }

@@ -167,6 +167,7 @@ struct LocalFixture {
   let directory: TestDirectory
   let fileSystem: ProbeFileSystem
   let clock = ManualClock()
+  let log = RecordedLog()
   let store: LocalLogStore
 
   init(
@@ -177,7 +178,7 @@ struct LocalFixture {
     self.directory = try directory ?? TestDirectory()
     store = try LocalLogStore(
       directory: self.directory.path, fileSystem: fileSystem, clock: clock,
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, options: options)
+      logger: log.logger, options: options)
   }
 
   /// Opened from what a kill would leave now.
