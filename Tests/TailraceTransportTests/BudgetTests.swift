@@ -74,10 +74,10 @@ import Testing
     #expect(budget.usedBytes < (16 << 20) + (1 << 20))
   }
 
-  @Test func `who holds much but goes on reading is not cut off`() throws {
+  @Test func `who holds much but goes on reading is not cut off, nor who held much`() throws {
     let heavy = try connection()
     budget.charge(16 << 20)
-    try heavy.send(joined((1...20).map { try call($0, .logServiceFetch) }))
+    try heavy.send(joined((1...21).map { try call($0, .logServiceFetch) }))
     for index in 0..<20 {
       heavy.valve.isClogged = true
       try answer(index, heavy, bytes: 3 << 19)
@@ -87,6 +87,10 @@ import Testing
       heavy.channel.flush()
       heavy.channel.embeddedEventLoop.run()
     }
+    heavy.valve.isClogged = true
+    try answer(20, heavy, bytes: 1 << 19)
+    heavy.advance(.seconds(20))
+    #expect(heavy.channel.isActive)
     #expect(try heavy.received().count == 20)
   }
 

@@ -167,6 +167,12 @@ import Testing
     #expect(try connection.received().map(\.id) == [9])
   }
 
+  @Test func `a call may bring credit with it`() throws {
+    let connection = try EmbeddedConnection()
+    try connection.send(requestFrame(RequestHeader(callID: 5, method: RPCMethod.adminServicePing.fullName, credit: 9)))
+    #expect(try connection.received().map(\.id) == [5])
+  }
+
   @Test func `credit may reach 2^64 - 1 and no more`() throws {
     let connection = try EmbeddedConnection()
     try connection.send(call(5, .logServiceFetch), requestFrame(RequestHeader(callID: 5, credit: .max)))

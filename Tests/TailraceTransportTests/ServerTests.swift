@@ -27,6 +27,15 @@ func withServer(
   await server.shutdown(grace: .zero)
 }
 
+/// Returns as soon as `isSo` holds, and throws where it does not within 20 s.
+private func eventually(_ isSo: () -> Bool) async throws {
+  let end = ContinuousClock.now + .seconds(20)
+  while !isSo() {
+    if ContinuousClock.now > end { throw CancellationError() }
+    await Task.yield()
+  }
+}
+
 @Suite(.serialized, .timeLimit(.minutes(2))) struct ServerTests {
   @Test func `a thousand pipelined calls are all answered, in the order sent`() async throws {
     try await withServer { _, port in
@@ -154,13 +163,13 @@ func withServer(
       let first = try RawSocket.native(port: port)
       // These neither read nor close.
       let told = try (0..<2).map { _ in try RawSocket(port: port) }
-      while server.refusedConnectionCount < 2 { await Task.yield() }
+      try await eventually { server.refusedConnectionCount == 2 }
       for _ in 0..<10 {
         let closed = try RawSocket(port: port)
         #expect(try closed.readToEnd().readableBytes == 0)
       }
       #expect(server.refusedConnectionCount == 2)
-      while server.refusedConnectionCount > 0 { await Task.yield() }
+      try await eventually { server.refusedConnectionCount == 0 }
       for socket in told { #expect(try socket.readToEnd().readableBytes > Preface.byteCount) }
       try first.write(call(1))
       #expect(try first.nextAnswer().id == 1)
@@ -180,7 +189,7 @@ func withServer(
       }
       let ids = try (0..<200).map { _ in try socket.nextAnswer().id }
       #expect(ids.sorted() == Array(1...200))
-      while server.budget.usedBytes != 0 { await Task.yield() }
+      try await eventually { server.budget.usedBytes == 0 }
     }
   }
 
