@@ -12,7 +12,7 @@ struct Tailrace: AsyncParsableCommand {
     ])
 
   static func main() async {
-    Descriptor.openStandardOnes()
+    Descriptor.occupyStandardStreams()
     do {
       var command = try parseAsRoot(CommandLineArguments.withServerLast(Array(CommandLine.arguments.dropFirst())))
       if var command = command as? any AsyncParsableCommand {

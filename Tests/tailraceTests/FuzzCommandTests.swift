@@ -3,34 +3,14 @@ import Testing
 
 @Suite("The hidden fuzz commands")
 struct FuzzCommandTests {
-  /// The executable that was built beside these tests.
-  private static let executable = {
-    var directory = Bundle.main.bundleURL
-    for bundle in Bundle.allBundles where bundle.bundlePath.hasSuffix(".xctest") {
-      directory = bundle.bundleURL.deletingLastPathComponent()
-    }
-    let candidates = [directory, URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()]
-    let paths = candidates.map { $0.appendingPathComponent("tailrace") }
-    return paths.first { FileManager.default.isExecutableFile(atPath: $0.path) } ?? paths[0]
-  }()
-
-  private func run(_ arguments: [String]) async throws -> (status: Int32, output: String) {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = Self.executable
-    process.arguments = arguments
-    process.standardOutput = output
-    process.standardError = output
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let text = try output.fileHandleForReading.readToEnd().map { String(decoding: $0, as: UTF8.self) } ?? ""
-    process.waitUntilExit()
-    return (process.terminationStatus, text)
+  private func run(_ arguments: [String]) throws -> (status: Int32, output: String) {
+    let outcome = try runTool(arguments)
+    return (outcome.status, outcome.text + outcome.errors)
   }
 
-  @Test func `Decoders take a few thousand inputs, and every kind is among them`() async throws {
+  @Test func `Decoders take a few thousand inputs, and every kind is among them`() throws {
     let seed = ProcessInfo.processInfo.environment["TAILRACE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0 ... .max)
-    let (status, output) = try await run(["fuzz", "decode", "--iterations", "3000", "--seed", "\(seed)"])
+    let (status, output) = try run(["fuzz", "decode", "--iterations", "3000", "--seed", "\(seed)"])
     #expect(status == 0, "\(output)")
     #expect(output.contains("fuzz decode: --seed \(seed) --first 0 --iterations 3000"))
     #expect(output.contains("iterations: 3000 in "))
@@ -39,16 +19,16 @@ struct FuzzCommandTests {
     }
   }
 
-  @Test func `The same seed and number give the same counts`() async throws {
+  @Test func `The same seed and number give the same counts`() throws {
     let arguments = ["fuzz", "decode", "--iterations", "200", "--first", "12345", "--seed", "7"]
-    let first = try await run(arguments).output.split(separator: "\n").filter { $0.contains(" inputs, ") }
-    let second = try await run(arguments).output.split(separator: "\n").filter { $0.contains(" inputs, ") }
+    let first = try run(arguments).output.split(separator: "\n").filter { $0.contains(" inputs, ") }
+    let second = try run(arguments).output.split(separator: "\n").filter { $0.contains(" inputs, ") }
     #expect(first == second && !first.isEmpty)
   }
 
-  @Test func `A broken bound is a failure that says how to see it again`() async throws {
+  @Test func `A broken bound is a failure that says how to see it again`() throws {
     // No broker fits into a mebibyte.
-    let (status, output) = try await run([
+    let (status, output) = try run([
       "fuzz", "server", "--iterations", "20", "--seed", "3", "--max-resident-mib", "1",
     ])
     #expect(status == 1)
@@ -56,17 +36,17 @@ struct FuzzCommandTests {
     #expect(output.contains("rerun: tailrace fuzz server --seed 3 --first 0 --iterations 20"))
   }
 
-  @Test func `A broker outlives its strangers`() async throws {
+  @Test func `A broker outlives its strangers`() throws {
     let seed = ProcessInfo.processInfo.environment["TAILRACE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0 ... .max)
-    let (status, output) = try await run([
+    let (status, output) = try run([
       "fuzz", "server", "--iterations", "150", "--seed", "\(seed)", "--max-latency-ms", "30000",
     ])
     #expect(status == 0, "\(output)")
     #expect(output.contains("stopped cleanly\n") && output.contains("started anew: all "))
   }
 
-  @Test func `Fuzzing is not shown in the help`() async throws {
-    #expect(try await !run(["--help"]).output.contains("fuzz"))
-    #expect(try await run(["fuzz", "decode", "--iterations", "0"]).status == 64)
+  @Test func `Fuzzing is not shown in the help`() throws {
+    #expect(try !run(["--help"]).output.contains("fuzz"))
+    #expect(try run(["fuzz", "decode", "--iterations", "0"]).status == 64)
   }
 }

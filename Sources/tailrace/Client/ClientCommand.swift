@@ -23,7 +23,6 @@ extension ClientCommand {
   var topicName: String? { nil }
 
   func run() async throws {
-    Descriptor.occupyStandardStreams()
     // A reader that goes away is an error of a write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
     do {

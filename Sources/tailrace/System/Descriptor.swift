@@ -14,15 +14,6 @@ struct Descriptor: Hashable, Sendable {
   static let standardOutput = Descriptor(number: 1)
   static let standardError = Descriptor(number: 2)
 
-  /// Opens those of the three that the process was started without: else the first files that it opens would get their
-  /// numbers, and what is meant for standard error would go to a topic's log.
-  static func openStandardOnes() {
-    for number in 0...2 as ClosedRange<Int32> where fcntl(number, F_GETFD) == -1 && errno == EBADF {
-      // The lowest free number, so this one.
-      _ = systemOpen("/dev/null", O_RDWR)
-    }
-  }
-
   var isTerminal: Bool { isatty(number) == 1 }
 
   /// Opens a file for reading.
@@ -101,8 +92,8 @@ extension Descriptor {
     return Set(entries.lazy.filter { $0.revents != 0 }.map { Descriptor(number: $0.fd) })
   }
 
-  /// Opens /dev/null in place of standard streams that are closed: else a socket would get their numbers, and records
-  /// would be printed to it.
+  /// Opens /dev/null in place of standard streams that are closed: else sockets and files would get their numbers, and
+  /// records would be printed to a socket, or the broker's log into a topic's.
   static func occupyStandardStreams() {
     for number in Int32(0)...2 where fcntl(number, F_GETFD) == -1 && errno == EBADF {
       // Gives the lowest number that is free: this one.

@@ -116,8 +116,10 @@ func runTool(
   let errors = try directory.file("errors", [])
   process.standardOutput = FileHandle(forWritingAtPath: outputPath ?? output)
   process.standardError = FileHandle(forWritingAtPath: errors)
-  try process.run()
-  let watchdog = Watchdog(process)
+  let watchdog = try Spawning.inTurn {
+    try process.run()
+    return Watchdog(process)
+  }
   process.waitUntilExit()
   try watchdog.check(arguments)
   return Outcome(

@@ -3,7 +3,8 @@ import Synchronization
 
 /// Kills a process that runs for longer than any test should take.
 final class Watchdog: Sendable {
-  private let hasBitten = Mutex(false)
+  /// What the process did when it was killed.
+  private let lastSeen = Mutex<String?>(nil)
   private let timer: KeptTimer
 
   /// @unchecked Sendable: only kept and, thread-safe as Dispatch sources are, cancelled.
@@ -16,7 +17,7 @@ final class Watchdog: Sendable {
     timer = KeptTimer(source: source)
     let id = process.processIdentifier
     source.setEventHandler { [weak self] in
-      self?.hasBitten.withLock { $0 = true }
+      self?.lastSeen.withLock { $0 = Self.threads(of: id) }
       _ = Glibc.kill(id, SIGKILL)
     }
     source.schedule(deadline: .now() + .seconds(seconds))
@@ -26,7 +27,23 @@ final class Watchdog: Sendable {
   /// Throws where the process had to be killed.
   func check(_ arguments: [String]) throws {
     timer.source.cancel()
-    if hasBitten.withLock({ $0 }) { throw ProcessFailure(description: "'\(arguments.joined(separator: " "))' hung") }
+    guard let threads = lastSeen.withLock({ $0 }) else { return }
+    throw ProcessFailure(description: "'\(arguments.joined(separator: " "))' hung\n\(threads)")
+  }
+
+  /// A line for each thread: its name, its state, where in the kernel it waits, and its signals.
+  private static func threads(of id: Int32) -> String {
+    let tasks = "/proc/\(id)/task"
+    let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
+    return threads.map { thread in
+      func text(_ file: String) -> String {
+        (try? String(contentsOfFile: "\(tasks)/\(thread)/\(file)", encoding: .utf8)) ?? "?"
+      }
+      let status = text("status").split(separator: "\n").filter { line in
+        ["Name", "State", "SigPnd", "ShdPnd", "SigBlk"].contains { line.hasPrefix($0) }
+      }
+      return "\(status.joined(separator: " ")) in \(text("wchan"))"
+    }.joined(separator: "\n")
   }
 
   deinit { timer.source.cancel() }
@@ -35,9 +52,9 @@ final class Watchdog: Sendable {
 /// A process of the tool that is talked to while it runs.
 final class LiveProcess {
   private let process = Process()
-  private let input = Pipe()
-  private let output = Pipe()
-  private let errors = Pipe()
+  private let input: Pipe
+  private let output: Pipe
+  private let errors: Pipe
   private let arguments: [String]
   private let watchdog: Watchdog
   private var unread: [ObjectIdentifier: Data] = [:]
@@ -47,10 +64,12 @@ final class LiveProcess {
     process.executableURL = executable
     process.arguments = arguments
     process.environment = [:]
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = errors
-    try process.run()
+    (input, output, errors) = try Spawning.inTurn { [process] in
+      let pipes = (Pipe(), Pipe(), Pipe())
+      (process.standardInput, process.standardOutput, process.standardError) = pipes
+      try process.run()
+      return pipes
+    }
     watchdog = Watchdog(process)
   }
 
