@@ -1,6 +1,7 @@
 #include "trw_allocator.h"
 
-#include <stddef.h>
+// Tells which C library it is.
+#include <stdlib.h>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -10,6 +11,13 @@ void trw_tune_allocator(void) {
   mallopt(M_TRIM_THRESHOLD, 64 << 20);
   mallopt(M_TOP_PAD, 1 << 20);
 }
+
+size_t trw_allocated_bytes(void) {
+  struct mallinfo2 figures = mallinfo2();
+  return figures.uordblks + figures.hblkhd;
+}
 #else
 void trw_tune_allocator(void) {}
+
+size_t trw_allocated_bytes(void) { return 0; }
 #endif

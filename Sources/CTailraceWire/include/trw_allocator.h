@@ -2,9 +2,15 @@
 #ifndef TRW_ALLOCATOR_H
 #define TRW_ALLOCATOR_H
 
+#include <stddef.h>
+
 /// Keeps freed memory of up to 64 MiB in the process instead of giving it back and faulting it in anew for each large
-/// buffer: measured 3.7 times the speed on copied fetches of 1 MiB. To be called once, before threads are started. Does
-/// nothing where the C library is not glibc.
+/// buffer: measured twice the bytes per second on eight connections that produce batches of 64 KiB. To be called once,
+/// before threads are started. Does nothing where the C library is not glibc.
 void trw_tune_allocator(void);
+
+/// Bytes that the process has allocated and not freed, as the allocator counts them; 0 where it does not. Thread-safe,
+/// and slow: it walks the allocator's lists.
+size_t trw_allocated_bytes(void);
 
 #endif
