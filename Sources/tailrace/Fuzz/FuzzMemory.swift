@@ -1,3 +1,4 @@
+import CTailraceWire
 import Foundation
 
 /// What a process takes, in bytes, as proc(5) has it.
@@ -7,6 +8,9 @@ struct FuzzMemory {
   var peakResident = 0
   /// The most address space ever, memory asked for and never touched included.
   var peakAddressSpace = 0
+
+  /// What this process has allocated and not freed, as its allocator counts; 0 where it does not.
+  static var allocatedBytes: Int { trw_allocated_bytes() }
 
   /// Of this process; of another one by its id. All 0 where there is no /proc.
   static func now(processID: Int32? = nil) -> FuzzMemory {

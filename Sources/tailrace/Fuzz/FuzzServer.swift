@@ -31,7 +31,7 @@ struct FuzzServer: AsyncParsableCommand {
   var memoryBudgetMib: Int = 64
 
   @Option(help: "Mebibytes that the broker may ever have resident.")
-  var maxResidentMib: Int = 512
+  var maxResidentMib: Int = 384
 
   @Option(help: "Where temporary data goes.")
   var directory: String = NSTemporaryDirectory()
