@@ -192,11 +192,14 @@ import Testing
   }
 
   @Test func `an answer larger than a frame becomes a failure`() throws {
+    // What requests are allowed does not bound answers.
     let limits = ConnectionLimits(frame: FrameLimits(maxFrameBytes: 1000))
-    let connection = try EmbeddedConnection(
-      FakeDispatcher { _ in .message(ByteBuffer(repeating: 0, count: 1000)) }, limits: limits)
-    try connection.send(call(1))
-    #expect(try connection.received().map(\.code) == [.resourceExhausted])
+    for (byteCount, code) in [(100_000, StatusCode.ok), (16 << 20, .resourceExhausted)] {
+      let connection = try EmbeddedConnection(
+        FakeDispatcher { _ in .message(ByteBuffer(repeating: 0, count: byteCount)) }, limits: limits)
+      try connection.send(call(1))
+      #expect(try connection.received().map(\.code) == [code])
+    }
   }
 
   @Test func `chunks leave as one frame with the parts in order`() throws {

@@ -95,7 +95,8 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     self.calls = CallTable(capacity: limits.maxCallsInFlight)
     let arena = Arena(initialBytes: 512, limitBytes: 256 << 10)
     self.arena = arena
-    self.encoder = FrameEncoder(limits: limits.frame, arena: arena)
+    // Answers are bounded by what clients expect, whatever requests may be.
+    self.encoder = FrameEncoder(arena: arena)
   }
 
   // MARK: CallConnection

@@ -25,7 +25,7 @@ package struct FrameLimits: Hashable, Sendable {
 /// Nothing is checked here: which values make sense together, the server's configuration tells (`validate`). The README's
 /// section "Limits and defaults" tells them to users.
 package struct ConnectionLimits: Hashable, Sendable {
-  /// Bounds of each frame, of requests and answers alike.
+  /// Bounds of each request's frame. Answers keep to the default, which clients expect.
   package var frame: FrameLimits
   /// Calls taken in and not answered yet, inclusive; one more gets RESOURCE_EXHAUSTED. From 1 to 65,535; default: 1,024.
   package var maxCallsInFlight: Int

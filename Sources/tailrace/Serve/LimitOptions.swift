@@ -49,10 +49,10 @@ struct LimitOptions: ParsableArguments {
     for (flag, value, range) in bounds where !range.contains(value) {
       throw ValidationError("\(flag) is \(value); \(range.lowerBound) to \(range.upperBound) are allowed")
     }
-    guard maxFrameMib <= maxMibInFlight, maxMibInFlight <= memoryBudgetMib else {
+    guard maxFrameMib <= maxMibInFlight, maxFrameMib <= memoryBudgetMib / 2 else {
       throw ValidationError(
-        "--max-frame-mib \(maxFrameMib) is to be at most --max-mib-in-flight \(maxMibInFlight), and that at most"
-          + " --memory-budget-mib \(memoryBudgetMib)")
+        "--max-frame-mib is \(maxFrameMib); it is to be at most --max-mib-in-flight, which is \(maxMibInFlight), and"
+          + " half of --memory-budget-mib, which is \(memoryBudgetMib)")
     }
   }
 

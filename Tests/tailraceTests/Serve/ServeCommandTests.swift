@@ -113,6 +113,15 @@ struct ServeCommandTests {
     #expect(limits.maxConnections == 6)
     #expect(limits.maxBatchBytes == (1 << 20) - (64 << 10))
     try await server.createTopic("t", on: connection)
+    // Requests are bounded by it, not what comes back.
+    let half = ProduceRecord(value: ByteBuffer(repeating: 0, count: 1 << 19))
+    for _ in 0..<4 {
+      _ = try await LogServiceClient(caller: connection).produce(
+        ProduceRequest(targets: [ProduceTarget(topic: "t", partition: 0, records: [half])]))
+    }
+    let fetched = try await LogServiceClient(caller: connection).fetch(
+      FetchRequest(targets: [FetchTarget(topic: "t", partition: 0)], decode: true))
+    #expect(fetched.partitions.first?.records.count == 4)
     let record = ProduceRecord(value: ByteBuffer(repeating: 0, count: 1 << 20))
     let failure = await #expect(throws: RPCError.self) {
       _ = try await LogServiceClient(caller: connection).produce(
@@ -126,7 +135,7 @@ struct ServeCommandTests {
     arguments: [
       ["--listen", "nowhere"], ["--listen", "127.0.0.1:99999"], ["--event-loops", "-1"], ["--log-level", "loud"],
       ["--memory-budget-mib", "1"], ["--max-frame-mib", "17"], ["--idle-seconds", "0"], ["--no-such-flag"],
-      ["--max-frame-mib", "8", "--max-mib-in-flight", "4"],
+      ["--max-frame-mib", "8", "--max-mib-in-flight", "4"], ["--memory-budget-mib", "31"],
     ])
   func refusesFlags(_ flags: [String]) throws {
     #expect(try runTool(["serve"] + flags).status == 64)
