@@ -4,7 +4,6 @@ import TailraceTesting
 import TailraceWire
 import Testing
 
-/// Source: DECISIONS.md, 20.
 @Suite struct ExtremeValuesTests {
   private let names = ["orders", "events", "clicks"]
 
