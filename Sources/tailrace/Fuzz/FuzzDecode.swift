@@ -20,7 +20,7 @@ struct FuzzDecode: AsyncParsableCommand {
   var seed: UInt64?
 
   @Option(help: "Kibibytes that may be allocated and not freed after the first tenth: any leak is more.")
-  var maxGrowthKib: Int = 64
+  var maxGrowthKib: Int = 256
 
   @Option(help: "Mebibytes by which address space may ever peak above that before the first input.")
   var maxPeakMib: Int = 64
