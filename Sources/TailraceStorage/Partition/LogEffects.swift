@@ -1,8 +1,7 @@
 /// What is to be done after a partition's lock is let go: nothing of it may run under the lock.
 struct LogEffects {
   struct Resolution {
-    var request: PendingAppend
-    var part: Int
+    var receiver: AppendReceiver
     var outcome: AppendOutcome
   }
 
@@ -22,13 +21,15 @@ struct LogEffects {
   var flushDueMs: Int64?
   var appendChange: AppendChange?
 
-  mutating func resolve(_ item: AppendItem, _ outcome: AppendOutcome) {
-    resolutions.append(Resolution(request: item.request, part: item.part, outcome: outcome))
+  mutating func resolve(_ receiver: AppendReceiver, _ outcome: AppendOutcome) {
+    resolutions.append(Resolution(receiver: receiver, outcome: outcome))
   }
 
   /// Completes and notifies. No lock may be held.
   func perform() {
-    for resolution in resolutions { resolution.request.resolve(part: resolution.part, resolution.outcome) }
+    for resolution in resolutions {
+      resolution.receiver.request.resolve(part: resolution.receiver.part, resolution.outcome)
+    }
     for notify in notifications { notify() }
   }
 }

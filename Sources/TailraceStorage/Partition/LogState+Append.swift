@@ -34,19 +34,19 @@ extension LogState {
     run.entries.reserveCapacity(items.count)
     for item in items {
       if let refusal = refusal(of: item.batch) {
-        effects.resolve(item, .refused(refusal))
+        effects.resolve(item.receiver, .refused(refusal))
         continue
       }
       if mustRoll(before: item.batch, after: run) {
         write(&run, &effects)
         // The write may have made the partition read-only; and where it failed there may be nothing to roll.
         if let error = refusal ?? (logEnd.position > 0 ? roll(context) : nil) {
-          effects.resolve(item, .refused(error))
+          effects.resolve(item.receiver, .refused(error))
           continue
         }
       }
       guard let next = plan(item, &run) else {
-        effects.resolve(item, .refused(StorageError(.failed, "offsets are used up")))
+        effects.resolve(item.receiver, .refused(StorageError(.failed, "offsets are used up")))
         continue
       }
       run.entries[run.entries.count - 1].next = next
@@ -136,7 +136,7 @@ extension LogState {
       if entry.end <= start + written {
         accept(entry, &effects)
       } else {
-        effects.resolve(entry.item, .refused(failure ?? StorageError(.failed, "the write was cut short")))
+        effects.resolve(entry.item.receiver, .refused(failure ?? StorageError(.failed, "the write was cut short")))
       }
     }
     run = Run()
@@ -173,8 +173,8 @@ extension LogState {
     if unsynced.last !== activeSegment { unsynced.append(activeSegment) }
     let batch = AppendedBatch(baseOffset: entry.header.baseOffset, appendTimestampMs: entry.header.appendTimestampMs)
     switch entry.item.durability {
-    case .written: effects.resolve(entry.item, .appended(batch))
-    case .durable: durableWaiters.append(DurableWaiter(end: entry.next, item: entry.item, batch: batch))
+    case .written: effects.resolve(entry.item.receiver, .appended(batch))
+    case .durable: durableWaiters.append(DurableWaiter(end: entry.next, receiver: entry.item.receiver, batch: batch))
     }
   }
 

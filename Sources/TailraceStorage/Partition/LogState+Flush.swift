@@ -76,7 +76,7 @@ extension LogState {
     for segment in job.segments where segment !== unsynced.first { segment.unpinFile() }
     while let waiter = durableWaiters.first, waiter.end <= durableEnd.offset {
       durableWaiters.removeFirst()
-      effects.resolve(waiter.item, .appended(waiter.batch))
+      effects.resolve(waiter.receiver, .appended(waiter.batch))
     }
     advanceHighWatermark(&effects)
     let isWanted = flushStage == .runningAndWanted

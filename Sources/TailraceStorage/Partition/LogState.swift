@@ -15,7 +15,7 @@ struct LogState {
   /// An append that waits for the durable end to reach `end`.
   struct DurableWaiter {
     var end: Offset
-    var item: AppendItem
+    var receiver: AppendReceiver
     var batch: AppendedBatch
   }
 
@@ -133,7 +133,7 @@ struct LogState {
 
   /// Lets go of everybody who waits: what they wait for will not come.
   mutating func releaseWaiters(_ error: StorageError, _ effects: inout LogEffects) {
-    for waiter in durableWaiters { effects.resolve(waiter.item, .unknown(error)) }
+    for waiter in durableWaiters { effects.resolve(waiter.receiver, .unknown(error)) }
     durableWaiters = []
     effects.notifications += advanceWaiters.values.map(\.notify)
     advanceWaiters = [:]

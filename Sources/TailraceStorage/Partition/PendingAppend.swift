@@ -29,11 +29,16 @@ final class PendingAppend: Sendable {
   }
 }
 
+/// Who waits for one batch's outcome. It does not keep the batch.
+struct AppendReceiver: Sendable {
+  let request: PendingAppend
+  /// The batch's place among the request's parts.
+  let part: Int
+}
+
 /// One batch on its way into a partition, and who waits for it.
 struct AppendItem: Sendable {
   let batch: ValidatedBatch
   let durability: AppendDurability
-  let request: PendingAppend
-  /// Its place among the request's parts.
-  let part: Int
+  let receiver: AppendReceiver
 }

@@ -11,8 +11,9 @@ extension LocalLogStore {
       let pending = PendingAppend(partCount: request.parts.count, completion: request.completion)
       for (index, part) in request.parts.enumerated() {
         groups.add(
-          AppendItem(batch: part.batch, durability: request.durability, request: pending, part: index),
-          to: part.partition)
+          AppendItem(
+            batch: part.batch, durability: request.durability,
+            receiver: AppendReceiver(request: pending, part: index)), to: part.partition)
       }
     }
     var done: [(log: PartitionLog, effects: LogEffects)] = []
@@ -21,7 +22,7 @@ extension LocalLogStore {
       switch fence == .local ? log(of: group.partition) : .failure(.fenced) {
       case .success(let log): done.append((log, log.append(group.items)))
       case .failure(let error):
-        for item in group.items { item.request.resolve(part: item.part, .refused(error)) }
+        for item in group.items { item.receiver.request.resolve(part: item.receiver.part, .refused(error)) }
       }
     }
     for (log, effects) in done { flusher.carryOut(effects, of: log) }
