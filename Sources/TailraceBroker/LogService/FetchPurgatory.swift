@@ -69,7 +69,7 @@ package final class FetchPurgatory: Sendable {
     }
     fetch.set(
       timer: fetch.connection.eventLoop.scheduleTask(in: .milliseconds(fetch.plan.maxWaitMs)) { self.hurry(fetch) })
-    watch(fetch, after: outcomes)
+    watch(fetch, after: outcomes.highWatermarks)
   }
 
   /// Answers all fetches of a connection with what there is. Event loop only.
@@ -127,25 +127,24 @@ package final class FetchPurgatory: Sendable {
     return state.withLock { $0.isDraining }
   }
 
-  private func watch(_ fetch: ParkedFetch, after outcomes: [ReadOutcome]) {
+  /// `marks`: the high watermarks of the read that was not enough. What it read is not kept: it is read again.
+  private func watch(_ fetch: ParkedFetch, after marks: [Offset?]) {
     var unwatched: [Int] = []
-    for (index, (read, outcome)) in zip(fetch.plan.reads, outcomes).enumerated() where !fetch.isHopeless(index) {
-      guard case .read(let result) = outcome else { continue }
-      let waiter = store.awaitAdvance(of: read.partition, past: result.bounds.highWatermark) {
-        self.wake(fetch, after: outcomes)
-      }
+    for (index, (read, mark)) in zip(fetch.plan.reads, marks).enumerated() where !fetch.isHopeless(index) {
+      guard let mark else { continue }
+      let waiter = store.awaitAdvance(of: read.partition, past: mark) { self.wake(fetch, after: marks) }
       if let waiter {
         if !fetch.add(waiter) { store.cancel(waiter) }
       } else {
         unwatched.append(index)
       }
     }
-    if !unwatched.isEmpty { wake(fetch, after: outcomes, unwatched) }
+    if !unwatched.isEmpty { wake(fetch, after: marks, unwatched) }
   }
 
-  /// On any thread: a partition has news since the read that gave `outcomes`, or will never have any. `unwatched`: the
+  /// On any thread: a partition has news since the read that gave `marks`, or will never have any. `unwatched`: the
   /// places in it of partitions that took no waiter.
-  private func wake(_ fetch: ParkedFetch, after outcomes: [ReadOutcome], _ unwatched: [Int] = []) {
+  private func wake(_ fetch: ParkedFetch, after marks: [Offset?], _ unwatched: [Int] = []) {
     guard fetch.claimWake() else { return }
     fetch.connection.eventLoop.execute {
       for waiter in fetch.takeWaiters() { self.store.cancel(waiter) }
@@ -154,10 +153,10 @@ package final class FetchPurgatory: Sendable {
           self.finish(fetch, with: newOutcomes)
         } else {
           // No waiter, and yet nothing new: this partition takes no more appends.
-          let isNew = zip(outcomes, newOutcomes).map { $0.highWatermark != $1.highWatermark }
-          fetch.giveUp(unwatched.filter { !isNew[$0] })
+          let newMarks = newOutcomes.highWatermarks
+          fetch.giveUp(unwatched.filter { newMarks[$0] == marks[$0] })
           fetch.sleepAgain()
-          self.watch(fetch, after: newOutcomes)
+          self.watch(fetch, after: newMarks)
         }
       }
     }
@@ -189,8 +188,9 @@ package final class FetchPurgatory: Sendable {
   }
 }
 
-extension ReadOutcome {
-  fileprivate var highWatermark: Offset? {
-    if case .read(let result) = self { result.bounds.highWatermark } else { nil }
+extension [ReadOutcome] {
+  /// Of what was read; nil for what failed.
+  fileprivate var highWatermarks: [Offset?] {
+    map { if case .read(let result) = $0 { result.bounds.highWatermark } else { nil } }
   }
 }
