@@ -22,6 +22,8 @@ package final class FakeCallConnection: CallConnection {
     /// Call ids in the order of their answers.
     var order: [CallID] = []
     var waiting: [CallID: CheckedContinuation<Response, Never>] = [:]
+    var heldBytes = 0
+    var hasMemory = true
   }
 
   /// A connection that came through `door`.
@@ -37,6 +39,24 @@ package final class FakeCallConnection: CallConnection {
     get { state.withLock { $0.acceptsCalls } }
     set { state.withLock { $0.acceptsCalls = newValue } }
   }
+
+  /// What the dispatcher holds, in bytes.
+  package var heldBytes: Int { state.withLock { $0.heldBytes } }
+
+  /// Whether there is memory to hold more. Settable at any time.
+  package var hasMemory: Bool {
+    get { state.withLock { $0.hasMemory } }
+    set { state.withLock { $0.hasMemory = newValue } }
+  }
+
+  package func hold(_ byteCount: Int) -> Bool {
+    state.withLock { state in
+      if state.hasMemory { state.heldBytes += byteCount }
+      return state.hasMemory
+    }
+  }
+
+  package func release(_ byteCount: Int) { state.withLock { $0.heldBytes -= byteCount } }
 
   package func respond(_ response: Response, to call: CallID) {
     let waiting = state.withLock { state in

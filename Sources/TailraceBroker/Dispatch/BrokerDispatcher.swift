@@ -27,7 +27,9 @@ package struct BrokerDispatcher: RequestDispatcher {
   }
 
   package func dispatch(_ calls: inout Deque<InboundCall>, from connection: any CallConnection) {
-    while connection.acceptsCalls, let call = calls.popFirst() {
+    while connection.acceptsCalls, !heavyCalls.isFull(for: connection), !controlCalls.isFull(for: connection),
+      let call = calls.popFirst()
+    {
       switch call.method {
       case .logServiceProduce:
         var run = [call]
@@ -67,7 +69,7 @@ package struct BrokerDispatcher: RequestDispatcher {
       return
     }
     controlCalls.add(
-      CallQueue.Job(call: call.id, connection: connection) {
+      CallQueue.Job(call: call.id, connection: connection, byteCount: call.message.readableBytes) {
         connection.respond(Response(await answer(call)), to: call.id)
       })
   }

@@ -6,12 +6,15 @@ internal import TailraceWire
 /// Runs calls off the event loops: connections in turn, a bounded number at a time, of all and of each connection.
 ///
 /// One connection's thousand calls hold up neither other connections nor, with one call of a connection at a time, each
-/// other's order. A job that waits costs what it captures and no more. Thread-safe.
+/// other's order. What jobs capture is charged to the process's memory from `add` until they have run or are dropped;
+/// a connection that has much waiting is to be asked for no more (`isFull`). Thread-safe.
 final class CallQueue: Sendable {
   /// A call, and what answers it.
   struct Job: Sendable {
     let call: CallID
     let connection: any CallConnection
+    /// What it captures of the request.
+    let byteCount: Int
     /// Runs in a task, which is cancelled when the call is abandoned.
     let run: @Sendable () async -> Void
   }
@@ -19,6 +22,8 @@ final class CallQueue: Sendable {
   private let maxRunning: Int
   private let maxRunningPerConnection: Int
   private let state = Mutex(State())
+  /// Jobs that wait or run: without any, questions cost no lock.
+  private let jobCount = Atomic<Int>(0)
 
   /// A job that was taken: its call's number may be in use again before it ends.
   private struct Running {
@@ -28,8 +33,12 @@ final class CallQueue: Sendable {
     var isAbandoned = false
   }
 
+  /// A connection with this much waiting is full.
+  static let maxWaitingBytes = 1 << 20
+
   private struct Lane {
     var waiting: Deque<Job> = []
+    var waitingBytes = 0
     /// By ticket.
     var running: [UInt64: Running] = [:]
     var isInTurns = false
@@ -64,43 +73,74 @@ final class CallQueue: Sendable {
 
   /// Whether jobs of this connection wait or run: what must come after them has to go through the queue too.
   func isBusy(with connection: any CallConnection) -> Bool {
-    state.withLock { $0.lanes[ObjectIdentifier(connection)] != nil }
+    guard jobCount.load(ordering: .acquiring) > 0 else { return false }
+    return state.withLock { $0.lanes[ObjectIdentifier(connection)] != nil }
   }
 
+  /// Whether so much of this connection waits that no more is to be added for now. Some of it is answered, or dropped,
+  /// before that changes.
+  func isFull(for connection: any CallConnection) -> Bool {
+    guard jobCount.load(ordering: .acquiring) > 0 else { return false }
+    return state.withLock { ($0.lanes[ObjectIdentifier(connection)]?.waitingBytes ?? 0) >= Self.maxWaitingBytes }
+  }
+
+  /// Adds a job, or answers its call with RESOURCE_EXHAUSTED where there is no memory for it.
   func add(_ job: Job) {
+    guard job.connection.hold(job.byteCount) else {
+      let message = "too much that was sent to this server waits for its turn; try again later"
+      job.connection.respond(
+        .failure(RPCError(.resourceExhausted, message, error: .limitReached)), to: job.call)
+      return
+    }
+    jobCount.add(1, ordering: .releasing)
     let identifier = ObjectIdentifier(job.connection)
     state.withLock { state in
       state.lanes[identifier, default: Lane()].waiting.append(job)
+      state.lanes[identifier]?.waitingBytes += job.byteCount
       offerTurn(identifier, &state)
     }
     startJobs()
   }
 
+  /// What a job held is free again.
+  private func discharge(_ job: Job) {
+    jobCount.subtract(1, ordering: .releasing)
+    job.connection.release(job.byteCount)
+  }
+
   /// Drops a job that nobody waits for any more, or cancels its task if it runs.
   func abandon(_ call: CallID, of connection: any CallConnection) {
     abandon(of: connection) { lane in
-      lane.waiting.removeAll { $0.call == call }
-      return lane.abandonRunning(call)
+      let dropped = Array(lane.waiting.filter { $0.call == call })
+      if !dropped.isEmpty { lane.waiting.removeAll { $0.call == call } }
+      return (dropped, lane.abandonRunning(call))
     }
   }
 
   /// The same for all jobs of a connection.
   func abandonAll(of connection: any CallConnection) {
     abandon(of: connection) { lane in
+      let dropped = Array(lane.waiting)
       lane.waiting = []
-      return lane.abandonRunning()
+      return (dropped, lane.abandonRunning())
     }
   }
 
-  private func abandon(of connection: any CallConnection, _ body: (inout Lane) -> [Task<Void, Never>]) {
+  /// `body` takes jobs out of a lane, and says which tasks are to be cancelled.
+  private func abandon(
+    of connection: any CallConnection, _ body: (inout Lane) -> (dropped: [Job], tasks: [Task<Void, Never>])
+  ) {
+    guard jobCount.load(ordering: .acquiring) > 0 else { return }
     let identifier = ObjectIdentifier(connection)
-    let tasks = state.withLock { state -> [Task<Void, Never>] in
-      guard var lane = state.lanes[identifier] else { return [] }
-      let tasks = body(&lane)
+    let (dropped, tasks) = state.withLock { state -> ([Job], [Task<Void, Never>]) in
+      guard var lane = state.lanes[identifier] else { return ([], []) }
+      let (dropped, tasks) = body(&lane)
+      lane.waitingBytes -= dropped.reduce(0) { $0 + $1.byteCount }
       state.lanes[identifier] = lane
       removeIfIdle(identifier, &state)
-      return tasks
+      return (dropped, tasks)
     }
+    for job in dropped { discharge(job) }
     for task in tasks { task.cancel() }
   }
 
@@ -127,6 +167,7 @@ final class CallQueue: Sendable {
       while let identifier = state.turns.popFirst() {
         state.lanes[identifier]?.isInTurns = false
         guard let job = state.lanes[identifier]?.waiting.popFirst() else { continue }
+        state.lanes[identifier]?.waitingBytes -= job.byteCount
         state.nextTicket &+= 1
         state.runningCount += 1
         state.lanes[identifier]?.running[state.nextTicket] = Running(call: job.call)
@@ -145,6 +186,7 @@ final class CallQueue: Sendable {
       offerTurn(identifier, &state)
       removeIfIdle(identifier, &state)
     }
+    discharge(job)
     startJobs()
   }
 

@@ -50,7 +50,10 @@ struct FetchHandler: Sendable {
     if isDecodedInline(outcomes) {
       connection.respond(builder.records(outcomes), to: id)
     } else {
-      queue.add(CallQueue.Job(call: id, connection: connection) { await decode(plan, id, connection) })
+      queue.add(
+        CallQueue.Job(call: id, connection: connection, byteCount: plan.byteCount) {
+          await decode(plan, id, connection)
+        })
     }
   }
 

@@ -73,6 +73,9 @@ struct FetchPlan: Sendable {
     self.places = places
   }
 
+  /// What the plan takes in memory, roughly: most of it is its targets.
+  var byteCount: Int { targets.count * 256 }
+
   /// Whether the response can go: enough bytes, or a failure to tell of.
   func isSatisfied(by outcomes: [ReadOutcome]) -> Bool {
     if maxWaitMs == 0 || reads.count < targets.count { return true }

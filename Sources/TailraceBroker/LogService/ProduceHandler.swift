@@ -30,7 +30,10 @@ struct ProduceHandler: Sendable {
       }
       // What came before must be appended before, and what comes behind goes behind in the queue.
       append(&appends)
-      queue.add(CallQueue.Job(call: call.id, connection: connection) { run(request, call.id, from: connection) })
+      queue.add(
+        CallQueue.Job(call: call.id, connection: connection, byteCount: call.message.readableBytes) {
+          run(request, call.id, from: connection)
+        })
     }
     append(&appends)
   }

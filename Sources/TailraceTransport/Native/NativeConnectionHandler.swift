@@ -116,6 +116,14 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     if !isWorking { scheduleWork() }
   }
 
+  package func hold(_ byteCount: Int) -> Bool {
+    guard !environment.budget.isExhausted else { return false }
+    environment.budget.charge(byteCount)
+    return true
+  }
+
+  package func release(_ byteCount: Int) { environment.budget.release(byteCount) }
+
   // MARK: ChannelInboundHandler
 
   package func handlerAdded(context: ChannelHandlerContext) {

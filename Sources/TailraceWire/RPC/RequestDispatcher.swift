@@ -6,7 +6,8 @@ package import NIOCore
 /// All methods are called on the connection's event loop and must not block it.
 package protocol RequestDispatcher: Sendable {
   /// Takes calls from the front of `calls`, in order, while `connection.acceptsCalls` holds. The transport offers what is
-  /// left again once the connection accepts calls anew. `calls` holds all whole frames of one read.
+  /// left again once the connection accepts calls anew, and after each answer. `calls` holds all whole frames of one
+  /// read.
   ///
   /// Every call taken is answered exactly once, now or later, through `connection.respond`.
   func dispatch(_ calls: inout Deque<InboundCall>, from connection: any CallConnection)
@@ -33,4 +34,11 @@ package protocol CallConnection: AnyObject, Sendable {
   /// Answers a call. On the event loop this writes into the connection's output at once, elsewhere it hops there.
   /// Dropped where the call is not in flight (any more).
   func respond(_ response: Response, to call: CallID)
+
+  /// Charges the process's memory with what a call keeps after it was taken, until it is executed. False where there is
+  /// none left: nothing is charged then, and the call is to be refused.
+  func hold(_ byteCount: Int) -> Bool
+
+  /// Gives back what was held.
+  func release(_ byteCount: Int)
 }

@@ -1,5 +1,5 @@
 import NIOCore
-import TailraceBroker
+@testable import TailraceBroker
 import TailraceStorage
 import TailraceTesting
 import TailraceWire
@@ -47,6 +47,38 @@ import Testing
           #expect(broker.connection.answers(to: call).count == 1)
         }
       }
+    }
+  }
+
+  @Test func `calls are left where they are while much of their connection waits for its turn`() async throws {
+    try await withFixture { broker in
+      try await broker.createTopic()
+      broker.store.holdReads()
+      _ = try await broker.produce([try batch(ofBytes: 40_000)])
+      let fetch = try FetchRequest(targets: [FetchTarget(topic: "orders")], decode: true).encoded()
+      // One runs, and waits for its read.
+      await broker.connection.send([(.logServiceFetch, fetch)])
+      while broker.store.seen.heldReads.isEmpty { await Task.yield() }
+      // Incompressible, so that the requests are as large as their records.
+      var random = SystemRandomNumberGenerator()
+      let noise = ByteBuffer(bytes: (0..<400_000).map { _ in UInt8.random(in: .min ... .max, using: &random) })
+      var builder = RecordSetBuilder(baseTimestampMs: ManualClock.startMs)
+      builder.append(key: nil, value: noise, timestampMs: ManualClock.startMs)
+      let target = ProduceTarget(
+        topic: "orders", partition: 0, batches: [try builder.build(compression: .lz4).message])
+      let produce = try ProduceRequest(targets: [target]).encoded()
+      for _ in 0..<10 { await broker.connection.send([(.logServiceProduce, produce)]) }
+      let calls = await broker.connection.send([(.adminServicePing, ByteBuffer())])
+      #expect(broker.connection.queuedCalls == 8)
+      #expect(broker.connection.heldBytes < CallQueue.maxWaitingBytes + 2 * produce.readableBytes)
+      broker.store.releaseReads()
+      while broker.connection.queuedCalls > 0 {
+        await broker.connection.offer()
+        await Task.yield()
+      }
+      #expect(broker.connection.answers(to: calls[0]).count == 1)
+      while broker.connection.heldBytes > 0 { await Task.yield() }
+      #expect(try await broker.fetch().highWatermark == 11)
     }
   }
 }

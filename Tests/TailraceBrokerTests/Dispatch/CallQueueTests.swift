@@ -97,6 +97,59 @@ import Testing
     await close(connection)
   }
 
+  @Test func `what jobs keep is charged until they have run or are dropped`() async {
+    let connection = connection()
+    let jobs = JobLog()
+    let queue = CallQueue(maxRunning: 1, maxRunningPerConnection: 1)
+    for number in [0, 1, 2] as [UInt64] { queue.add(jobs.job(number, of: connection, bytes: 100)) }
+    await jobs.waitForStart(of: 0)
+    #expect(connection.heldBytes == 300)
+    queue.abandon(CallID(rawValue: 1), of: connection)
+    #expect(connection.heldBytes == 200)
+    queue.abandonAll(of: connection)
+    await jobs.waitForEnd(of: 0)
+    while connection.heldBytes > 0 { await Task.yield() }
+    #expect(jobs.started == [0])
+    await close(connection)
+  }
+
+  @Test func `without memory for it a call is refused, and nothing of it kept`() async {
+    let connection = connection()
+    let jobs = JobLog()
+    let queue = CallQueue(maxRunning: 1, maxRunningPerConnection: 1)
+    connection.hasMemory = false
+    queue.add(jobs.job(7, of: connection, bytes: 100))
+    let failure = connection.answers(to: CallID(rawValue: 7)).first?.failure
+    #expect(failure?.code == .resourceExhausted)
+    #expect(failure?.error == .limitReached)
+    #expect(!queue.isBusy(with: connection))
+    #expect(connection.heldBytes == 0)
+    await close(connection)
+  }
+
+  @Test func `a connection with much waiting is full until that has begun or is dropped, others are not`() async {
+    let (busy, other) = (connection(), connection())
+    let jobs = JobLog()
+    let queue = CallQueue(maxRunning: 1, maxRunningPerConnection: 1)
+    let half = CallQueue.maxWaitingBytes / 2
+    queue.add(jobs.job(0, of: busy, bytes: half))
+    await jobs.waitForStart(of: 0)
+    queue.add(jobs.job(1, of: busy, bytes: half))
+    #expect(!queue.isFull(for: busy))
+    queue.add(jobs.job(2, of: busy, bytes: half))
+    #expect(queue.isFull(for: busy))
+    #expect(!queue.isFull(for: other))
+    queue.abandon(CallID(rawValue: 1), of: busy)
+    #expect(!queue.isFull(for: busy))
+    queue.add(jobs.job(3, of: busy, bytes: half))
+    #expect(queue.isFull(for: busy))
+    jobs.open()
+    await jobs.waitForEnd(of: 3)
+    #expect(!queue.isFull(for: busy))
+    #expect(jobs.started == [0, 2, 3])
+    await close(busy, other)
+  }
+
   @Test func `a connection is busy from the first call until the last has ended`() async {
     let connection = connection()
     let jobs = JobLog()
@@ -135,8 +188,10 @@ private final class JobLog: Sendable {
   var ended: [UInt64] { state.withLock { $0.ended } }
   var cancelled: [UInt64] { state.withLock { $0.cancelled } }
 
-  func job(_ number: UInt64, of connection: FakeCallConnection) -> CallQueue.Job {
-    CallQueue.Job(call: CallID(rawValue: number), connection: connection) { await self.run(number) }
+  func job(_ number: UInt64, of connection: FakeCallConnection, bytes byteCount: Int = 0) -> CallQueue.Job {
+    CallQueue.Job(call: CallID(rawValue: number), connection: connection, byteCount: byteCount) {
+      await self.run(number)
+    }
   }
 
   /// Lets go what runs, and what will run.
