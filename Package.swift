@@ -108,34 +108,43 @@ let package = Package(
       exclude: ["README.md"],
       swiftSettings: swiftSettings
     ),
+    // What random tests share. Knows none of the modules above, so that tests of any of them can use it.
+    .target(
+      name: "TailraceTestSupport",
+      path: "Tests/TailraceTestSupport",
+      swiftSettings: swiftSettings
+    ),
     .testTarget(
       name: "CTailraceWireTests",
-      dependencies: ["CTailraceWire", "CTailraceCompression"],
+      dependencies: ["CTailraceWire", "CTailraceCompression", "TailraceTestSupport"],
       swiftSettings: swiftSettings
     ),
     .testTarget(
       name: "TailraceWireTests",
-      dependencies: ["TailraceWire", .product(name: "SwiftProtobuf", package: "swift-protobuf"), nioCore],
+      dependencies: [
+        "TailraceWire", "TailraceTestSupport", .product(name: "SwiftProtobuf", package: "swift-protobuf"), nioCore,
+      ],
       swiftSettings: swiftSettings
     ),
     .testTarget(
       name: "TailraceStorageTests",
-      dependencies: ["TailraceStorage", "TailraceWire", "TailraceTesting", nioCore, logging],
+      dependencies: ["TailraceStorage", "TailraceWire", "TailraceTesting", "TailraceTestSupport", nioCore, logging],
       swiftSettings: swiftSettings
     ),
     .testTarget(
       name: "TailraceBrokerTests",
       dependencies: [
         "TailraceBroker", "TailraceStorage", "TailraceTransport", "TailraceClient", "TailraceWire", "TailraceTesting",
-        nioCore, nioPosix, logging, collections, .product(name: "NIOEmbedded", package: "swift-nio"),
+        "TailraceTestSupport", nioCore, nioPosix, logging, collections,
+        .product(name: "NIOEmbedded", package: "swift-nio"),
       ],
       swiftSettings: swiftSettings
     ),
     .testTarget(
       name: "TailraceTransportTests",
       dependencies: [
-        "TailraceTransport", "TailraceWire", "TailraceTesting", nioCore, nioPosix, logging, collections,
-        .product(name: "NIOEmbedded", package: "swift-nio"),
+        "TailraceTransport", "TailraceWire", "TailraceTesting", "TailraceTestSupport", nioCore, nioPosix, logging,
+        collections, .product(name: "NIOEmbedded", package: "swift-nio"),
       ],
       swiftSettings: swiftSettings
     ),
@@ -149,7 +158,7 @@ let package = Package(
     ),
     .testTarget(
       name: "tailraceTests",
-      dependencies: ["tailrace", "TailraceClient", "TailraceWire", nioCore, nioPosix],
+      dependencies: ["tailrace", "TailraceClient", "TailraceWire", "TailraceTestSupport", nioCore, nioPosix],
       swiftSettings: swiftSettings
     ),
   ],

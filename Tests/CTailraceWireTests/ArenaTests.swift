@@ -1,4 +1,5 @@
 import CTailraceWire
+import TailraceTestSupport
 import Testing
 
 /// Owns an arena for one test.

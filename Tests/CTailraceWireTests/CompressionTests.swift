@@ -1,4 +1,5 @@
 import CTailraceCompression
+import TailraceTestSupport
 import Testing
 
 @Suite("Compression")

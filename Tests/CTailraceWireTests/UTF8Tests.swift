@@ -1,4 +1,5 @@
 import CTailraceWire
+import TailraceTestSupport
 import Testing
 
 @Suite("UTF-8")

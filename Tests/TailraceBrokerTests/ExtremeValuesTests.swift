@@ -1,5 +1,6 @@
 import NIOCore
 import TailraceBroker
+import TailraceTestSupport
 import TailraceTesting
 import TailraceWire
 import Testing

@@ -1,29 +1,8 @@
-import Glibc
 import TailraceStorage
+import TailraceTestSupport
 import TailraceTesting
 import TailraceWire
 import Testing
-
-/// SplitMix64: the same numbers for the same seed, on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  /// `TAILRACE_SEED` where it is set, else drawn.
-  static func seed() -> UInt64 {
-    if let text = getenv("TAILRACE_SEED"), let seed = UInt64(String(cString: text)) { return seed }
-    return UInt64.random(in: 0...UInt64.max)
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-    return value ^ (value >> 31)
-  }
-}
 
 /// Random operations on the local store, compared with the model after each.
 @Suite struct RandomOperationsTests {
@@ -32,9 +11,8 @@ struct SeededGenerator: RandomNumberGenerator {
   ]
 
   @Test func `the local store does what the model does, through stops and kills`() async throws {
-    let seed = SeededGenerator.seed()
-    print("TAILRACE_SEED=\(seed)")
-    var generator = SeededGenerator(seed: seed)
+    var generator = SeededGenerator(for: "RandomOperationsTests")
+    let seed = generator.seed
     var local = try LocalFixture()
     let model = InMemoryLogStore(clock: local.clock)
     let config = LogConfig(segmentBytes: Int.random(in: 200...20_000, using: &generator))

@@ -1,33 +1,22 @@
 import NIOCore
+import TailraceTestSupport
 @testable import TailraceTransport
 import TailraceWire
 import Testing
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
 @Suite struct CallTableTests {
   @Test func `the table agrees with a dictionary over random operations`() {
-    let seed = getenv("TAILRACE_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...UInt64.max)
-    print("CallTableTests: TAILRACE_SEED=\(seed)")
-    var state = seed
-    func random(_ bound: UInt64) -> UInt64 {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return (state >> 33) % bound
-    }
+    var random = SeededGenerator(for: "CallTableTests")
     var table = CallTable(capacity: 100)
     var model: [UInt64: CallID] = [:]
     var retired: [CallID] = []
     for step in 0..<200_000 {
       // The inverse of the hash's factor times a small number: all of them share a few buckets.
-      let small = random(300) + 1
+      let small = UInt64(random.below(300)) + 1
       let id = step % 2 == 0 ? small : small &* 0xF1DE_83E1_9937_733D
       if let known = model[id] {
         #expect(table.call(named: id) == known)
-        if random(3) > 0 {
+        if random.below(3) > 0 {
           #expect(table.remove(known) == id)
           model[id] = nil
           retired.append(known)
@@ -39,7 +28,7 @@ import Testing
       #expect(table.count == model.count)
       if let old = retired.last { #expect(table.remove(old) == nil) }
     }
-    for (id, call) in model { #expect(table.call(named: id) == call, "seed \(seed)") }
+    for (id, call) in model { #expect(table.call(named: id) == call, "seed \(random.seed)") }
   }
 
   @Test func `numbers of ours are never used twice and never 0`() {

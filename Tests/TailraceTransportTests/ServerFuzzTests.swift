@@ -1,28 +1,11 @@
 import NIOCore
+import TailraceTestSupport
 import TailraceTransport
 import TailraceWire
 import Testing
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
-private struct Generator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
-
 @Suite(.serialized, .timeLimit(.minutes(3))) struct ServerFuzzTests {
-  private func garbage(_ random: inout Generator) throws -> ByteBuffer {
+  private func garbage(_ random: inout SeededGenerator) throws -> ByteBuffer {
     var bytes = ByteBuffer()
     if Int.random(in: 0..<8, using: &random) > 0 { ClientPreface().write(to: &bytes) }
     for _ in 0..<Int.random(in: 1...8, using: &random) {
@@ -43,9 +26,8 @@ private struct Generator: RandomNumberGenerator {
   }
 
   @Test func `whatever strangers send, a well-behaved connection never notices`() async throws {
-    let seed = getenv("TAILRACE_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...UInt64.max)
-    print("ServerFuzzTests: TAILRACE_SEED=\(seed)")
-    var random = Generator(state: seed)
+    var random = SeededGenerator(for: "ServerFuzzTests")
+    let seed = random.seed
     try await withServer { server, port in
       let good = try RawSocket.native(port: port)
       for id in 1...3000 as ClosedRange<UInt64> {

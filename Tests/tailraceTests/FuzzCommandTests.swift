@@ -1,4 +1,4 @@
-import Foundation
+import TailraceTestSupport
 import Testing
 
 @Suite("The hidden fuzz commands")
@@ -9,7 +9,7 @@ struct FuzzCommandTests {
   }
 
   @Test func `Decoders take a few thousand inputs, and every kind is among them`() throws {
-    let seed = ProcessInfo.processInfo.environment["TAILRACE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0 ... .max)
+    let seed = SeededGenerator(for: "fuzz decode").seed
     let (status, output) = try run(["fuzz", "decode", "--iterations", "3000", "--seed", "\(seed)"])
     #expect(status == 0, "\(output)")
     #expect(output.contains("fuzz decode: --seed \(seed) --first 0 --iterations 3000"))
@@ -37,7 +37,7 @@ struct FuzzCommandTests {
   }
 
   @Test func `A broker outlives its strangers`() throws {
-    let seed = ProcessInfo.processInfo.environment["TAILRACE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0 ... .max)
+    let seed = SeededGenerator(for: "fuzz server").seed
     let (status, output) = try run([
       "fuzz", "server", "--iterations", "150", "--seed", "\(seed)", "--max-latency-ms", "30000",
     ])

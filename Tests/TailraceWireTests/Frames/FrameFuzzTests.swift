@@ -1,35 +1,13 @@
 import NIOCore
+import TailraceTestSupport
 import TailraceWire
 import Testing
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
-/// SplitMix64: small, and the same on every machine.
-struct FrameFuzzGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
-
-private func environment(_ name: String) -> UInt64? {
-  getenv(name).flatMap { UInt64(String(cString: $0)) }
-}
 
 @Suite struct FrameFuzzTests {
   private let limits = FrameLimits(maxFrameBytes: 4096, maxHeaderBytes: 256)
 
   /// A well-formed stream of a few frames, and how many there are.
-  private func stream(_ random: inout FrameFuzzGenerator) throws -> (ByteBuffer, Int) {
+  private func stream(_ random: inout SeededGenerator) throws -> (ByteBuffer, Int) {
     var bytes = ByteBuffer()
     let count = Int.random(in: 1...4, using: &random)
     let encoder = FrameEncoder(limits: limits)
@@ -47,7 +25,7 @@ private func environment(_ name: String) -> UInt64? {
     return (bytes, count)
   }
 
-  private func mutate(_ bytes: inout ByteBuffer, _ random: inout FrameFuzzGenerator) {
+  private func mutate(_ bytes: inout ByteBuffer, _ random: inout SeededGenerator) {
     for _ in 0..<Int.random(in: 1...6, using: &random) {
       let at = Int.random(in: 0..<bytes.readableBytes, using: &random)
       let value =
@@ -61,7 +39,7 @@ private func environment(_ name: String) -> UInt64? {
 
   /// Decodes everything, in parts of random sizes. Returns the sizes of the frames, and whether there was an error.
   private func decode(
-    _ bytes: ByteBuffer, _ random: inout FrameFuzzGenerator
+    _ bytes: ByteBuffer, _ random: inout SeededGenerator
   ) -> (frames: Int, bytes: Int, failed: Bool) {
     var decoder = FrameDecoder(limits: limits)
     var rest = bytes
@@ -90,10 +68,9 @@ private func environment(_ name: String) -> UInt64? {
   }
 
   @Test func `random and damaged streams never trap, and no byte is lost or made up`() throws {
-    let seed = environment("TAILRACE_SEED") ?? UInt64.random(in: 0...UInt64.max)
-    print("FrameFuzzTests: TAILRACE_SEED=\(seed)")
-    var random = FrameFuzzGenerator(state: seed)
-    for _ in 0..<(environment("TAILRACE_FUZZ_ITERATIONS") ?? 100_000) {
+    var random = SeededGenerator(for: "FrameFuzzTests")
+    let seed = random.seed
+    for _ in 0..<(environmentNumber("TAILRACE_FUZZ_ITERATIONS") ?? 100_000) {
       var (bytes, count) = try stream(&random)
       switch Int.random(in: 0..<4, using: &random) {
       case 0:
@@ -101,7 +78,7 @@ private func environment(_ name: String) -> UInt64? {
         #expect(frames == count && total == bytes.readableBytes && !failed, "seed \(seed)")
       case 1:
         let length = Int.random(in: 1...80, using: &random)
-        let noise = ByteBuffer(bytes: (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) })
+        let noise = ByteBuffer(bytes: random.bytes(length))
         let (_, total, failed) = decode(noise, &random)
         #expect(failed ? total <= noise.readableBytes : total == noise.readableBytes, "seed \(seed)")
       default:

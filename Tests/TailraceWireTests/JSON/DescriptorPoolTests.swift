@@ -1,4 +1,5 @@
 import NIOCore
+import TailraceTestSupport
 import Testing
 
 @testable import TailraceWire
@@ -94,7 +95,7 @@ import Testing
   }
 
   @Test func `mutated and truncated sets are read or refused, never a trap`() {
-    var generator = SeededGenerator(seed: jsonTestSeed())
+    var generator = SeededGenerator(for: #function)
     let original = Array(AllKinds.set.readableBytesView)
     var refused = 0
     for _ in 0..<5_000 {

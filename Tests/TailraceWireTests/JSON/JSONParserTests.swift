@@ -1,4 +1,5 @@
 import NIOCore
+import TailraceTestSupport
 import Testing
 
 @testable import TailraceWire
@@ -91,7 +92,7 @@ import Testing
   }
 
   @Test func `whatever it accepts of mutated texts survives writing and reading`() throws {
-    var generator = SeededGenerator(seed: jsonTestSeed())
+    var generator = SeededGenerator(for: #function)
     let seeds = [
       #"{"a":[1,2.5e-3,true,null,"x\u00e9\ud83d\ude00"],"b":{"c":"\\\"","d":[]}}"#, "[[[[]]],-0.0,1E+2,\"\"]",
       "{\"k\u{e9}\":\"\u{1f600}\",\"k\":false}",
@@ -193,9 +194,9 @@ import Testing
   }
 
   @Test func `gives back what it encoded`() {
-    var generator = SeededGenerator(seed: jsonTestSeed())
+    var generator = SeededGenerator(for: #function)
     for count in 0..<100 {
-      let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+      let bytes = generator.bytes(count)
       var text: [UInt8] = []
       bytes.withUnsafeBytes { Base64.append($0, to: &text) }
       #expect(text.count == (count + 2) / 3 * 4)

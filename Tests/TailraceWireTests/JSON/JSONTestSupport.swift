@@ -2,40 +2,6 @@ import NIOCore
 
 @testable import TailraceWire
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
-/// SplitMix64: the same numbers for the same seed, everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) {
-    state = seed
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-}
-
-/// The seed of a random test: TAILRACE_SEED, or a new one. Printed either way.
-func jsonTestSeed(_ test: String = #function) -> UInt64 {
-  let seed = environmentNumber("TAILRACE_SEED") ?? UInt64.random(in: 0...UInt64.max)
-  print("\(test): TAILRACE_SEED=\(seed)")
-  return seed
-}
-
-func environmentNumber(_ name: String) -> UInt64? {
-  getenv(name).flatMap { UInt64(String(cString: $0)) }
-}
-
 /// A protobuf message, written by hand.
 struct WireBuilder {
   private(set) var buffer = ByteBuffer()

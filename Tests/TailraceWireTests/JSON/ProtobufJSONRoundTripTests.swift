@@ -1,12 +1,12 @@
 import NIOCore
+import TailraceTestSupport
 import Testing
 
 @testable import TailraceWire
 
 @Suite struct ProtobufJSONRoundTripTests {
   @Test func `random messages of every type survive the way to JSON and back`() throws {
-    let seed = jsonTestSeed()
-    var generator = SeededGenerator(seed: seed)
+    var generator = SeededGenerator(for: #function)
     let types = DescriptorPool.tailrace.messages + [try AllKinds.descriptor()]
     var longest = 0
     for type in types {
@@ -15,7 +15,7 @@ import Testing
         let json = try ProtobufJSON.encode(message, as: type)
         let decoded = try ProtobufJSON.decode(json, as: type)
         let again = try ProtobufJSON.encode(decoded, as: type)
-        try #require(again == json, "\(type.fullName), seed \(seed)")
+        try #require(again == json, "\(type.fullName), seed \(generator.seed)")
         // What was decoded is in its one canonical form.
         try #require(try ProtobufJSON.decode(again, as: type) == decoded)
         var options = ProtobufJSON.EncodingOptions(
@@ -30,7 +30,7 @@ import Testing
   }
 
   @Test func `mutated messages are converted or refused, never a trap`() throws {
-    var generator = SeededGenerator(seed: jsonTestSeed())
+    var generator = SeededGenerator(for: #function)
     let type = try AllKinds.descriptor()
     var converted = 0
     var refused = 0

@@ -1,35 +1,22 @@
 import Foundation
 import NIOCore
 import SwiftProtobuf
+import TailraceTestSupport
 import Testing
 
 /// Field values for random messages: extremes and odd cases more often than chance would have them.
 struct RandomValues {
-  private var state: UInt64
+  /// The seed of this run, printed, so that a failure can be repeated.
+  static let runSeed = SeededGenerator(for: "TailraceWireTests messages").seed
+
+  private var generator: SeededGenerator
 
   init(seed: UInt64) {
-    state = seed
-  }
-
-  /// The seed of this run: TAILRACE_SEED, or a new one. Printed, so that a failure can be repeated.
-  static let runSeed: UInt64 = {
-    let given = ProcessInfo.processInfo.environment["TAILRACE_SEED"].flatMap { UInt64($0) }
-    let seed = given ?? UInt64.random(in: 1...UInt64.max)
-    print("TailraceWireTests messages: TAILRACE_SEED=\(seed)")
-    return seed
-  }()
-
-  /// SplitMix64.
-  private mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
+    generator = SeededGenerator(seed: seed)
   }
 
   /// From 0 up to `bound`, exclusive.
-  mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+  mutating func below(_ bound: Int) -> Int { generator.below(bound) }
 
   mutating func bool() -> Bool { below(2) == 1 }
 
@@ -41,8 +28,8 @@ struct RandomValues {
     case 1: 1
     case 2: T.max
     case 3: T.min
-    case 4: T(truncatingIfNeeded: next() >> UInt64(below(64)))
-    default: T(truncatingIfNeeded: next())
+    case 4: T(truncatingIfNeeded: generator.next() >> UInt64(below(64)))
+    default: T(truncatingIfNeeded: generator.next())
     }
   }
 
@@ -82,7 +69,7 @@ struct RandomValues {
 
   mutating func bytes() -> [UInt8] {
     let count = [0, 1, 16, below(100), below(3000)][below(5)]
-    return (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) }
+    return generator.bytes(count)
   }
 
   mutating func buffer() -> ByteBuffer {

@@ -1,4 +1,5 @@
 import NIOCore
+import TailraceTestSupport
 import Testing
 
 @testable import TailraceWire

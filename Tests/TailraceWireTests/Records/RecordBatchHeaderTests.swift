@@ -1,5 +1,6 @@
 import NIOCore
 import SwiftProtobuf
+import TailraceTestSupport
 import Testing
 
 @testable import TailraceWire
@@ -137,7 +138,7 @@ struct RecordBatchHeaderTests {
   @Test func `Random bytes are no header, and stop nothing`() {
     var generator = SeededGenerator.ofThisRun(2)
     for round in 0..<2_000 {
-      var bytes = (0..<118).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+      var bytes = generator.bytes(118)
       let sample = RecordBatchHeader.sample.encodedBytes
       for offset in Self.tagOffsets { bytes[offset] = sample[offset] }
       // The checksum is right, so the numbers are looked at; the lengths agree once in 2^64.

@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import SwiftProtobuf
+import TailraceTestSupport
 
 @testable import TailraceWire
 

@@ -1,4 +1,5 @@
 import NIOCore
+import TailraceTestSupport
 import Testing
 
 @testable import TailraceWire
@@ -132,7 +133,7 @@ struct ChecksumTests {
 
   @Test func `Parts one after the other have the checksum of the whole`() {
     var generator = SeededGenerator.ofThisRun(110)
-    let bytes = (0..<5_000).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+    let bytes = generator.bytes(5_000)
     let whole = bytes.withUnsafeBytes { CRC32C.checksum($0) }
     for cut in [0, 1, 7, 8, 1_024, 4_999, 5_000] {
       let first = bytes[..<cut].withUnsafeBytes { CRC32C.checksum($0) }
