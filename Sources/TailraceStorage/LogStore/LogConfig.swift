@@ -10,10 +10,13 @@ package struct LogConfig: Hashable, Sendable {
     case os
   }
 
+  /// The largest batch that any log takes, its header included, bytes. Recovery takes nothing larger for a batch.
+  package static let maxBatchBytesCeiling = 8 << 20
+
   package var durability: Durability
   /// A segment is rolled before it would grow past this; below 2 GiB.
   package var segmentBytes: Int
-  /// The largest batch, its header included.
+  /// The largest batch, its header included; at most `maxBatchBytesCeiling`, whatever is asked for here.
   package var maxBatchBytes: Int
   /// Whether readers see the append's time in place of the producer's.
   package var hasAppendTimestamps: Bool

@@ -74,9 +74,10 @@ extension LogState {
   /// Why a batch cannot be appended; nil where it can.
   private func refusal(of batch: ValidatedBatch) -> StorageError? {
     if let refusal { return refusal }
-    guard batch.byteCount <= config.maxBatchBytes else {
+    let maxBatchBytes = min(config.maxBatchBytes, LogConfig.maxBatchBytesCeiling)
+    guard batch.byteCount <= maxBatchBytes else {
       return StorageError(
-        .batchTooLarge, "a batch of \(batch.byteCount) bytes (header included); the bound is \(config.maxBatchBytes)")
+        .batchTooLarge, "a batch of \(batch.byteCount) bytes (header included); the bound is \(maxBatchBytes)")
     }
     if config.requiresKeys, !batch.everyRecordHasKey {
       return StorageError(.missingKey, "a record without a key; this topic takes none")

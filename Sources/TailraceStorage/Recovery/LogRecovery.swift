@@ -47,9 +47,12 @@ struct LogRecovery {
     var findings = try check()
     var fault: StorageError?
     if let damage = findings.damage {
-      findings.provenEnd = max(findings.provenEnd, try provenEnd(after: damage, findings.end.offset))
+      let search = try search(after: damage, findings.end.offset)
+      findings.provenEnd = max(findings.provenEnd, search.provenEnd)
       if findings.provenEnd > findings.end.offset {
         fault = loss(findings, damage)
+      } else if search.isBrokenOff {
+        fault = doubt(findings, damage)
       } else {
         try cut(damage, findings.end.offset)
       }
@@ -138,11 +141,12 @@ struct LogRecovery {
 
   // MARK: - What lies past the damage
 
-  /// The highest durable end that a valid batch past the damage tells of; zero where there is none.
-  private func provenEnd(after damage: Damage, _ expected: Offset) throws(StorageError) -> Offset {
-    var proven = Offset.zero
+  /// What valid batches past the damage tell of. No further than the first segment whose search is broken off: that
+  /// settles that nothing may be cut.
+  private func search(after damage: Damage, _ expected: Offset) throws(StorageError) -> BatchSearch.Result {
+    var result = BatchSearch.Result(provenEnd: .zero)
     var start = damage.position
-    for base in bases[damage.segment...] {
+    for base in bases[damage.segment...] where !result.isBrokenOff {
       let byteCount = try opener.byteCount(of: base)
       let file: any File
       do throws(FileSystemError) {
@@ -153,20 +157,31 @@ struct LogRecovery {
       var search = BatchSearch(
         scanner: BatchScanner(file: file, byteCount: byteCount, windowBytes: 1 << 20), byteCount: byteCount,
         expected: expected)
-      proven = max(proven, try search.provenEnd(from: start))
+      let found = try search.search(from: start)
+      result.provenEnd = max(result.provenEnd, found.provenEnd)
+      result.isBrokenOff = found.isBrokenOff
       start = 0
     }
-    return proven
+    return result
   }
 
   private func loss(_ findings: Findings, _ damage: Damage?) -> StorageError {
-    let place = damage.map { "\(opener.path(of: bases[$0.segment])) at position \($0.position): \($0.reason)" }
-    let error = StorageError(
-      .dataLoss,
+    opener.dataLoss(
       "partition \(id) is damaged: offsets \(findings.end.offset) to \(findings.provenEnd) (exclusive) were on disk"
-        + " and are not readable (\(place ?? "the log ends there")); nothing was cut, what lies below can be read")
-    opener.logger.error("data loss", metadata: .keys([.partition: "\(id)", .reason: error.message]))
-    return error
+        + " and are not readable (\(damage.map(place) ?? "the log ends there")); nothing was cut, what lies below can be"
+        + " read")
+  }
+
+  /// What follows the damage was not searched to its end: it is taken for what was on disk, and not cut.
+  private func doubt(_ findings: Findings, _ damage: Damage) -> StorageError {
+    opener.dataLoss(
+      "partition \(id) is damaged from offset \(findings.end.offset) on (\(place(damage))); what follows holds so much"
+        + " that looks like batches and is none that it could not be told from lost data; nothing was cut, what lies"
+        + " below can be read")
+  }
+
+  private func place(_ damage: Damage) -> String {
+    "\(opener.path(of: bases[damage.segment])) at position \(damage.position): \(damage.reason)"
   }
 
   // MARK: - Cut

@@ -86,6 +86,12 @@ struct PartitionOpener {
       partitionEpoch: state.partitionEpoch, lastAppendTimestampMs: entry.lastAppendTimestampMs, state: state)
   }
 
+  /// The fault of a partition that lacks what was once on disk; logged, for the operator.
+  func dataLoss(_ message: String) -> StorageError {
+    logger.error("data loss", metadata: .keys([.partition: "\(id)", .reason: message]))
+    return StorageError(.dataLoss, message)
+  }
+
   func path(of base: Offset) -> String { "\(directory)/\(LogSegment.fileName(base))" }
 
   /// Length of a segment file.
