@@ -1,5 +1,5 @@
 /// Base64 as the JSON form of `bytes` has it: RFC 4648, sections 4 and 5.
-enum Base64 {
+package enum Base64 {
   private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
   /// The value of each byte in either alphabet; 255 where it has none.
@@ -36,7 +36,7 @@ enum Base64 {
 
   /// The bytes of `text`, which may use either alphabet, with padding or without; nil where it is neither, or where
   /// the bits that no byte uses are not zero.
-  static func decode(_ text: String) -> [UInt8]? {
+  package static func decode(_ text: String) -> [UInt8]? {
     var text = text
     return text.withUTF8 { decode($0) }
   }

@@ -1,4 +1,3 @@
-import Foundation
 import NIOCore
 import TailraceWire
 
@@ -51,10 +50,11 @@ enum RecordJSONReader {
     case (nil, nil): return nil
     case (let text?, nil): return ByteBuffer(string: try string(text, name))
     case (nil, let encoded?):
-      guard let data = Data(base64Encoded: try string(encoded, name + "_base64")) else {
+      let text = try string(encoded, name + "_base64")
+      guard text.utf8.count % 4 == 0, let bytes = Base64.decode(text) else {
         throw InputError("\(name)_base64 is not base64 (RFC 4648, with padding)")
       }
-      return ByteBuffer(bytes: data)
+      return ByteBuffer(bytes: bytes)
     default: throw InputError("both \(name) and \(name)_base64 are there")
     }
   }

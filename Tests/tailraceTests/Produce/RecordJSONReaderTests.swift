@@ -46,7 +46,8 @@ import Testing
 
   @Test(arguments: [
     "[]", "1", "null", "{", "{}{}", #"{"vlaue":"x"}"#, #"{"key":1}"#, #"{"key":"a","key_base64":"YQ=="}"#,
-    #"{"key":"a","key":"b"}"#, #"{"value_base64":"%"}"#, #"{"value_base64":"YQ"}"#, #"{"value_base64":1}"#,
+    #"{"key":"a","key":"b"}"#, #"{"value_base64":"%"}"#, #"{"value_base64":"YQ"}"#, #"{"value_base64":"===="}"#,
+    #"{"value_base64":1}"#,
     #"{"headers":{}}"#, #"{"headers":[1]}"#, #"{"headers":[{}]}"#, #"{"headers":[{"key":null}]}"#,
     #"{"headers":[{"key":"a\u0000"}]}"#, #"{"headers":[{"key":"a","x":1}]}"#, #"{"timestamp":-1}"#,
     #"{"timestamp":1.5}"#, #"{"timestamp":"soon"}"#, #"{"timestamp":true}"#, #"{"timestamp":9223372036854775808}"#,
