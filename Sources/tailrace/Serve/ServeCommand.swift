@@ -54,9 +54,17 @@ struct ServeCommand: AsyncParsableCommand {
 
   func run() async throws {
     trw_tune_allocator()
-    FileDescriptorLimit.raise()
+    let openFiles = FileDescriptorLimit.raise()
     var logger = Logger(label: "tailrace", factory: StreamLogHandler.standardError(label:))
     logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
+    var configuration = configuration
+    // The other half is for the logs' files: a crowd of connections must not keep the broker from its topics.
+    if let openFiles, let half = Int(exactly: openFiles / 2), configuration.server.process.maxConnections > half {
+      configuration.server.process.maxConnections = max(1, half)
+      logger.notice(
+        "fewer connections than allowed: half of the files that the process may open; raise 'ulimit -n' for more",
+        metadata: ["connections": "\(half)", "files": "\(openFiles)"])
+    }
     do {
       let service = try await BrokerService.start(configuration, dataDirectory: dataDir, logger: logger)
       StandardError.write("listening on \(service.address)\n")

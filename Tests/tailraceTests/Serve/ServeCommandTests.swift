@@ -130,6 +130,14 @@ struct ServeCommandTests {
     #expect(failure?.code == .resourceExhausted)
   }
 
+  @Test("Connections are given no more than half of the files that the process may open")
+  func leavesFilesForTopics() async throws {
+    let server = try ServingProcess(openFiles: 100)
+    let cluster = try await AdminServiceClient(caller: try await server.connect()).describeCluster(
+      DescribeClusterRequest())
+    #expect(cluster.limits?.maxConnections == 50)
+  }
+
   @Test(
     "Flags that make no sense are usage errors",
     arguments: [
@@ -149,13 +157,17 @@ private struct ServingProcess {
   let dataDirectory: String
   private let directory: TemporaryDirectory
 
-  init(_ directory: TemporaryDirectory? = nil, flags: [String] = []) throws {
+  init(_ directory: TemporaryDirectory? = nil, flags: [String] = [], openFiles: Int? = nil) throws {
     self.directory = try directory ?? TemporaryDirectory()
     dataDirectory = self.directory.path + "/data"
-    process = try LiveProcess(
-      [
-        "serve", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0", "--log-level", "error",
-      ] + flags)
+    let arguments = ["serve", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0", "--log-level", "error"] + flags
+    if let openFiles {
+      process = try LiveProcess(
+        ["-c", "ulimit -n \(openFiles); exec \"$0\" \"$@\"", Binary.url.path] + arguments,
+        executable: URL(fileURLWithPath: "/bin/sh"))
+    } else {
+      process = try LiveProcess(arguments)
+    }
     let line = try process.readErrorLine()
     address = String(line.dropFirst("listening on ".count))
   }
