@@ -4,9 +4,10 @@
 
 #include <stddef.h>
 
-/// Keeps freed memory of up to 16 MiB an arena in the process instead of giving it back and faulting it in anew for each
-/// large buffer: measured twice the bytes per second on eight connections that produce batches of 64 KiB. More was no
-/// faster. To be called once, before threads are started. Does nothing where the C library is not glibc.
+/// Has large buffers taken from freed memory that stays in the process, instead of being mapped and faulted in anew each
+/// time: measured twice the bytes per second on eight connections that produce batches of 64 KiB. The price: after a
+/// peak, freed memory below what is still in use stays resident, until it is needed again. To be called once, before
+/// threads are started. Does nothing where the C library is not glibc.
 void trw_tune_allocator(void);
 
 /// Bytes that the process has allocated and not freed, as the allocator counts them; 0 where it does not. Thread-safe,
