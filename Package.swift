@@ -128,7 +128,9 @@ let package = Package(
     ),
     .testTarget(
       name: "TailraceStorageTests",
-      dependencies: ["TailraceStorage", "TailraceWire", "CTailraceWire", "TailraceTesting", "TailraceTestSupport", nioCore, logging],
+      dependencies: [
+        "TailraceStorage", "TailraceWire", "CTailraceWire", "TailraceTesting", "TailraceTestSupport", nioCore, logging,
+      ],
       swiftSettings: swiftSettings
     ),
     .testTarget(
