@@ -21,9 +21,15 @@ import Testing
       var waiting: [Answers] = []
       for _ in 0..<count { waiting.append(store.start([try batch([String(repeating: "x", count: 1_000_000)])])) }
       #expect(waiting.last?.kinds == ["missing"])
-      let held = max(0, trw_allocated_bytes() - before)
-      print("\(count) records of 1 MB wait for the disk: \(held) bytes held, with what tests beside this one hold")
+      // Tests beside this one allocate much too, but for moments only: the least that is seen counts.
+      var held = Int.max
+      let deadline = ContinuousClock.now + .seconds(10)
+      while held >= count * 500_000, ContinuousClock.now < deadline {
+        held = min(held, trw_allocated_bytes() - before)
+        await Task.yield()
+      }
       #expect(held < count * 500_000)
+      print("\(count) records of 1 MB wait for the disk: \(held) bytes held, with what tests beside this one hold")
       #expect(try store.bounds(of: partitionA).logEnd == Offset(Int64(count) + 1))
       fixture.fileSystem.letSyncsThrough()
       gate.signal()
