@@ -28,7 +28,7 @@ package protocol LogStore: Sendable {
   /// Takes a waiter back. It may be called at the same moment.
   func cancel(_ waiter: AdvanceWaiter)
 
-  /// The partition's offsets as they stand.
+  /// The partition's offsets as they stand. The fault of one of which nothing can be read.
   func bounds(of partition: PartitionID) throws(StorageError) -> PartitionBounds
 
   /// The first record with a timestamp at or after `timestampMs` (milliseconds since 1970), nil where there is none
@@ -38,7 +38,9 @@ package protocol LogStore: Sendable {
     completion: @escaping @Sendable (Result<TimestampedOffset?, StorageError>) -> Void
   )
 
-  /// Makes partitions of a topic, empty, durably. Those that are there already are left as they are.
+  /// Makes partitions of a topic, empty, durably. Those that are there already are left as they are; one that was there
+  /// and cannot be opened is known afterwards, with its fault: `.dataLoss` where what it held is gone. Throws where a
+  /// new one cannot be made, and `.full` where one cannot be opened for now.
   func create(
     _ partitions: [PartitionID], topicName: String, config: LogConfig, fence: Fence
   ) async throws(StorageError)

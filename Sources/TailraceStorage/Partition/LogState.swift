@@ -51,6 +51,8 @@ struct LogState {
   var lastAppendTimestampMs: Int64
   /// Why nothing can be appended any more.
   var fault: StorageError?
+  /// Whether anything can be read. Where not, `fault` says why.
+  let isReadable: Bool
   /// Why the last write did not succeed; nil where it did. For whoever watches the broker's log.
   var appendTrouble: StorageError?
   /// Dropped or closed: nothing works any more.
@@ -81,6 +83,7 @@ struct LogState {
     epochStart = recovered.epochStart
     lastAppendTimestampMs = recovered.lastAppendTimestampMs
     fault = recovered.fault
+    isReadable = recovered.isReadable
     appendTrouble = recovered.fault
     if logEnd.offset > durableEnd.offset, fault == nil {
       unsynced = segments.filter { $0.baseOffset >= durableEnd.segment }
@@ -89,6 +92,9 @@ struct LogState {
 
   /// Why nothing can be appended.
   var refusal: StorageError? { ending ?? fault }
+
+  /// Why nothing can be read, nor anything be told of offsets; nil where something can.
+  var unreadable: StorageError? { ending ?? (isReadable ? nil : fault) }
 
   var activeSegment: LogSegment { segments[segments.count - 1] }
 

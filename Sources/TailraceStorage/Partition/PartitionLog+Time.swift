@@ -6,10 +6,10 @@ extension PartitionLog {
   /// The first record below the high watermark whose timestamp is at or after `timestampMs`. Blocks: indexes may have
   /// to be built. `.dataLoss` where damage comes before one is found: the first may have been there.
   func firstOffset(atOrAfter timestampMs: Int64) throws(StorageError) -> TimestampedOffset? {
-    let (segments, logStart, end, ending) = state.withLock {
-      ($0.segments, $0.logStart, $0.highWatermark, $0.ending)
+    let (segments, logStart, end, unreadable) = state.withLock {
+      ($0.segments, $0.logStart, $0.highWatermark, $0.unreadable)
     }
-    if let ending { throw ending }
+    if let unreadable { throw unreadable }
     for segment in segments where segment.baseOffset <= end.segment {
       try segment.buildIndex()
       let damage = segment.damage

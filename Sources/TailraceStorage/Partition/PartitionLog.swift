@@ -52,6 +52,9 @@ final class PartitionLog: Sendable {
   /// Why nothing works any more; nil where it does.
   var ending: StorageError? { state.withLock { $0.ending } }
 
+  /// Why nothing can be read, nor anything be told of offsets; nil where something can.
+  var unreadable: StorageError? { state.withLock { $0.unreadable } }
+
   /// Takes a configuration into use. The high watermark never moves back by it.
   func configure(_ config: LogConfig) -> LogEffects {
     let nowMs = clock.nowMs()

@@ -21,7 +21,7 @@ enum ReadDecision {
 extension LogState {
   /// Which segment a read goes to, and how far it may go. Below the high watermark always.
   func planRead(at offset: Offset, lastEpoch: UInt32?) -> ReadDecision {
-    if let ending { return .failed(ending, nil) }
+    if let unreadable { return .failed(unreadable, nil) }
     if let lastEpoch, let point = truncationPoint(offset, lastEpoch) {
       return .failed(
         StorageError(

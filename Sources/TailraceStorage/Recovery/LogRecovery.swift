@@ -72,7 +72,8 @@ struct LogRecovery {
   private func check() throws(StorageError) -> Findings {
     let first = bases.lastIndex { $0 <= checkpoint } ?? 0
     var findings = Findings(
-      end: LogPosition(offset: bases[first], segment: bases[first], position: 0), provenEnd: checkpoint)
+      end: LogPosition(offset: bases[first], segment: bases[first], position: 0),
+      provenEnd: max(checkpoint, opener.knownEnd(state)))
     for base in bases[..<first] {
       findings.segments.append(
         LogSegment(
@@ -233,7 +234,9 @@ struct LogRecovery {
       topicID: id.topic.bytes, partition: id.index,
       logStartOffset: fault == nil ? logStart.rawValue : state?.logStartOffset ?? logStart.rawValue,
       durableEndOffset: fault == nil ? findings.end.offset.rawValue : checkpoint.rawValue,
-      partitionEpoch: epoch)
+      partitionEpoch: epoch,
+      // A clean stop's word is good for one start: it is kept for the next ones.
+      cleanEndOffset: fault == nil || opener.knownEnd(state) == .zero ? nil : opener.knownEnd(state).rawValue)
     try StateFile.write(next, directory: opener.directory, fileSystem: opener.fileSystem)
     return RecoveredLog(
       segments: findings.segments, logStart: logStart, logEnd: findings.end, durableEnd: findings.end,

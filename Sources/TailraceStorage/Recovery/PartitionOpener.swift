@@ -2,27 +2,59 @@ internal import Logging
 internal import NIOCore
 internal import TailraceWire
 
-/// Opens a partition's directory, made already: takes a clean stop's word for it, else recovers. Blocks.
+/// Makes or opens a partition's directory: takes a clean stop's word for it, else recovers. Blocks.
+///
+/// A partition of which the state file or a clean stop knows data is never begun anew: where that data is gone, it opens
+/// as lost, and so it does at every later start.
 struct PartitionOpener {
   let id: PartitionID
-  let directory: String
+  /// The topic's directory, which is there.
+  let topicDirectory: String
   let files: OpenFiles
   let logger: Logger
   /// How the partition was left; nil where it was not closed cleanly.
   let cleanEntry: CleanShutdown.Entry?
 
   var fileSystem: any FileSystem { files.fileSystem }
+  var directory: String { "\(topicDirectory)/\(id.index)" }
 
-  /// The log. Everything that it says is there is on disk.
+  /// The log. Everything that it says is there is on disk. One that was there before and cannot be opened has a fault.
+  /// Throws where a new one cannot be made; and `.full`, where nothing is wrong with it and it may be tried again.
   func open() throws(StorageError) -> RecoveredLog {
-    let state = try StateFile.read(directory: directory, fileSystem: fileSystem)
-    if let state, state.topicID != id.topic.bytes || state.partition != id.index {
-      throw StorageError(.incompatible, "\(directory) holds the state of another partition")
+    var wasMade = isThere || hasCleanData
+    do throws(StorageError) {
+      try makeDirectory()
+      let state = try StateFile.read(directory: directory, fileSystem: fileSystem)
+      if let state, state.topicID != id.topic.bytes || state.partition != id.index {
+        throw StorageError(.incompatible, "\(directory) holds the state of another partition")
+      }
+      let bases = try segmentBases()
+      if bases.isEmpty {
+        if let lost = try lost(state) { return lost }
+        wasMade = false
+        return try begin(state)
+      }
+      if let state, let log = try openClean(state, bases) { return log }
+      return try LogRecovery(opener: self, state: state, bases: bases).recover()
+    } catch {
+      guard wasMade, error.kind != .full else { throw error }
+      return unusable(error, state: nil)
     }
-    let bases = try segmentBases()
-    if bases.isEmpty { return try begin(state) }
-    if let state, let log = try openClean(state, bases) { return log }
-    return try LogRecovery(opener: self, state: state, bases: bases).recover()
+  }
+
+  private var hasCleanData: Bool { (cleanEntry?.logEnd ?? .zero) > .zero }
+
+  /// Whether something stands where the directory belongs, as far as can be told.
+  private var isThere: Bool {
+    do throws(FileSystemError) { return try fileSystem.status(directory) != nil } catch { return true }
+  }
+
+  private func makeDirectory() throws(StorageError) {
+    do throws(FileSystemError) {
+      try fileSystem.createDirectoryDurably("\(id.index)", in: topicDirectory)
+    } catch {
+      throw StorageError(error, while: "making partition \(id)")
+    }
   }
 
   /// Base offsets of the segment files, ascending.
@@ -36,12 +68,6 @@ struct PartitionOpener {
 
   /// No segment yet: a new partition, or one whose making was broken off.
   private func begin(_ found: PartitionState?) throws(StorageError) -> RecoveredLog {
-    if let found, found.durableEndOffset > found.logStartOffset {
-      throw StorageError(
-        .dataLoss,
-        "partition \(id) has no segment files, but its state says that offsets below \(found.durableEndOffset) were"
-          + " on disk")
-    }
     let start = Offset(max(0, found?.logStartOffset ?? 0))
     let state =
       found
@@ -84,12 +110,6 @@ struct PartitionOpener {
     return RecoveredLog(
       segments: segments, logStart: Offset(state.logStartOffset), logEnd: end, durableEnd: end,
       partitionEpoch: state.partitionEpoch, lastAppendTimestampMs: entry.lastAppendTimestampMs, state: state)
-  }
-
-  /// The fault of a partition that lacks what was once on disk; logged, for the operator.
-  func dataLoss(_ message: String) -> StorageError {
-    logger.error("data loss", metadata: .keys([.partition: "\(id)", .reason: message]))
-    return StorageError(.dataLoss, message)
   }
 
   func path(of base: Offset) -> String { "\(directory)/\(LogSegment.fileName(base))" }

@@ -14,8 +14,22 @@ struct RecoveredLog {
   var lastAppendTimestampMs: Int64
   /// Damage below the durable end.
   var fault: StorageError?
-  /// What stands in the state file.
-  var state: PartitionState
+  /// Whether what lies below the damage can be read. Where not, every read is answered with `fault`.
+  var isReadable = true
+  /// What stands in the state file; nil where that is not known.
+  var state: PartitionState?
+
+  /// A partition of which nothing can be used. `end`: how far it is known to have reached; zero where that is not known.
+  static func unusable(
+    _ fault: StorageError, state: PartitionState?, end: Offset, segmentPath: String, files: OpenFiles
+  ) -> RecoveredLog {
+    let position = LogPosition(offset: end, segment: .zero, position: 0)
+    return RecoveredLog(
+      segments: [LogSegment(baseOffset: .zero, path: segmentPath, byteCount: 0, files: files)],
+      logStart: Offset(max(0, state?.logStartOffset ?? 0)), logEnd: position, durableEnd: position,
+      partitionEpoch: state?.partitionEpoch ?? 0, lastAppendTimestampMs: 0, fault: fault, isReadable: false,
+      state: state)
+  }
 
   /// The end of what may be read: what recovery accepted is on disk before it is served.
   func highWatermark(_ config: LogConfig) -> LogPosition {

@@ -32,6 +32,7 @@ final class ProbeFileSystem: FileSystem {
     var segmentLimit = Int.max
     var changes: [String] = []
     var failingDirectory: (path: String, code: Int32)?
+    var failingTree: (path: String, code: Int32)?
     var truncateError: Int32?
     var writeFault: WriteFault?
     var gate: DispatchSemaphore?
@@ -82,6 +83,8 @@ final class ProbeFileSystem: FileSystem {
   func failSyncs(ofDirectory path: String, _ code: Int32) {
     contents.withLock { $0.failingDirectory = (path, code) }
   }
+  /// Nothing at or below `path` can be opened.
+  func failOpens(under path: String, _ code: Int32) { contents.withLock { $0.failingTree = (path, code) } }
   func failTruncates(_ code: Int32?) { contents.withLock { $0.truncateError = code } }
   func failWrites(_ fault: WriteFault?) { contents.withLock { $0.writeFault = fault } }
 
@@ -123,7 +126,8 @@ final class ProbeFileSystem: FileSystem {
 
   private func beforeOpen(_ path: String, _ error: KeyPath<Contents, Int32?>) throws(FileSystemError) {
     let code = contents.withLock { contents in
-      let code = contents[keyPath: error]
+      let tree = contents.failingTree.flatMap { path == $0.path || path.hasPrefix($0.path + "/") ? $0.code : nil }
+      let code = contents[keyPath: error] ?? tree
       if code != nil { contents.counts.refusedOpens += 1 }
       return code
     }

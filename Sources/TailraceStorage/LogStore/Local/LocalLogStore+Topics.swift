@@ -75,9 +75,17 @@ extension LocalLogStore {
 
   // MARK: - Opening
 
+  /// What stands there and is no directory is left to the topic's partitions to stumble over, each for itself.
   private func makeTopicDirectory(_ directory: TopicDirectory) throws(StorageError) {
+    let fileSystem = data.fileSystem
+    let path = "\(data.topicsPath)/\(directory.name)"
     do throws(FileSystemError) {
-      try data.fileSystem.createDirectoryDurably(directory.name, in: data.topicsPath)
+      do throws(FileSystemError) {
+        _ = try fileSystem.createDirectory(path)
+      } catch {
+        guard !error.isOutOfResources, try fileSystem.status(path) != nil else { throw error }
+      }
+      try fileSystem.syncDirectory(data.topicsPath)
     } catch {
       throw StorageError(error, while: "making topic \(directory.topicName)")
     }
@@ -109,18 +117,12 @@ extension LocalLogStore {
 
   private func open(_ id: PartitionID, topicName: String, config: LogConfig) throws(StorageError) -> PartitionLog {
     let topic = "\(data.topicsPath)/\(TopicDirectory(topicName: topicName, topic: id.topic).name)"
-    let directory = "\(topic)/\(id.index)"
-    do throws(FileSystemError) {
-      try data.fileSystem.createDirectoryDurably("\(id.index)", in: topic)
-    } catch {
-      throw StorageError(error, while: "making partition \(id)")
-    }
-    let recovered = try PartitionOpener(
-      id: id, directory: directory, files: files, logger: logger,
-      cleanEntry: contents.withLock { $0.cleanEntries[id] }
-    ).open()
+    let opener = PartitionOpener(
+      id: id, topicDirectory: topic, files: files, logger: logger,
+      cleanEntry: contents.withLock { $0.cleanEntries[id] })
+    let recovered = try opener.open()
     return PartitionLog(
-      id: id, directory: directory, config: config, recovered: recovered, files: files, clock: clock,
+      id: id, directory: opener.directory, config: config, recovered: recovered, files: files, clock: clock,
       logger: logger)
   }
 

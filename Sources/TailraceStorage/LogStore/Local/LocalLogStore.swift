@@ -83,7 +83,7 @@ package final class LocalLogStore: LogStore {
 
   package func bounds(of partition: PartitionID) throws(StorageError) -> PartitionBounds {
     let log = try log(of: partition).get()
-    if let ending = log.ending { throw ending }
+    if let unreadable = log.unreadable { throw unreadable }
     return log.bounds
   }
 
