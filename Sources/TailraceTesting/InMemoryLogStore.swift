@@ -192,6 +192,14 @@ package final class InMemoryLogStore: LogStore {
     release { $0.topic == topic }
   }
 
+  package func deleteRecords(
+    before offset: Offset?, in partition: PartitionID, fence: Fence
+  ) async throws(StorageError) -> Offset {
+    throw StorageError(.failed, "not there yet")
+  }
+
+  package func admit(producer: Int64, epoch: UInt32, fence: Fence) {}
+
   package func describe(_ partition: PartitionID) async throws(StorageError) -> PartitionFigures {
     let size = contents.withLock { contents in
       contents.partitions[partition]?.batches.reduce(UInt64(0)) { $0 + UInt64($1.header.batchByteCount) }

@@ -198,7 +198,7 @@ enum StoreKind: CaseIterable {
     let (store, directory) = try kind.make()
     var config = kind.config
     config.maxBatchBytes = 300
-    config.requiresKeys = true
+    config.cleanup = .compact
     try await store.create(config: config)
     let outcomes = await store.append([
       try batch(["a"], key: "k"), try batch(["b"]), try batch([String(repeating: "x", count: 400)], key: "k"),

@@ -52,6 +52,231 @@ void   tailrace__v1__partition_state__free_unpacked
   assert(message->base.descriptor == &tailrace__v1__partition_state__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   tailrace__v1__epoch_start__init
+                     (Tailrace__V1__EpochStart         *message)
+{
+  static const Tailrace__V1__EpochStart init_value = TAILRACE__V1__EPOCH_START__INIT;
+  *message = init_value;
+}
+size_t tailrace__v1__epoch_start__get_packed_size
+                     (const Tailrace__V1__EpochStart *message)
+{
+  assert(message->base.descriptor == &tailrace__v1__epoch_start__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tailrace__v1__epoch_start__pack
+                     (const Tailrace__V1__EpochStart *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tailrace__v1__epoch_start__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tailrace__v1__epoch_start__pack_to_buffer
+                     (const Tailrace__V1__EpochStart *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tailrace__v1__epoch_start__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tailrace__V1__EpochStart *
+       tailrace__v1__epoch_start__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tailrace__V1__EpochStart *)
+     protobuf_c_message_unpack (&tailrace__v1__epoch_start__descriptor,
+                                allocator, len, data);
+}
+void   tailrace__v1__epoch_start__free_unpacked
+                     (Tailrace__V1__EpochStart *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tailrace__v1__epoch_start__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tailrace__v1__compaction_mark__init
+                     (Tailrace__V1__CompactionMark         *message)
+{
+  static const Tailrace__V1__CompactionMark init_value = TAILRACE__V1__COMPACTION_MARK__INIT;
+  *message = init_value;
+}
+size_t tailrace__v1__compaction_mark__get_packed_size
+                     (const Tailrace__V1__CompactionMark *message)
+{
+  assert(message->base.descriptor == &tailrace__v1__compaction_mark__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tailrace__v1__compaction_mark__pack
+                     (const Tailrace__V1__CompactionMark *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tailrace__v1__compaction_mark__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tailrace__v1__compaction_mark__pack_to_buffer
+                     (const Tailrace__V1__CompactionMark *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tailrace__v1__compaction_mark__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tailrace__V1__CompactionMark *
+       tailrace__v1__compaction_mark__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tailrace__V1__CompactionMark *)
+     protobuf_c_message_unpack (&tailrace__v1__compaction_mark__descriptor,
+                                allocator, len, data);
+}
+void   tailrace__v1__compaction_mark__free_unpacked
+                     (Tailrace__V1__CompactionMark *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tailrace__v1__compaction_mark__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tailrace__v1__producer_snapshot__init
+                     (Tailrace__V1__ProducerSnapshot         *message)
+{
+  static const Tailrace__V1__ProducerSnapshot init_value = TAILRACE__V1__PRODUCER_SNAPSHOT__INIT;
+  *message = init_value;
+}
+size_t tailrace__v1__producer_snapshot__get_packed_size
+                     (const Tailrace__V1__ProducerSnapshot *message)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_snapshot__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tailrace__v1__producer_snapshot__pack
+                     (const Tailrace__V1__ProducerSnapshot *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_snapshot__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tailrace__v1__producer_snapshot__pack_to_buffer
+                     (const Tailrace__V1__ProducerSnapshot *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_snapshot__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tailrace__V1__ProducerSnapshot *
+       tailrace__v1__producer_snapshot__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tailrace__V1__ProducerSnapshot *)
+     protobuf_c_message_unpack (&tailrace__v1__producer_snapshot__descriptor,
+                                allocator, len, data);
+}
+void   tailrace__v1__producer_snapshot__free_unpacked
+                     (Tailrace__V1__ProducerSnapshot *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tailrace__v1__producer_snapshot__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tailrace__v1__producer_entry__init
+                     (Tailrace__V1__ProducerEntry         *message)
+{
+  static const Tailrace__V1__ProducerEntry init_value = TAILRACE__V1__PRODUCER_ENTRY__INIT;
+  *message = init_value;
+}
+size_t tailrace__v1__producer_entry__get_packed_size
+                     (const Tailrace__V1__ProducerEntry *message)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_entry__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tailrace__v1__producer_entry__pack
+                     (const Tailrace__V1__ProducerEntry *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_entry__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tailrace__v1__producer_entry__pack_to_buffer
+                     (const Tailrace__V1__ProducerEntry *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_entry__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tailrace__V1__ProducerEntry *
+       tailrace__v1__producer_entry__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tailrace__V1__ProducerEntry *)
+     protobuf_c_message_unpack (&tailrace__v1__producer_entry__descriptor,
+                                allocator, len, data);
+}
+void   tailrace__v1__producer_entry__free_unpacked
+                     (Tailrace__V1__ProducerEntry *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tailrace__v1__producer_entry__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tailrace__v1__producer_batch__init
+                     (Tailrace__V1__ProducerBatch         *message)
+{
+  static const Tailrace__V1__ProducerBatch init_value = TAILRACE__V1__PRODUCER_BATCH__INIT;
+  *message = init_value;
+}
+size_t tailrace__v1__producer_batch__get_packed_size
+                     (const Tailrace__V1__ProducerBatch *message)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_batch__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tailrace__v1__producer_batch__pack
+                     (const Tailrace__V1__ProducerBatch *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_batch__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tailrace__v1__producer_batch__pack_to_buffer
+                     (const Tailrace__V1__ProducerBatch *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_batch__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tailrace__V1__ProducerBatch *
+       tailrace__v1__producer_batch__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tailrace__V1__ProducerBatch *)
+     protobuf_c_message_unpack (&tailrace__v1__producer_batch__descriptor,
+                                allocator, len, data);
+}
+void   tailrace__v1__producer_batch__free_unpacked
+                     (Tailrace__V1__ProducerBatch *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tailrace__v1__producer_batch__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   tailrace__v1__data_format__init
                      (Tailrace__V1__DataFormat         *message)
 {
@@ -142,7 +367,97 @@ void   tailrace__v1__topic_record__free_unpacked
   assert(message->base.descriptor == &tailrace__v1__topic_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor tailrace__v1__partition_state__field_descriptors[7] =
+void   tailrace__v1__producer_idblock__init
+                     (Tailrace__V1__ProducerIDBlock         *message)
+{
+  static const Tailrace__V1__ProducerIDBlock init_value = TAILRACE__V1__PRODUCER_IDBLOCK__INIT;
+  *message = init_value;
+}
+size_t tailrace__v1__producer_idblock__get_packed_size
+                     (const Tailrace__V1__ProducerIDBlock *message)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_idblock__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tailrace__v1__producer_idblock__pack
+                     (const Tailrace__V1__ProducerIDBlock *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_idblock__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tailrace__v1__producer_idblock__pack_to_buffer
+                     (const Tailrace__V1__ProducerIDBlock *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_idblock__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tailrace__V1__ProducerIDBlock *
+       tailrace__v1__producer_idblock__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tailrace__V1__ProducerIDBlock *)
+     protobuf_c_message_unpack (&tailrace__v1__producer_idblock__descriptor,
+                                allocator, len, data);
+}
+void   tailrace__v1__producer_idblock__free_unpacked
+                     (Tailrace__V1__ProducerIDBlock *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tailrace__v1__producer_idblock__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tailrace__v1__producer_record__init
+                     (Tailrace__V1__ProducerRecord         *message)
+{
+  static const Tailrace__V1__ProducerRecord init_value = TAILRACE__V1__PRODUCER_RECORD__INIT;
+  *message = init_value;
+}
+size_t tailrace__v1__producer_record__get_packed_size
+                     (const Tailrace__V1__ProducerRecord *message)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tailrace__v1__producer_record__pack
+                     (const Tailrace__V1__ProducerRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tailrace__v1__producer_record__pack_to_buffer
+                     (const Tailrace__V1__ProducerRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tailrace__v1__producer_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tailrace__V1__ProducerRecord *
+       tailrace__v1__producer_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tailrace__V1__ProducerRecord *)
+     protobuf_c_message_unpack (&tailrace__v1__producer_record__descriptor,
+                                allocator, len, data);
+}
+void   tailrace__v1__producer_record__free_unpacked
+                     (Tailrace__V1__ProducerRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tailrace__v1__producer_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor tailrace__v1__partition_state__field_descriptors[13] =
 {
   {
     "topic_id",
@@ -217,6 +532,78 @@ static const ProtobufCFieldDescriptor tailrace__v1__partition_state__field_descr
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "durable_end_segment",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__PartitionState, durable_end_segment),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "durable_end_position",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__PartitionState, durable_end_position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_append_timestamp_ms",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__PartitionState, last_append_timestamp_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "epochs",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tailrace__V1__PartitionState, n_epochs),
+    offsetof(Tailrace__V1__PartitionState, epochs),
+    &tailrace__v1__epoch_start__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "compacted_end_offset",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__PartitionState, compacted_end_offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "compactions",
+    12,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tailrace__V1__PartitionState, n_compactions),
+    offsetof(Tailrace__V1__PartitionState, compactions),
+    &tailrace__v1__compaction_mark__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "crc32c",
     15,
     PROTOBUF_C_LABEL_NONE,
@@ -231,8 +618,14 @@ static const ProtobufCFieldDescriptor tailrace__v1__partition_state__field_descr
 };
 static const unsigned tailrace__v1__partition_state__field_indices_by_name[] = {
   5,   /* field[5] = clean_end_offset */
-  6,   /* field[6] = crc32c */
+  10,   /* field[10] = compacted_end_offset */
+  11,   /* field[11] = compactions */
+  12,   /* field[12] = crc32c */
   3,   /* field[3] = durable_end_offset */
+  7,   /* field[7] = durable_end_position */
+  6,   /* field[6] = durable_end_segment */
+  9,   /* field[9] = epochs */
+  8,   /* field[8] = last_append_timestamp_ms */
   2,   /* field[2] = log_start_offset */
   1,   /* field[1] = partition */
   4,   /* field[4] = partition_epoch */
@@ -241,8 +634,8 @@ static const unsigned tailrace__v1__partition_state__field_indices_by_name[] = {
 static const ProtobufCIntRange tailrace__v1__partition_state__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 15, 6 },
-  { 0, 7 }
+  { 15, 12 },
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor tailrace__v1__partition_state__descriptor =
 {
@@ -252,11 +645,332 @@ const ProtobufCMessageDescriptor tailrace__v1__partition_state__descriptor =
   "Tailrace__V1__PartitionState",
   "tailrace.v1",
   sizeof(Tailrace__V1__PartitionState),
-  7,
+  13,
   tailrace__v1__partition_state__field_descriptors,
   tailrace__v1__partition_state__field_indices_by_name,
   2,  tailrace__v1__partition_state__number_ranges,
   (ProtobufCMessageInit) tailrace__v1__partition_state__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tailrace__v1__epoch_start__field_descriptors[2] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__EpochStart, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "start_offset",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__EpochStart, start_offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tailrace__v1__epoch_start__field_indices_by_name[] = {
+  0,   /* field[0] = epoch */
+  1,   /* field[1] = start_offset */
+};
+static const ProtobufCIntRange tailrace__v1__epoch_start__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor tailrace__v1__epoch_start__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tailrace.v1.EpochStart",
+  "EpochStart",
+  "Tailrace__V1__EpochStart",
+  "tailrace.v1",
+  sizeof(Tailrace__V1__EpochStart),
+  2,
+  tailrace__v1__epoch_start__field_descriptors,
+  tailrace__v1__epoch_start__field_indices_by_name,
+  1,  tailrace__v1__epoch_start__number_ranges,
+  (ProtobufCMessageInit) tailrace__v1__epoch_start__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tailrace__v1__compaction_mark__field_descriptors[2] =
+{
+  {
+    "end_offset",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__CompactionMark, end_offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "at_ms",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__CompactionMark, at_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tailrace__v1__compaction_mark__field_indices_by_name[] = {
+  1,   /* field[1] = at_ms */
+  0,   /* field[0] = end_offset */
+};
+static const ProtobufCIntRange tailrace__v1__compaction_mark__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor tailrace__v1__compaction_mark__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tailrace.v1.CompactionMark",
+  "CompactionMark",
+  "Tailrace__V1__CompactionMark",
+  "tailrace.v1",
+  sizeof(Tailrace__V1__CompactionMark),
+  2,
+  tailrace__v1__compaction_mark__field_descriptors,
+  tailrace__v1__compaction_mark__field_indices_by_name,
+  1,  tailrace__v1__compaction_mark__number_ranges,
+  (ProtobufCMessageInit) tailrace__v1__compaction_mark__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tailrace__v1__producer_snapshot__field_descriptors[3] =
+{
+  {
+    "end_offset",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__ProducerSnapshot, end_offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "producers",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tailrace__V1__ProducerSnapshot, n_producers),
+    offsetof(Tailrace__V1__ProducerSnapshot, producers),
+    &tailrace__v1__producer_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "crc32c",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED32,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__ProducerSnapshot, crc32c),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tailrace__v1__producer_snapshot__field_indices_by_name[] = {
+  2,   /* field[2] = crc32c */
+  0,   /* field[0] = end_offset */
+  1,   /* field[1] = producers */
+};
+static const ProtobufCIntRange tailrace__v1__producer_snapshot__number_ranges[2 + 1] =
+{
+  { 1, 0 },
+  { 15, 2 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor tailrace__v1__producer_snapshot__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tailrace.v1.ProducerSnapshot",
+  "ProducerSnapshot",
+  "Tailrace__V1__ProducerSnapshot",
+  "tailrace.v1",
+  sizeof(Tailrace__V1__ProducerSnapshot),
+  3,
+  tailrace__v1__producer_snapshot__field_descriptors,
+  tailrace__v1__producer_snapshot__field_indices_by_name,
+  2,  tailrace__v1__producer_snapshot__number_ranges,
+  (ProtobufCMessageInit) tailrace__v1__producer_snapshot__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tailrace__v1__producer_entry__field_descriptors[3] =
+{
+  {
+    "producer_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__ProducerEntry, producer_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "producer_epoch",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__ProducerEntry, producer_epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "batches",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tailrace__V1__ProducerEntry, n_batches),
+    offsetof(Tailrace__V1__ProducerEntry, batches),
+    &tailrace__v1__producer_batch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tailrace__v1__producer_entry__field_indices_by_name[] = {
+  2,   /* field[2] = batches */
+  1,   /* field[1] = producer_epoch */
+  0,   /* field[0] = producer_id */
+};
+static const ProtobufCIntRange tailrace__v1__producer_entry__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor tailrace__v1__producer_entry__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tailrace.v1.ProducerEntry",
+  "ProducerEntry",
+  "Tailrace__V1__ProducerEntry",
+  "tailrace.v1",
+  sizeof(Tailrace__V1__ProducerEntry),
+  3,
+  tailrace__v1__producer_entry__field_descriptors,
+  tailrace__v1__producer_entry__field_indices_by_name,
+  1,  tailrace__v1__producer_entry__number_ranges,
+  (ProtobufCMessageInit) tailrace__v1__producer_entry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tailrace__v1__producer_batch__field_descriptors[5] =
+{
+  {
+    "base_sequence",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__ProducerBatch, base_sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_sequence",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__ProducerBatch, last_sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "base_offset",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__ProducerBatch, base_offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_offset",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__ProducerBatch, last_offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "append_timestamp_ms",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__ProducerBatch, append_timestamp_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tailrace__v1__producer_batch__field_indices_by_name[] = {
+  4,   /* field[4] = append_timestamp_ms */
+  2,   /* field[2] = base_offset */
+  0,   /* field[0] = base_sequence */
+  3,   /* field[3] = last_offset */
+  1,   /* field[1] = last_sequence */
+};
+static const ProtobufCIntRange tailrace__v1__producer_batch__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor tailrace__v1__producer_batch__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tailrace.v1.ProducerBatch",
+  "ProducerBatch",
+  "Tailrace__V1__ProducerBatch",
+  "tailrace.v1",
+  sizeof(Tailrace__V1__ProducerBatch),
+  5,
+  tailrace__v1__producer_batch__field_descriptors,
+  tailrace__v1__producer_batch__field_indices_by_name,
+  1,  tailrace__v1__producer_batch__number_ranges,
+  (ProtobufCMessageInit) tailrace__v1__producer_batch__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor tailrace__v1__data_format__field_descriptors[2] =
@@ -398,5 +1112,120 @@ const ProtobufCMessageDescriptor tailrace__v1__topic_record__descriptor =
   tailrace__v1__topic_record__field_indices_by_name,
   1,  tailrace__v1__topic_record__number_ranges,
   (ProtobufCMessageInit) tailrace__v1__topic_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tailrace__v1__producer_idblock__field_descriptors[1] =
+{
+  {
+    "next_producer_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__ProducerIDBlock, next_producer_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tailrace__v1__producer_idblock__field_indices_by_name[] = {
+  0,   /* field[0] = next_producer_id */
+};
+static const ProtobufCIntRange tailrace__v1__producer_idblock__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor tailrace__v1__producer_idblock__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tailrace.v1.ProducerIDBlock",
+  "ProducerIDBlock",
+  "Tailrace__V1__ProducerIDBlock",
+  "tailrace.v1",
+  sizeof(Tailrace__V1__ProducerIDBlock),
+  1,
+  tailrace__v1__producer_idblock__field_descriptors,
+  tailrace__v1__producer_idblock__field_indices_by_name,
+  1,  tailrace__v1__producer_idblock__number_ranges,
+  (ProtobufCMessageInit) tailrace__v1__producer_idblock__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tailrace__v1__producer_record__field_descriptors[4] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__ProducerRecord, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "producer_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__ProducerRecord, producer_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "producer_epoch",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__ProducerRecord, producer_epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "initialized_at_ms",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__ProducerRecord, initialized_at_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tailrace__v1__producer_record__field_indices_by_name[] = {
+  3,   /* field[3] = initialized_at_ms */
+  0,   /* field[0] = name */
+  2,   /* field[2] = producer_epoch */
+  1,   /* field[1] = producer_id */
+};
+static const ProtobufCIntRange tailrace__v1__producer_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor tailrace__v1__producer_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tailrace.v1.ProducerRecord",
+  "ProducerRecord",
+  "Tailrace__V1__ProducerRecord",
+  "tailrace.v1",
+  sizeof(Tailrace__V1__ProducerRecord),
+  4,
+  tailrace__v1__producer_record__field_descriptors,
+  tailrace__v1__producer_record__field_indices_by_name,
+  1,  tailrace__v1__producer_record__number_ranges,
+  (ProtobufCMessageInit) tailrace__v1__producer_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

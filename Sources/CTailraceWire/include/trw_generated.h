@@ -451,6 +451,31 @@ trw_descriptor_of_tailrace__v1__partition_state(void) {
 }
 
 static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__epoch_start(void) {
+  return &tailrace__v1__epoch_start__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__compaction_mark(void) {
+  return &tailrace__v1__compaction_mark__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__producer_snapshot(void) {
+  return &tailrace__v1__producer_snapshot__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__producer_entry(void) {
+  return &tailrace__v1__producer_entry__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__producer_batch(void) {
+  return &tailrace__v1__producer_batch__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor * _Nonnull
 trw_descriptor_of_tailrace__v1__data_format(void) {
   return &tailrace__v1__data_format__descriptor;
 }
@@ -458,6 +483,16 @@ trw_descriptor_of_tailrace__v1__data_format(void) {
 static inline const ProtobufCMessageDescriptor * _Nonnull
 trw_descriptor_of_tailrace__v1__topic_record(void) {
   return &tailrace__v1__topic_record__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__producer_idblock(void) {
+  return &tailrace__v1__producer_idblock__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__producer_record(void) {
+  return &tailrace__v1__producer_record__descriptor;
 }
 
 #endif

@@ -25,6 +25,9 @@ package protocol FileSystem: Sendable {
   /// Brings a directory's entries to disk.
   func syncDirectory(_ path: String) throws(FileSystemError)
 
+  /// Bytes that this process may still write to the file system that holds `path`.
+  func availableBytes(_ path: String) throws(FileSystemError) -> Int
+
   /// Locks the file at `path`, creating it, against all other processes and holders. Nil where another one has it. The
   /// lock ends with the returned object.
   func lock(_ path: String) throws(FileSystemError) -> (any FileLock)?

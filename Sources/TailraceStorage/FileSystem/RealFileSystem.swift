@@ -88,6 +88,15 @@ package struct RealFileSystem: FileSystem {
     }
   }
 
+  package func availableBytes(_ path: String) throws(FileSystemError) -> Int {
+    var status = statvfs()
+    guard retryingInterrupts({ statvfs(path, &status) }) == 0 else {
+      throw FileSystemError(call: "statvfs", path: path, code: errno)
+    }
+    let (bytes, overflow) = UInt(status.f_bavail).multipliedReportingOverflow(by: UInt(status.f_frsize))
+    return overflow ? .max : Int(clamping: bytes)
+  }
+
   package func lock(_ path: String) throws(FileSystemError) -> (any FileLock)? {
     let file = RealFile(path: path, descriptor: try openDescriptor(path, O_RDWR | O_CREAT))
     guard retryingInterrupts({ flock(file.descriptor, LOCK_EX | LOCK_NB) }) == 0 else {

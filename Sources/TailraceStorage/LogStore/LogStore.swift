@@ -10,6 +10,11 @@ package import TailraceWire
 package protocol LogStore: Sendable {
   /// Appends the parts of each request, in order; parts of several requests that go to one partition are written
   /// together. Appends of one thread to one partition happen in the order of the calls.
+  ///
+  /// A batch with a producer id is checked against what that producer wrote to the partition before: a repeat of one of
+  /// its last `ProducerState.rememberedBatches` batches is answered as a duplicate, under the same durability; a gap is
+  /// refused (`.outOfOrderSequence`), as is an older epoch (`.producerFenced`). A producer of which nothing is
+  /// remembered begins with sequence 0, else `.unknownProducer`.
   func append(_ requests: [AppendRequest], fence: Fence)
 
   /// Reads whole batches below the high watermark, the targets in order while `maxBytes` lasts: at least one batch in
@@ -50,6 +55,19 @@ package protocol LogStore: Sendable {
 
   /// Drops all partitions of a topic. Their data is out of reach at once, and goes in the background.
   func drop(topic: TopicID, fence: Fence) async throws(StorageError)
+
+  /// Moves a partition's log start up to `offset`, nil: up to the high watermark; durably, before the call returns. What
+  /// lies below is out of reach from then on, and its space is given back as whole segments fall below. Never moves it
+  /// back: an offset below the log's start changes nothing. `.offsetOutOfRange` past the high watermark. Returns the
+  /// log's start.
+  func deleteRecords(
+    before offset: Offset?, in partition: PartitionID, fence: Fence
+  ) async throws(StorageError) -> Offset
+
+  /// Lets a producer write in `epoch`, and in no other: batches of an older one are fenced on every partition once the
+  /// call returns, those of a newer one unknown. A producer that was never admitted may write in epoch 0. Kept in
+  /// memory only: whoever keeps the producers' ids makes them known again after a start, before anything is appended.
+  func admit(producer: Int64, epoch: UInt32, fence: Fence)
 
   /// Figures of a partition, for people.
   func describe(_ partition: PartitionID) async throws(StorageError) -> PartitionFigures

@@ -22,6 +22,12 @@ extension PartitionState {
     self.durableEndOffset = c.pointee.durable_end_offset
     self.partitionEpoch = c.pointee.partition_epoch
     self.cleanEndOffset = c.pointee._clean_end_offset_case.rawValue == 6 ? c.pointee.clean_end_offset : nil
+    self.durableEndSegment = c.pointee.durable_end_segment
+    self.durableEndPosition = c.pointee.durable_end_position
+    self.lastAppendTimestampMs = c.pointee.last_append_timestamp_ms
+    self.epochs = reader.messages(c.pointee.epochs, count: c.pointee.n_epochs)
+    self.compactedEndOffset = c.pointee.compacted_end_offset
+    self.compactions = reader.messages(c.pointee.compactions, count: c.pointee.n_compactions)
     self.crc32c = c.pointee.crc32c
   }
 
@@ -37,7 +43,157 @@ extension PartitionState {
       c.pointee.clean_end_offset = value
       c.pointee._clean_end_offset_case = .init(6)
     }
+    c.pointee.durable_end_segment = self.durableEndSegment
+    c.pointee.durable_end_position = self.durableEndPosition
+    c.pointee.last_append_timestamp_ms = self.lastAppendTimestampMs
+    (c.pointee.epochs, c.pointee.n_epochs) =
+      try writer.messages(self.epochs, "epochs")
+    c.pointee.compacted_end_offset = self.compactedEndOffset
+    (c.pointee.compactions, c.pointee.n_compactions) =
+      try writer.messages(self.compactions, "compactions")
     c.pointee.crc32c = self.crc32c
+  }
+}
+
+extension EpochStart {
+  package static var fullName: String { "tailrace.v1.EpochStart" }
+
+  package static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    trw_descriptor_of_tailrace__v1__epoch_start()
+  }
+
+  package static func initialize(_ c: UnsafeMutablePointer<Tailrace__V1__EpochStart>) {
+    tailrace__v1__epoch_start__init(c)
+  }
+
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__EpochStart>, _ reader: inout MessageReader
+  ) {
+    self.epoch = c.pointee.epoch
+    self.startOffset = c.pointee.start_offset
+  }
+
+  package func write(
+    to c: UnsafeMutablePointer<Tailrace__V1__EpochStart>, _ writer: inout MessageWriter
+  ) throws(EncodeError) {
+    c.pointee.epoch = self.epoch
+    c.pointee.start_offset = self.startOffset
+  }
+}
+
+extension CompactionMark {
+  package static var fullName: String { "tailrace.v1.CompactionMark" }
+
+  package static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    trw_descriptor_of_tailrace__v1__compaction_mark()
+  }
+
+  package static func initialize(_ c: UnsafeMutablePointer<Tailrace__V1__CompactionMark>) {
+    tailrace__v1__compaction_mark__init(c)
+  }
+
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__CompactionMark>, _ reader: inout MessageReader
+  ) {
+    self.endOffset = c.pointee.end_offset
+    self.atMs = c.pointee.at_ms
+  }
+
+  package func write(
+    to c: UnsafeMutablePointer<Tailrace__V1__CompactionMark>, _ writer: inout MessageWriter
+  ) throws(EncodeError) {
+    c.pointee.end_offset = self.endOffset
+    c.pointee.at_ms = self.atMs
+  }
+}
+
+extension ProducerSnapshot {
+  package static var fullName: String { "tailrace.v1.ProducerSnapshot" }
+
+  package static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    trw_descriptor_of_tailrace__v1__producer_snapshot()
+  }
+
+  package static func initialize(_ c: UnsafeMutablePointer<Tailrace__V1__ProducerSnapshot>) {
+    tailrace__v1__producer_snapshot__init(c)
+  }
+
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ProducerSnapshot>, _ reader: inout MessageReader
+  ) {
+    self.endOffset = c.pointee.end_offset
+    self.producers = reader.messages(c.pointee.producers, count: c.pointee.n_producers)
+    self.crc32c = c.pointee.crc32c
+  }
+
+  package func write(
+    to c: UnsafeMutablePointer<Tailrace__V1__ProducerSnapshot>, _ writer: inout MessageWriter
+  ) throws(EncodeError) {
+    c.pointee.end_offset = self.endOffset
+    (c.pointee.producers, c.pointee.n_producers) =
+      try writer.messages(self.producers, "producers")
+    c.pointee.crc32c = self.crc32c
+  }
+}
+
+extension ProducerEntry {
+  package static var fullName: String { "tailrace.v1.ProducerEntry" }
+
+  package static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    trw_descriptor_of_tailrace__v1__producer_entry()
+  }
+
+  package static func initialize(_ c: UnsafeMutablePointer<Tailrace__V1__ProducerEntry>) {
+    tailrace__v1__producer_entry__init(c)
+  }
+
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ProducerEntry>, _ reader: inout MessageReader
+  ) {
+    self.producerID = c.pointee.producer_id
+    self.producerEpoch = c.pointee.producer_epoch
+    self.batches = reader.messages(c.pointee.batches, count: c.pointee.n_batches)
+  }
+
+  package func write(
+    to c: UnsafeMutablePointer<Tailrace__V1__ProducerEntry>, _ writer: inout MessageWriter
+  ) throws(EncodeError) {
+    c.pointee.producer_id = self.producerID
+    c.pointee.producer_epoch = self.producerEpoch
+    (c.pointee.batches, c.pointee.n_batches) =
+      try writer.messages(self.batches, "batches")
+  }
+}
+
+extension ProducerBatch {
+  package static var fullName: String { "tailrace.v1.ProducerBatch" }
+
+  package static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    trw_descriptor_of_tailrace__v1__producer_batch()
+  }
+
+  package static func initialize(_ c: UnsafeMutablePointer<Tailrace__V1__ProducerBatch>) {
+    tailrace__v1__producer_batch__init(c)
+  }
+
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ProducerBatch>, _ reader: inout MessageReader
+  ) {
+    self.baseSequence = c.pointee.base_sequence
+    self.lastSequence = c.pointee.last_sequence
+    self.baseOffset = c.pointee.base_offset
+    self.lastOffset = c.pointee.last_offset
+    self.appendTimestampMs = c.pointee.append_timestamp_ms
+  }
+
+  package func write(
+    to c: UnsafeMutablePointer<Tailrace__V1__ProducerBatch>, _ writer: inout MessageWriter
+  ) throws(EncodeError) {
+    c.pointee.base_sequence = self.baseSequence
+    c.pointee.last_sequence = self.lastSequence
+    c.pointee.base_offset = self.baseOffset
+    c.pointee.last_offset = self.lastOffset
+    c.pointee.append_timestamp_ms = self.appendTimestampMs
   }
 }
 
@@ -99,5 +255,61 @@ extension TopicRecord {
     (c.pointee.config, c.pointee.n_config) =
       try writer.messages(self.config, "config")
     c.pointee.created_at_ms = self.createdAtMs
+  }
+}
+
+extension ProducerIDBlock {
+  package static var fullName: String { "tailrace.v1.ProducerIDBlock" }
+
+  package static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    trw_descriptor_of_tailrace__v1__producer_idblock()
+  }
+
+  package static func initialize(_ c: UnsafeMutablePointer<Tailrace__V1__ProducerIDBlock>) {
+    tailrace__v1__producer_idblock__init(c)
+  }
+
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ProducerIDBlock>, _ reader: inout MessageReader
+  ) {
+    self.nextProducerID = c.pointee.next_producer_id
+  }
+
+  package func write(
+    to c: UnsafeMutablePointer<Tailrace__V1__ProducerIDBlock>, _ writer: inout MessageWriter
+  ) throws(EncodeError) {
+    c.pointee.next_producer_id = self.nextProducerID
+  }
+}
+
+extension ProducerRecord {
+  package static var fullName: String { "tailrace.v1.ProducerRecord" }
+
+  package static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    trw_descriptor_of_tailrace__v1__producer_record()
+  }
+
+  package static func initialize(_ c: UnsafeMutablePointer<Tailrace__V1__ProducerRecord>) {
+    tailrace__v1__producer_record__init(c)
+  }
+
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__ProducerRecord>, _ reader: inout MessageReader
+  ) {
+    self.name = reader.string(c.pointee.name)
+    self.producerID = c.pointee.producer_id
+    self.producerEpoch = c.pointee.producer_epoch
+    self.initializedAtMs = c.pointee.initialized_at_ms
+  }
+
+  package func write(
+    to c: UnsafeMutablePointer<Tailrace__V1__ProducerRecord>, _ writer: inout MessageWriter
+  ) throws(EncodeError) {
+    if !self.name.isEmpty {
+      c.pointee.name = try writer.string(self.name, "name")
+    }
+    c.pointee.producer_id = self.producerID
+    c.pointee.producer_epoch = self.producerEpoch
+    c.pointee.initialized_at_ms = self.initializedAtMs
   }
 }

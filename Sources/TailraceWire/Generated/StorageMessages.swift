@@ -16,6 +16,18 @@ package struct PartitionState: WireMessage {
   package var partitionEpoch: UInt32 = 0
   /// Only after a clean stop: the log's end.
   package var cleanEndOffset: Int64? = nil
+  /// Base offset of the segment in which durable_end_offset lies.
+  package var durableEndSegment: Int64 = 0
+  /// Where it lies there: bytes from the segment's start to the batch that begins, or will begin, at it.
+  package var durableEndPosition: UInt32 = 0
+  /// The broker's clock at the last append below durable_end_offset, milliseconds since 1970-01-01T00:00Z.
+  package var lastAppendTimestampMs: Int64 = 0
+  /// Where epochs began that followed an unclean stop, oldest first: at most 64, the oldest are forgotten.
+  package var epochs: [EpochStart] = []
+  /// The first offset that compaction has not gone over yet.
+  package var compactedEndOffset: Int64 = 0
+  /// Which passes of compaction were made, oldest first: at most 64.
+  package var compactions: [CompactionMark] = []
   /// CRC-32C of all bytes before this field, which comes last.
   package var crc32c: UInt32 = 0
 
@@ -30,6 +42,12 @@ package struct PartitionState: WireMessage {
     durableEndOffset: Int64 = 0,
     partitionEpoch: UInt32 = 0,
     cleanEndOffset: Int64? = nil,
+    durableEndSegment: Int64 = 0,
+    durableEndPosition: UInt32 = 0,
+    lastAppendTimestampMs: Int64 = 0,
+    epochs: [EpochStart] = [],
+    compactedEndOffset: Int64 = 0,
+    compactions: [CompactionMark] = [],
     crc32c: UInt32 = 0
   ) {
     self.topicID = topicID
@@ -38,7 +56,120 @@ package struct PartitionState: WireMessage {
     self.durableEndOffset = durableEndOffset
     self.partitionEpoch = partitionEpoch
     self.cleanEndOffset = cleanEndOffset
+    self.durableEndSegment = durableEndSegment
+    self.durableEndPosition = durableEndPosition
+    self.lastAppendTimestampMs = lastAppendTimestampMs
+    self.epochs = epochs
+    self.compactedEndOffset = compactedEndOffset
+    self.compactions = compactions
     self.crc32c = crc32c
+  }
+}
+
+/// The beginning of a partition's epoch: what a reader of an earlier one saw from this offset on may be gone.
+package struct EpochStart: WireMessage {
+  /// The epoch.
+  package var epoch: UInt32 = 0
+  /// The log's end when it began.
+  package var startOffset: Int64 = 0
+
+  /// A message with every field absent or at its default.
+  package init() {}
+
+  /// A message with these fields; those that are left out are absent or at their default.
+  package init(epoch: UInt32 = 0, startOffset: Int64 = 0) {
+    self.epoch = epoch
+    self.startOffset = startOffset
+  }
+}
+
+/// A pass of compaction: from its time on a tombstone below its end has been shown long enough once delete_retention_ms
+/// have gone by.
+package struct CompactionMark: WireMessage {
+  /// All offsets below were gone over.
+  package var endOffset: Int64 = 0
+  /// When, milliseconds since 1970-01-01T00:00Z.
+  package var atMs: Int64 = 0
+
+  /// A message with every field absent or at its default.
+  package init() {}
+
+  /// A message with these fields; those that are left out are absent or at their default.
+  package init(endOffset: Int64 = 0, atMs: Int64 = 0) {
+    self.endOffset = endOffset
+    self.atMs = atMs
+  }
+}
+
+/// A partition's `<offset>.producers` file: what is remembered of the producers that wrote below that offset.
+package struct ProducerSnapshot: WireMessage {
+  /// The offset in the file's name: later batches are not in it.
+  package var endOffset: Int64 = 0
+  /// By id.
+  package var producers: [ProducerEntry] = []
+  /// CRC-32C of all bytes before this field, which comes last.
+  package var crc32c: UInt32 = 0
+
+  /// A message with every field absent or at its default.
+  package init() {}
+
+  /// A message with these fields; those that are left out are absent or at their default.
+  package init(endOffset: Int64 = 0, producers: [ProducerEntry] = [], crc32c: UInt32 = 0) {
+    self.endOffset = endOffset
+    self.producers = producers
+    self.crc32c = crc32c
+  }
+}
+
+/// What is remembered of one producer in one partition.
+package struct ProducerEntry: WireMessage {
+  /// From InitProducer.
+  package var producerID: Int64 = 0
+  /// The latest that wrote here.
+  package var producerEpoch: UInt32 = 0
+  /// The last batches, oldest first: at most five.
+  package var batches: [ProducerBatch] = []
+
+  /// A message with every field absent or at its default.
+  package init() {}
+
+  /// A message with these fields; those that are left out are absent or at their default.
+  package init(producerID: Int64 = 0, producerEpoch: UInt32 = 0, batches: [ProducerBatch] = []) {
+    self.producerID = producerID
+    self.producerEpoch = producerEpoch
+    self.batches = batches
+  }
+}
+
+/// A batch that a producer may send again.
+package struct ProducerBatch: WireMessage {
+  /// The number of its first record.
+  package var baseSequence: UInt32 = 0
+  /// The number of its last record, below 2^31; wraps to 0.
+  package var lastSequence: UInt32 = 0
+  /// Where it went.
+  package var baseOffset: Int64 = 0
+  /// Offset of its last record.
+  package var lastOffset: Int64 = 0
+  /// The broker's clock at the append, milliseconds since 1970-01-01T00:00Z.
+  package var appendTimestampMs: Int64 = 0
+
+  /// A message with every field absent or at its default.
+  package init() {}
+
+  /// A message with these fields; those that are left out are absent or at their default.
+  package init(
+    baseSequence: UInt32 = 0,
+    lastSequence: UInt32 = 0,
+    baseOffset: Int64 = 0,
+    lastOffset: Int64 = 0,
+    appendTimestampMs: Int64 = 0
+  ) {
+    self.baseSequence = baseSequence
+    self.lastSequence = lastSequence
+    self.baseOffset = baseOffset
+    self.lastOffset = lastOffset
+    self.appendTimestampMs = appendTimestampMs
   }
 }
 
@@ -88,5 +219,42 @@ package struct TopicRecord: WireMessage {
     self.partitionCount = partitionCount
     self.config = config
     self.createdAtMs = createdAtMs
+  }
+}
+
+/// What producer ids were handed out, in the __metadata log. Key: "producer-ids".
+package struct ProducerIDBlock: WireMessage {
+  /// All ids below may have been handed out; none from here on.
+  package var nextProducerID: Int64 = 0
+
+  /// A message with every field absent or at its default.
+  package init() {}
+
+  /// A message with these fields; those that are left out are absent or at their default.
+  package init(nextProducerID: Int64 = 0) {
+    self.nextProducerID = nextProducerID
+  }
+}
+
+/// A producer with a name, in the __metadata log. Key: "producer/NAME".
+package struct ProducerRecord: WireMessage {
+  /// Its name.
+  package var name: String = ""
+  /// Its id, from 1 on.
+  package var producerID: Int64 = 0
+  /// The latest epoch: older ones are fenced.
+  package var producerEpoch: UInt32 = 0
+  /// When it was last initialised, milliseconds since 1970-01-01T00:00Z.
+  package var initializedAtMs: Int64 = 0
+
+  /// A message with every field absent or at its default.
+  package init() {}
+
+  /// A message with these fields; those that are left out are absent or at their default.
+  package init(name: String = "", producerID: Int64 = 0, producerEpoch: UInt32 = 0, initializedAtMs: Int64 = 0) {
+    self.name = name
+    self.producerID = producerID
+    self.producerEpoch = producerEpoch
+    self.initializedAtMs = initializedAtMs
   }
 }

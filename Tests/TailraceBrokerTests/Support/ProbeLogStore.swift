@@ -174,6 +174,16 @@ final class ProbeLogStore: LogStore {
     try await base.drop(topic: topic, fence: fence)
   }
 
+  func deleteRecords(
+    before offset: Offset?, in partition: PartitionID, fence: Fence
+  ) async throws(StorageError) -> Offset {
+    try await base.deleteRecords(before: offset, in: partition, fence: fence)
+  }
+
+  func admit(producer: Int64, epoch: UInt32, fence: Fence) {
+    base.admit(producer: producer, epoch: epoch, fence: fence)
+  }
+
   func describe(_ partition: PartitionID) async throws(StorageError) -> PartitionFigures {
     try await base.describe(partition)
   }

@@ -173,6 +173,7 @@ final class ProbeFileSystem: FileSystem {
     try real.syncDirectory(path)
     contents.withLock { $0.changes.append("sync \(path)") }
   }
+  func availableBytes(_ path: String) throws(FileSystemError) -> Int { try real.availableBytes(path) }
   func lock(_ path: String) throws(FileSystemError) -> (any FileLock)? { try real.lock(path) }
 }
 

@@ -90,6 +90,13 @@ let allMessages: [any IndependentlyChecked.Type] = [
   RecordBatch.self,
   Segment.self,
   PartitionState.self,
+  EpochStart.self,
+  CompactionMark.self,
+  ProducerSnapshot.self,
+  ProducerEntry.self,
+  ProducerBatch.self,
   DataFormat.self,
   TopicRecord.self,
+  ProducerIDBlock.self,
+  ProducerRecord.self,
 ]

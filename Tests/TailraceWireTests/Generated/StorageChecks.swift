@@ -12,6 +12,12 @@ extension PartitionState: IndependentlyChecked {
     message.durableEndOffset = values.integer(Int64.self)
     message.partitionEpoch = values.integer(UInt32.self)
     if values.bool() { message.cleanEndOffset = values.integer(Int64.self) }
+    message.durableEndSegment = values.integer(Int64.self)
+    message.durableEndPosition = values.integer(UInt32.self)
+    message.lastAppendTimestampMs = values.integer(Int64.self)
+    message.epochs = values.array { values in EpochStart.random(&values) }
+    message.compactedEndOffset = values.integer(Int64.self)
+    message.compactions = values.array { values in CompactionMark.random(&values) }
     message.crc32c = values.integer(UInt32.self)
     return message
   }
@@ -24,6 +30,12 @@ extension PartitionState: IndependentlyChecked {
     message.durableEndOffset = values.integer(Int64.self)
     message.partitionEpoch = values.integer(UInt32.self)
     if values.bool() { message.cleanEndOffset = values.integer(Int64.self) }
+    message.durableEndSegment = values.integer(Int64.self)
+    message.durableEndPosition = values.integer(UInt32.self)
+    message.lastAppendTimestampMs = values.integer(Int64.self)
+    message.epochs = values.array { values in EpochStart.randomIndependent(&values) }
+    message.compactedEndOffset = values.integer(Int64.self)
+    message.compactions = values.array { values in CompactionMark.randomIndependent(&values) }
     message.crc32C = values.integer(UInt32.self)
     return message
   }
@@ -36,7 +48,143 @@ extension PartitionState: IndependentlyChecked {
     found.check("durable_end_offset", self.durableEndOffset, other.durableEndOffset)
     found.check("partition_epoch", self.partitionEpoch, other.partitionEpoch)
     found.check("clean_end_offset", self.cleanEndOffset, other.hasCleanEndOffset ? other.cleanEndOffset : nil)
+    found.check("durable_end_segment", self.durableEndSegment, other.durableEndSegment)
+    found.check("durable_end_position", self.durableEndPosition, other.durableEndPosition)
+    found.check("last_append_timestamp_ms", self.lastAppendTimestampMs, other.lastAppendTimestampMs)
+    found.check("epochs", self.epochs, other.epochs)
+    found.check("compacted_end_offset", self.compactedEndOffset, other.compactedEndOffset)
+    found.check("compactions", self.compactions, other.compactions)
     found.check("crc32c", self.crc32c, other.crc32C)
+    return found.paths
+  }
+}
+
+extension EpochStart: IndependentlyChecked {
+  static func random(_ values: inout RandomValues) -> Self {
+    var message = Self()
+    message.epoch = values.integer(UInt32.self)
+    message.startOffset = values.integer(Int64.self)
+    return message
+  }
+
+  static func randomIndependent(_ values: inout RandomValues) -> Tailrace_V1_EpochStart {
+    var message = Tailrace_V1_EpochStart()
+    message.epoch = values.integer(UInt32.self)
+    message.startOffset = values.integer(Int64.self)
+    return message
+  }
+
+  func differences(from other: Tailrace_V1_EpochStart) -> [String] {
+    var found = Differences()
+    found.check("epoch", self.epoch, other.epoch)
+    found.check("start_offset", self.startOffset, other.startOffset)
+    return found.paths
+  }
+}
+
+extension CompactionMark: IndependentlyChecked {
+  static func random(_ values: inout RandomValues) -> Self {
+    var message = Self()
+    message.endOffset = values.integer(Int64.self)
+    message.atMs = values.integer(Int64.self)
+    return message
+  }
+
+  static func randomIndependent(_ values: inout RandomValues) -> Tailrace_V1_CompactionMark {
+    var message = Tailrace_V1_CompactionMark()
+    message.endOffset = values.integer(Int64.self)
+    message.atMs = values.integer(Int64.self)
+    return message
+  }
+
+  func differences(from other: Tailrace_V1_CompactionMark) -> [String] {
+    var found = Differences()
+    found.check("end_offset", self.endOffset, other.endOffset)
+    found.check("at_ms", self.atMs, other.atMs)
+    return found.paths
+  }
+}
+
+extension ProducerSnapshot: IndependentlyChecked {
+  static func random(_ values: inout RandomValues) -> Self {
+    var message = Self()
+    message.endOffset = values.integer(Int64.self)
+    message.producers = values.array { values in ProducerEntry.random(&values) }
+    message.crc32c = values.integer(UInt32.self)
+    return message
+  }
+
+  static func randomIndependent(_ values: inout RandomValues) -> Tailrace_V1_ProducerSnapshot {
+    var message = Tailrace_V1_ProducerSnapshot()
+    message.endOffset = values.integer(Int64.self)
+    message.producers = values.array { values in ProducerEntry.randomIndependent(&values) }
+    message.crc32C = values.integer(UInt32.self)
+    return message
+  }
+
+  func differences(from other: Tailrace_V1_ProducerSnapshot) -> [String] {
+    var found = Differences()
+    found.check("end_offset", self.endOffset, other.endOffset)
+    found.check("producers", self.producers, other.producers)
+    found.check("crc32c", self.crc32c, other.crc32C)
+    return found.paths
+  }
+}
+
+extension ProducerEntry: IndependentlyChecked {
+  static func random(_ values: inout RandomValues) -> Self {
+    var message = Self()
+    message.producerID = values.integer(Int64.self)
+    message.producerEpoch = values.integer(UInt32.self)
+    message.batches = values.array { values in ProducerBatch.random(&values) }
+    return message
+  }
+
+  static func randomIndependent(_ values: inout RandomValues) -> Tailrace_V1_ProducerEntry {
+    var message = Tailrace_V1_ProducerEntry()
+    message.producerID = values.integer(Int64.self)
+    message.producerEpoch = values.integer(UInt32.self)
+    message.batches = values.array { values in ProducerBatch.randomIndependent(&values) }
+    return message
+  }
+
+  func differences(from other: Tailrace_V1_ProducerEntry) -> [String] {
+    var found = Differences()
+    found.check("producer_id", self.producerID, other.producerID)
+    found.check("producer_epoch", self.producerEpoch, other.producerEpoch)
+    found.check("batches", self.batches, other.batches)
+    return found.paths
+  }
+}
+
+extension ProducerBatch: IndependentlyChecked {
+  static func random(_ values: inout RandomValues) -> Self {
+    var message = Self()
+    message.baseSequence = values.integer(UInt32.self)
+    message.lastSequence = values.integer(UInt32.self)
+    message.baseOffset = values.integer(Int64.self)
+    message.lastOffset = values.integer(Int64.self)
+    message.appendTimestampMs = values.integer(Int64.self)
+    return message
+  }
+
+  static func randomIndependent(_ values: inout RandomValues) -> Tailrace_V1_ProducerBatch {
+    var message = Tailrace_V1_ProducerBatch()
+    message.baseSequence = values.integer(UInt32.self)
+    message.lastSequence = values.integer(UInt32.self)
+    message.baseOffset = values.integer(Int64.self)
+    message.lastOffset = values.integer(Int64.self)
+    message.appendTimestampMs = values.integer(Int64.self)
+    return message
+  }
+
+  func differences(from other: Tailrace_V1_ProducerBatch) -> [String] {
+    var found = Differences()
+    found.check("base_sequence", self.baseSequence, other.baseSequence)
+    found.check("last_sequence", self.lastSequence, other.lastSequence)
+    found.check("base_offset", self.baseOffset, other.baseOffset)
+    found.check("last_offset", self.lastOffset, other.lastOffset)
+    found.check("append_timestamp_ms", self.appendTimestampMs, other.appendTimestampMs)
     return found.paths
   }
 }
@@ -92,6 +240,55 @@ extension TopicRecord: IndependentlyChecked {
     found.check("partition_count", self.partitionCount, other.partitionCount)
     found.check("config", self.config, other.config)
     found.check("created_at_ms", self.createdAtMs, other.createdAtMs)
+    return found.paths
+  }
+}
+
+extension ProducerIDBlock: IndependentlyChecked {
+  static func random(_ values: inout RandomValues) -> Self {
+    var message = Self()
+    message.nextProducerID = values.integer(Int64.self)
+    return message
+  }
+
+  static func randomIndependent(_ values: inout RandomValues) -> Tailrace_V1_ProducerIDBlock {
+    var message = Tailrace_V1_ProducerIDBlock()
+    message.nextProducerID = values.integer(Int64.self)
+    return message
+  }
+
+  func differences(from other: Tailrace_V1_ProducerIDBlock) -> [String] {
+    var found = Differences()
+    found.check("next_producer_id", self.nextProducerID, other.nextProducerID)
+    return found.paths
+  }
+}
+
+extension ProducerRecord: IndependentlyChecked {
+  static func random(_ values: inout RandomValues) -> Self {
+    var message = Self()
+    message.name = values.string()
+    message.producerID = values.integer(Int64.self)
+    message.producerEpoch = values.integer(UInt32.self)
+    message.initializedAtMs = values.integer(Int64.self)
+    return message
+  }
+
+  static func randomIndependent(_ values: inout RandomValues) -> Tailrace_V1_ProducerRecord {
+    var message = Tailrace_V1_ProducerRecord()
+    message.name = values.string()
+    message.producerID = values.integer(Int64.self)
+    message.producerEpoch = values.integer(UInt32.self)
+    message.initializedAtMs = values.integer(Int64.self)
+    return message
+  }
+
+  func differences(from other: Tailrace_V1_ProducerRecord) -> [String] {
+    var found = Differences()
+    found.check("name", self.name, other.name)
+    found.check("producer_id", self.producerID, other.producerID)
+    found.check("producer_epoch", self.producerEpoch, other.producerEpoch)
+    found.check("initialized_at_ms", self.initializedAtMs, other.initializedAtMs)
     return found.paths
   }
 }

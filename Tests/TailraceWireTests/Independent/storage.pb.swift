@@ -56,6 +56,24 @@ nonisolated struct Tailrace_V1_PartitionState: Sendable {
   /// Clears the value of `cleanEndOffset`. Subsequent reads from it will return its default value.
   mutating func clearCleanEndOffset() {self._cleanEndOffset = nil}
 
+  /// Base offset of the segment in which durable_end_offset lies.
+  var durableEndSegment: Int64 = 0
+
+  /// Where it lies there: bytes from the segment's start to the batch that begins, or will begin, at it.
+  var durableEndPosition: UInt32 = 0
+
+  /// The broker's clock at the last append below durable_end_offset, milliseconds since 1970-01-01T00:00Z.
+  var lastAppendTimestampMs: Int64 = 0
+
+  /// Where epochs began that followed an unclean stop, oldest first: at most 64, the oldest are forgotten.
+  var epochs: [Tailrace_V1_EpochStart] = []
+
+  /// The first offset that compaction has not gone over yet.
+  var compactedEndOffset: Int64 = 0
+
+  /// Which passes of compaction were made, oldest first: at most 64.
+  var compactions: [Tailrace_V1_CompactionMark] = []
+
   /// CRC-32C of all bytes before this field, which comes last.
   var crc32C: UInt32 = 0
 
@@ -64,6 +82,107 @@ nonisolated struct Tailrace_V1_PartitionState: Sendable {
   init() {}
 
   fileprivate var _cleanEndOffset: Int64? = nil
+}
+
+/// The beginning of a partition's epoch: what a reader of an earlier one saw from this offset on may be gone.
+nonisolated struct Tailrace_V1_EpochStart: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The epoch.
+  var epoch: UInt32 = 0
+
+  /// The log's end when it began.
+  var startOffset: Int64 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+/// A pass of compaction: from its time on a tombstone below its end has been shown long enough once
+/// delete_retention_ms have gone by.
+nonisolated struct Tailrace_V1_CompactionMark: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// All offsets below were gone over.
+  var endOffset: Int64 = 0
+
+  /// When, milliseconds since 1970-01-01T00:00Z.
+  var atMs: Int64 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+/// A partition's `<offset>.producers` file: what is remembered of the producers that wrote below that offset.
+nonisolated struct Tailrace_V1_ProducerSnapshot: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The offset in the file's name: later batches are not in it.
+  var endOffset: Int64 = 0
+
+  /// By id.
+  var producers: [Tailrace_V1_ProducerEntry] = []
+
+  /// CRC-32C of all bytes before this field, which comes last.
+  var crc32C: UInt32 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+/// What is remembered of one producer in one partition.
+nonisolated struct Tailrace_V1_ProducerEntry: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// From InitProducer.
+  var producerID: Int64 = 0
+
+  /// The latest that wrote here.
+  var producerEpoch: UInt32 = 0
+
+  /// The last batches, oldest first: at most five.
+  var batches: [Tailrace_V1_ProducerBatch] = []
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+/// A batch that a producer may send again.
+nonisolated struct Tailrace_V1_ProducerBatch: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The number of its first record.
+  var baseSequence: UInt32 = 0
+
+  /// The number of its last record, below 2^31; wraps to 0.
+  var lastSequence: UInt32 = 0
+
+  /// Where it went.
+  var baseOffset: Int64 = 0
+
+  /// Offset of its last record.
+  var lastOffset: Int64 = 0
+
+  /// The broker's clock at the append, milliseconds since 1970-01-01T00:00Z.
+  var appendTimestampMs: Int64 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
 }
 
 /// The data directory's format.json, in JSON form.
@@ -109,13 +228,50 @@ nonisolated struct Tailrace_V1_TopicRecord: Sendable {
   init() {}
 }
 
+/// What producer ids were handed out, in the __metadata log. Key: "producer-ids".
+nonisolated struct Tailrace_V1_ProducerIDBlock: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// All ids below may have been handed out; none from here on.
+  var nextProducerID: Int64 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+/// A producer with a name, in the __metadata log. Key: "producer/NAME".
+nonisolated struct Tailrace_V1_ProducerRecord: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its name.
+  var name: String = String()
+
+  /// Its id, from 1 on.
+  var producerID: Int64 = 0
+
+  /// The latest epoch: older ones are fenced.
+  var producerEpoch: UInt32 = 0
+
+  /// When it was last initialised, milliseconds since 1970-01-01T00:00Z.
+  var initializedAtMs: Int64 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "tailrace.v1"
 
 nonisolated extension Tailrace_V1_PartitionState: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".PartitionState"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}topic_id\0\u{1}partition\0\u{3}log_start_offset\0\u{3}durable_end_offset\0\u{3}partition_epoch\0\u{3}clean_end_offset\0\u{2}\u{9}crc32c\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}topic_id\0\u{1}partition\0\u{3}log_start_offset\0\u{3}durable_end_offset\0\u{3}partition_epoch\0\u{3}clean_end_offset\0\u{3}durable_end_segment\0\u{3}durable_end_position\0\u{3}last_append_timestamp_ms\0\u{1}epochs\0\u{3}compacted_end_offset\0\u{1}compactions\0\u{2}\u{3}crc32c\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -129,6 +285,12 @@ nonisolated extension Tailrace_V1_PartitionState: SwiftProtobuf.Message, SwiftPr
       case 4: try { try decoder.decodeSingularInt64Field(value: &self.durableEndOffset) }()
       case 5: try { try decoder.decodeSingularUInt32Field(value: &self.partitionEpoch) }()
       case 6: try { try decoder.decodeSingularInt64Field(value: &self._cleanEndOffset) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.durableEndSegment) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.durableEndPosition) }()
+      case 9: try { try decoder.decodeSingularInt64Field(value: &self.lastAppendTimestampMs) }()
+      case 10: try { try decoder.decodeRepeatedMessageField(value: &self.epochs) }()
+      case 11: try { try decoder.decodeSingularInt64Field(value: &self.compactedEndOffset) }()
+      case 12: try { try decoder.decodeRepeatedMessageField(value: &self.compactions) }()
       case 15: try { try decoder.decodeSingularFixed32Field(value: &self.crc32C) }()
       default: break
       }
@@ -158,6 +320,24 @@ nonisolated extension Tailrace_V1_PartitionState: SwiftProtobuf.Message, SwiftPr
     try { if let v = self._cleanEndOffset {
       try visitor.visitSingularInt64Field(value: v, fieldNumber: 6)
     } }()
+    if self.durableEndSegment != 0 {
+      try visitor.visitSingularInt64Field(value: self.durableEndSegment, fieldNumber: 7)
+    }
+    if self.durableEndPosition != 0 {
+      try visitor.visitSingularUInt32Field(value: self.durableEndPosition, fieldNumber: 8)
+    }
+    if self.lastAppendTimestampMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.lastAppendTimestampMs, fieldNumber: 9)
+    }
+    if !self.epochs.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.epochs, fieldNumber: 10)
+    }
+    if self.compactedEndOffset != 0 {
+      try visitor.visitSingularInt64Field(value: self.compactedEndOffset, fieldNumber: 11)
+    }
+    if !self.compactions.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.compactions, fieldNumber: 12)
+    }
     if self.crc32C != 0 {
       try visitor.visitSingularFixed32Field(value: self.crc32C, fieldNumber: 15)
     }
@@ -171,7 +351,213 @@ nonisolated extension Tailrace_V1_PartitionState: SwiftProtobuf.Message, SwiftPr
     if lhs.durableEndOffset != rhs.durableEndOffset {return false}
     if lhs.partitionEpoch != rhs.partitionEpoch {return false}
     if lhs._cleanEndOffset != rhs._cleanEndOffset {return false}
+    if lhs.durableEndSegment != rhs.durableEndSegment {return false}
+    if lhs.durableEndPosition != rhs.durableEndPosition {return false}
+    if lhs.lastAppendTimestampMs != rhs.lastAppendTimestampMs {return false}
+    if lhs.epochs != rhs.epochs {return false}
+    if lhs.compactedEndOffset != rhs.compactedEndOffset {return false}
+    if lhs.compactions != rhs.compactions {return false}
     if lhs.crc32C != rhs.crc32C {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Tailrace_V1_EpochStart: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".EpochStart"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{3}start_offset\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.epoch) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.startOffset) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt32Field(value: self.epoch, fieldNumber: 1)
+    }
+    if self.startOffset != 0 {
+      try visitor.visitSingularInt64Field(value: self.startOffset, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Tailrace_V1_EpochStart, rhs: Tailrace_V1_EpochStart) -> Bool {
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.startOffset != rhs.startOffset {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Tailrace_V1_CompactionMark: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".CompactionMark"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}end_offset\0\u{3}at_ms\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.endOffset) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.atMs) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.endOffset != 0 {
+      try visitor.visitSingularInt64Field(value: self.endOffset, fieldNumber: 1)
+    }
+    if self.atMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.atMs, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Tailrace_V1_CompactionMark, rhs: Tailrace_V1_CompactionMark) -> Bool {
+    if lhs.endOffset != rhs.endOffset {return false}
+    if lhs.atMs != rhs.atMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Tailrace_V1_ProducerSnapshot: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".ProducerSnapshot"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}end_offset\0\u{1}producers\0\u{2}\u{d}crc32c\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.endOffset) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.producers) }()
+      case 15: try { try decoder.decodeSingularFixed32Field(value: &self.crc32C) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.endOffset != 0 {
+      try visitor.visitSingularInt64Field(value: self.endOffset, fieldNumber: 1)
+    }
+    if !self.producers.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.producers, fieldNumber: 2)
+    }
+    if self.crc32C != 0 {
+      try visitor.visitSingularFixed32Field(value: self.crc32C, fieldNumber: 15)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Tailrace_V1_ProducerSnapshot, rhs: Tailrace_V1_ProducerSnapshot) -> Bool {
+    if lhs.endOffset != rhs.endOffset {return false}
+    if lhs.producers != rhs.producers {return false}
+    if lhs.crc32C != rhs.crc32C {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Tailrace_V1_ProducerEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".ProducerEntry"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}producer_id\0\u{3}producer_epoch\0\u{1}batches\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.producerID) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.producerEpoch) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.batches) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.producerID != 0 {
+      try visitor.visitSingularInt64Field(value: self.producerID, fieldNumber: 1)
+    }
+    if self.producerEpoch != 0 {
+      try visitor.visitSingularUInt32Field(value: self.producerEpoch, fieldNumber: 2)
+    }
+    if !self.batches.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.batches, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Tailrace_V1_ProducerEntry, rhs: Tailrace_V1_ProducerEntry) -> Bool {
+    if lhs.producerID != rhs.producerID {return false}
+    if lhs.producerEpoch != rhs.producerEpoch {return false}
+    if lhs.batches != rhs.batches {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Tailrace_V1_ProducerBatch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".ProducerBatch"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}base_sequence\0\u{3}last_sequence\0\u{3}base_offset\0\u{3}last_offset\0\u{3}append_timestamp_ms\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.baseSequence) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.lastSequence) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.baseOffset) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.lastOffset) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.appendTimestampMs) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.baseSequence != 0 {
+      try visitor.visitSingularUInt32Field(value: self.baseSequence, fieldNumber: 1)
+    }
+    if self.lastSequence != 0 {
+      try visitor.visitSingularUInt32Field(value: self.lastSequence, fieldNumber: 2)
+    }
+    if self.baseOffset != 0 {
+      try visitor.visitSingularInt64Field(value: self.baseOffset, fieldNumber: 3)
+    }
+    if self.lastOffset != 0 {
+      try visitor.visitSingularInt64Field(value: self.lastOffset, fieldNumber: 4)
+    }
+    if self.appendTimestampMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.appendTimestampMs, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Tailrace_V1_ProducerBatch, rhs: Tailrace_V1_ProducerBatch) -> Bool {
+    if lhs.baseSequence != rhs.baseSequence {return false}
+    if lhs.lastSequence != rhs.lastSequence {return false}
+    if lhs.baseOffset != rhs.baseOffset {return false}
+    if lhs.lastOffset != rhs.lastOffset {return false}
+    if lhs.appendTimestampMs != rhs.appendTimestampMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -257,6 +643,81 @@ nonisolated extension Tailrace_V1_TopicRecord: SwiftProtobuf.Message, SwiftProto
     if lhs.partitionCount != rhs.partitionCount {return false}
     if lhs.config != rhs.config {return false}
     if lhs.createdAtMs != rhs.createdAtMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Tailrace_V1_ProducerIDBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".ProducerIDBlock"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}next_producer_id\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.nextProducerID) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.nextProducerID != 0 {
+      try visitor.visitSingularInt64Field(value: self.nextProducerID, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Tailrace_V1_ProducerIDBlock, rhs: Tailrace_V1_ProducerIDBlock) -> Bool {
+    if lhs.nextProducerID != rhs.nextProducerID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Tailrace_V1_ProducerRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".ProducerRecord"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}producer_id\0\u{3}producer_epoch\0\u{3}initialized_at_ms\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.producerID) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.producerEpoch) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.initializedAtMs) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if self.producerID != 0 {
+      try visitor.visitSingularInt64Field(value: self.producerID, fieldNumber: 2)
+    }
+    if self.producerEpoch != 0 {
+      try visitor.visitSingularUInt32Field(value: self.producerEpoch, fieldNumber: 3)
+    }
+    if self.initializedAtMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.initializedAtMs, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Tailrace_V1_ProducerRecord, rhs: Tailrace_V1_ProducerRecord) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.producerID != rhs.producerID {return false}
+    if lhs.producerEpoch != rhs.producerEpoch {return false}
+    if lhs.initializedAtMs != rhs.initializedAtMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -17,8 +17,15 @@ PROTOBUF_C__BEGIN_DECLS
 #include "tailrace/v1/admin_service.pb-c.h"
 
 typedef struct Tailrace__V1__PartitionState Tailrace__V1__PartitionState;
+typedef struct Tailrace__V1__EpochStart Tailrace__V1__EpochStart;
+typedef struct Tailrace__V1__CompactionMark Tailrace__V1__CompactionMark;
+typedef struct Tailrace__V1__ProducerSnapshot Tailrace__V1__ProducerSnapshot;
+typedef struct Tailrace__V1__ProducerEntry Tailrace__V1__ProducerEntry;
+typedef struct Tailrace__V1__ProducerBatch Tailrace__V1__ProducerBatch;
 typedef struct Tailrace__V1__DataFormat Tailrace__V1__DataFormat;
 typedef struct Tailrace__V1__TopicRecord Tailrace__V1__TopicRecord;
+typedef struct Tailrace__V1__ProducerIDBlock Tailrace__V1__ProducerIDBlock;
+typedef struct Tailrace__V1__ProducerRecord Tailrace__V1__ProducerRecord;
 
 
 /* --- enums --- */
@@ -59,6 +66,32 @@ struct  Tailrace__V1__PartitionState
    */
   uint32_t partition_epoch;
   /*
+   * Base offset of the segment in which durable_end_offset lies.
+   */
+  int64_t durable_end_segment;
+  /*
+   * Where it lies there: bytes from the segment's start to the batch that begins, or will begin, at it.
+   */
+  uint32_t durable_end_position;
+  /*
+   * The broker's clock at the last append below durable_end_offset, milliseconds since 1970-01-01T00:00Z.
+   */
+  int64_t last_append_timestamp_ms;
+  /*
+   * Where epochs began that followed an unclean stop, oldest first: at most 64, the oldest are forgotten.
+   */
+  size_t n_epochs;
+  Tailrace__V1__EpochStart **epochs;
+  /*
+   * The first offset that compaction has not gone over yet.
+   */
+  int64_t compacted_end_offset;
+  /*
+   * Which passes of compaction were made, oldest first: at most 64.
+   */
+  size_t n_compactions;
+  Tailrace__V1__CompactionMark **compactions;
+  /*
    * CRC-32C of all bytes before this field, which comes last.
    */
   uint32_t crc32c;
@@ -72,7 +105,130 @@ struct  Tailrace__V1__PartitionState
 };
 #define TAILRACE__V1__PARTITION_STATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__partition_state__descriptor) \
-    , {0,NULL}, 0, 0, 0, 0, 0, TAILRACE__V1__PARTITION_STATE___CLEAN_END_OFFSET__NOT_SET, {0} }
+    , {0,NULL}, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0, 0,NULL, 0, TAILRACE__V1__PARTITION_STATE___CLEAN_END_OFFSET__NOT_SET, {0} }
+
+
+/*
+ * The beginning of a partition's epoch: what a reader of an earlier one saw from this offset on may be gone.
+ */
+struct  Tailrace__V1__EpochStart
+{
+  ProtobufCMessage base;
+  /*
+   * The epoch.
+   */
+  uint32_t epoch;
+  /*
+   * The log's end when it began.
+   */
+  int64_t start_offset;
+};
+#define TAILRACE__V1__EPOCH_START__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__epoch_start__descriptor) \
+    , 0, 0 }
+
+
+/*
+ * A pass of compaction: from its time on a tombstone below its end has been shown long enough once
+ * delete_retention_ms have gone by.
+ */
+struct  Tailrace__V1__CompactionMark
+{
+  ProtobufCMessage base;
+  /*
+   * All offsets below were gone over.
+   */
+  int64_t end_offset;
+  /*
+   * When, milliseconds since 1970-01-01T00:00Z.
+   */
+  int64_t at_ms;
+};
+#define TAILRACE__V1__COMPACTION_MARK__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__compaction_mark__descriptor) \
+    , 0, 0 }
+
+
+/*
+ * A partition's `<offset>.producers` file: what is remembered of the producers that wrote below that offset.
+ */
+struct  Tailrace__V1__ProducerSnapshot
+{
+  ProtobufCMessage base;
+  /*
+   * The offset in the file's name: later batches are not in it.
+   */
+  int64_t end_offset;
+  /*
+   * By id.
+   */
+  size_t n_producers;
+  Tailrace__V1__ProducerEntry **producers;
+  /*
+   * CRC-32C of all bytes before this field, which comes last.
+   */
+  uint32_t crc32c;
+};
+#define TAILRACE__V1__PRODUCER_SNAPSHOT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__producer_snapshot__descriptor) \
+    , 0, 0,NULL, 0 }
+
+
+/*
+ * What is remembered of one producer in one partition.
+ */
+struct  Tailrace__V1__ProducerEntry
+{
+  ProtobufCMessage base;
+  /*
+   * From InitProducer.
+   */
+  int64_t producer_id;
+  /*
+   * The latest that wrote here.
+   */
+  uint32_t producer_epoch;
+  /*
+   * The last batches, oldest first: at most five.
+   */
+  size_t n_batches;
+  Tailrace__V1__ProducerBatch **batches;
+};
+#define TAILRACE__V1__PRODUCER_ENTRY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__producer_entry__descriptor) \
+    , 0, 0, 0,NULL }
+
+
+/*
+ * A batch that a producer may send again.
+ */
+struct  Tailrace__V1__ProducerBatch
+{
+  ProtobufCMessage base;
+  /*
+   * The number of its first record.
+   */
+  uint32_t base_sequence;
+  /*
+   * The number of its last record, below 2^31; wraps to 0.
+   */
+  uint32_t last_sequence;
+  /*
+   * Where it went.
+   */
+  int64_t base_offset;
+  /*
+   * Offset of its last record.
+   */
+  int64_t last_offset;
+  /*
+   * The broker's clock at the append, milliseconds since 1970-01-01T00:00Z.
+   */
+  int64_t append_timestamp_ms;
+};
+#define TAILRACE__V1__PRODUCER_BATCH__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__producer_batch__descriptor) \
+    , 0, 0, 0, 0, 0 }
 
 
 /*
@@ -128,6 +284,50 @@ struct  Tailrace__V1__TopicRecord
     , (char *)protobuf_c_empty_string, {0,NULL}, 0, 0,NULL, 0 }
 
 
+/*
+ * What producer ids were handed out, in the __metadata log. Key: "producer-ids".
+ */
+struct  Tailrace__V1__ProducerIDBlock
+{
+  ProtobufCMessage base;
+  /*
+   * All ids below may have been handed out; none from here on.
+   */
+  int64_t next_producer_id;
+};
+#define TAILRACE__V1__PRODUCER_IDBLOCK__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__producer_idblock__descriptor) \
+    , 0 }
+
+
+/*
+ * A producer with a name, in the __metadata log. Key: "producer/NAME".
+ */
+struct  Tailrace__V1__ProducerRecord
+{
+  ProtobufCMessage base;
+  /*
+   * Its name.
+   */
+  char *name;
+  /*
+   * Its id, from 1 on.
+   */
+  int64_t producer_id;
+  /*
+   * The latest epoch: older ones are fenced.
+   */
+  uint32_t producer_epoch;
+  /*
+   * When it was last initialised, milliseconds since 1970-01-01T00:00Z.
+   */
+  int64_t initialized_at_ms;
+};
+#define TAILRACE__V1__PRODUCER_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__producer_record__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0, 0 }
+
+
 /* Tailrace__V1__PartitionState methods */
 void   tailrace__v1__partition_state__init
                      (Tailrace__V1__PartitionState         *message);
@@ -146,6 +346,101 @@ Tailrace__V1__PartitionState *
                       const uint8_t       *data);
 void   tailrace__v1__partition_state__free_unpacked
                      (Tailrace__V1__PartitionState *message,
+                      ProtobufCAllocator *allocator);
+/* Tailrace__V1__EpochStart methods */
+void   tailrace__v1__epoch_start__init
+                     (Tailrace__V1__EpochStart         *message);
+size_t tailrace__v1__epoch_start__get_packed_size
+                     (const Tailrace__V1__EpochStart   *message);
+size_t tailrace__v1__epoch_start__pack
+                     (const Tailrace__V1__EpochStart   *message,
+                      uint8_t             *out);
+size_t tailrace__v1__epoch_start__pack_to_buffer
+                     (const Tailrace__V1__EpochStart   *message,
+                      ProtobufCBuffer     *buffer);
+Tailrace__V1__EpochStart *
+       tailrace__v1__epoch_start__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tailrace__v1__epoch_start__free_unpacked
+                     (Tailrace__V1__EpochStart *message,
+                      ProtobufCAllocator *allocator);
+/* Tailrace__V1__CompactionMark methods */
+void   tailrace__v1__compaction_mark__init
+                     (Tailrace__V1__CompactionMark         *message);
+size_t tailrace__v1__compaction_mark__get_packed_size
+                     (const Tailrace__V1__CompactionMark   *message);
+size_t tailrace__v1__compaction_mark__pack
+                     (const Tailrace__V1__CompactionMark   *message,
+                      uint8_t             *out);
+size_t tailrace__v1__compaction_mark__pack_to_buffer
+                     (const Tailrace__V1__CompactionMark   *message,
+                      ProtobufCBuffer     *buffer);
+Tailrace__V1__CompactionMark *
+       tailrace__v1__compaction_mark__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tailrace__v1__compaction_mark__free_unpacked
+                     (Tailrace__V1__CompactionMark *message,
+                      ProtobufCAllocator *allocator);
+/* Tailrace__V1__ProducerSnapshot methods */
+void   tailrace__v1__producer_snapshot__init
+                     (Tailrace__V1__ProducerSnapshot         *message);
+size_t tailrace__v1__producer_snapshot__get_packed_size
+                     (const Tailrace__V1__ProducerSnapshot   *message);
+size_t tailrace__v1__producer_snapshot__pack
+                     (const Tailrace__V1__ProducerSnapshot   *message,
+                      uint8_t             *out);
+size_t tailrace__v1__producer_snapshot__pack_to_buffer
+                     (const Tailrace__V1__ProducerSnapshot   *message,
+                      ProtobufCBuffer     *buffer);
+Tailrace__V1__ProducerSnapshot *
+       tailrace__v1__producer_snapshot__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tailrace__v1__producer_snapshot__free_unpacked
+                     (Tailrace__V1__ProducerSnapshot *message,
+                      ProtobufCAllocator *allocator);
+/* Tailrace__V1__ProducerEntry methods */
+void   tailrace__v1__producer_entry__init
+                     (Tailrace__V1__ProducerEntry         *message);
+size_t tailrace__v1__producer_entry__get_packed_size
+                     (const Tailrace__V1__ProducerEntry   *message);
+size_t tailrace__v1__producer_entry__pack
+                     (const Tailrace__V1__ProducerEntry   *message,
+                      uint8_t             *out);
+size_t tailrace__v1__producer_entry__pack_to_buffer
+                     (const Tailrace__V1__ProducerEntry   *message,
+                      ProtobufCBuffer     *buffer);
+Tailrace__V1__ProducerEntry *
+       tailrace__v1__producer_entry__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tailrace__v1__producer_entry__free_unpacked
+                     (Tailrace__V1__ProducerEntry *message,
+                      ProtobufCAllocator *allocator);
+/* Tailrace__V1__ProducerBatch methods */
+void   tailrace__v1__producer_batch__init
+                     (Tailrace__V1__ProducerBatch         *message);
+size_t tailrace__v1__producer_batch__get_packed_size
+                     (const Tailrace__V1__ProducerBatch   *message);
+size_t tailrace__v1__producer_batch__pack
+                     (const Tailrace__V1__ProducerBatch   *message,
+                      uint8_t             *out);
+size_t tailrace__v1__producer_batch__pack_to_buffer
+                     (const Tailrace__V1__ProducerBatch   *message,
+                      ProtobufCBuffer     *buffer);
+Tailrace__V1__ProducerBatch *
+       tailrace__v1__producer_batch__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tailrace__v1__producer_batch__free_unpacked
+                     (Tailrace__V1__ProducerBatch *message,
                       ProtobufCAllocator *allocator);
 /* Tailrace__V1__DataFormat methods */
 void   tailrace__v1__data_format__init
@@ -185,16 +480,75 @@ Tailrace__V1__TopicRecord *
 void   tailrace__v1__topic_record__free_unpacked
                      (Tailrace__V1__TopicRecord *message,
                       ProtobufCAllocator *allocator);
+/* Tailrace__V1__ProducerIDBlock methods */
+void   tailrace__v1__producer_idblock__init
+                     (Tailrace__V1__ProducerIDBlock         *message);
+size_t tailrace__v1__producer_idblock__get_packed_size
+                     (const Tailrace__V1__ProducerIDBlock   *message);
+size_t tailrace__v1__producer_idblock__pack
+                     (const Tailrace__V1__ProducerIDBlock   *message,
+                      uint8_t             *out);
+size_t tailrace__v1__producer_idblock__pack_to_buffer
+                     (const Tailrace__V1__ProducerIDBlock   *message,
+                      ProtobufCBuffer     *buffer);
+Tailrace__V1__ProducerIDBlock *
+       tailrace__v1__producer_idblock__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tailrace__v1__producer_idblock__free_unpacked
+                     (Tailrace__V1__ProducerIDBlock *message,
+                      ProtobufCAllocator *allocator);
+/* Tailrace__V1__ProducerRecord methods */
+void   tailrace__v1__producer_record__init
+                     (Tailrace__V1__ProducerRecord         *message);
+size_t tailrace__v1__producer_record__get_packed_size
+                     (const Tailrace__V1__ProducerRecord   *message);
+size_t tailrace__v1__producer_record__pack
+                     (const Tailrace__V1__ProducerRecord   *message,
+                      uint8_t             *out);
+size_t tailrace__v1__producer_record__pack_to_buffer
+                     (const Tailrace__V1__ProducerRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Tailrace__V1__ProducerRecord *
+       tailrace__v1__producer_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tailrace__v1__producer_record__free_unpacked
+                     (Tailrace__V1__ProducerRecord *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Tailrace__V1__PartitionState_Closure)
                  (const Tailrace__V1__PartitionState *message,
+                  void *closure_data);
+typedef void (*Tailrace__V1__EpochStart_Closure)
+                 (const Tailrace__V1__EpochStart *message,
+                  void *closure_data);
+typedef void (*Tailrace__V1__CompactionMark_Closure)
+                 (const Tailrace__V1__CompactionMark *message,
+                  void *closure_data);
+typedef void (*Tailrace__V1__ProducerSnapshot_Closure)
+                 (const Tailrace__V1__ProducerSnapshot *message,
+                  void *closure_data);
+typedef void (*Tailrace__V1__ProducerEntry_Closure)
+                 (const Tailrace__V1__ProducerEntry *message,
+                  void *closure_data);
+typedef void (*Tailrace__V1__ProducerBatch_Closure)
+                 (const Tailrace__V1__ProducerBatch *message,
                   void *closure_data);
 typedef void (*Tailrace__V1__DataFormat_Closure)
                  (const Tailrace__V1__DataFormat *message,
                   void *closure_data);
 typedef void (*Tailrace__V1__TopicRecord_Closure)
                  (const Tailrace__V1__TopicRecord *message,
+                  void *closure_data);
+typedef void (*Tailrace__V1__ProducerIDBlock_Closure)
+                 (const Tailrace__V1__ProducerIDBlock *message,
+                  void *closure_data);
+typedef void (*Tailrace__V1__ProducerRecord_Closure)
+                 (const Tailrace__V1__ProducerRecord *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -203,8 +557,15 @@ typedef void (*Tailrace__V1__TopicRecord_Closure)
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor tailrace__v1__partition_state__descriptor;
+extern const ProtobufCMessageDescriptor tailrace__v1__epoch_start__descriptor;
+extern const ProtobufCMessageDescriptor tailrace__v1__compaction_mark__descriptor;
+extern const ProtobufCMessageDescriptor tailrace__v1__producer_snapshot__descriptor;
+extern const ProtobufCMessageDescriptor tailrace__v1__producer_entry__descriptor;
+extern const ProtobufCMessageDescriptor tailrace__v1__producer_batch__descriptor;
 extern const ProtobufCMessageDescriptor tailrace__v1__data_format__descriptor;
 extern const ProtobufCMessageDescriptor tailrace__v1__topic_record__descriptor;
+extern const ProtobufCMessageDescriptor tailrace__v1__producer_idblock__descriptor;
+extern const ProtobufCMessageDescriptor tailrace__v1__producer_record__descriptor;
 
 PROTOBUF_C__END_DECLS
 
