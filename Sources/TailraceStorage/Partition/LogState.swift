@@ -47,6 +47,10 @@ struct LogState {
   /// Where the present epoch began, after an unclean stop: a reader of an earlier epoch that is past it saw what is
   /// gone.
   var epochStart: Offset?
+  /// The first offset that no compaction has gone over.
+  var compactedEnd: Offset
+  /// The passes of compaction, oldest first.
+  var compactions: [CompactionMark]
   /// The append time of the last batch, milliseconds since 1970.
   var lastAppendTimestampMs: Int64
   /// Why nothing can be appended any more.
@@ -81,6 +85,8 @@ struct LogState {
     highWatermark = recovered.highWatermark(config)
     partitionEpoch = recovered.partitionEpoch
     epochStart = recovered.epochStart
+    compactedEnd = Offset(recovered.state?.compactedEndOffset ?? 0)
+    compactions = recovered.state?.compactions ?? []
     lastAppendTimestampMs = recovered.lastAppendTimestampMs
     fault = recovered.fault
     isReadable = recovered.isReadable

@@ -55,16 +55,17 @@ extension PartitionLog {
   }
 
   /// What the state file is to say now. `isClean`: whether all is on disk and nothing more will be written.
-  private func snapshot(isClean: Bool) -> PartitionState {
+  func snapshot(isClean: Bool) -> PartitionState {
     state.withLock { state in
       PartitionState(
         topicID: id.topic.bytes, partition: id.index, logStartOffset: state.logStart.rawValue,
         durableEndOffset: state.durableEnd.offset.rawValue, partitionEpoch: state.partitionEpoch,
-        cleanEndOffset: isClean ? state.logEnd.offset.rawValue : nil)
+        cleanEndOffset: isClean ? state.logEnd.offset.rawValue : nil, compactedEndOffset: state.compactedEnd.rawValue,
+        compactions: state.compactions)
     }
   }
 
-  private func write(_ next: PartitionState, _ written: inout PartitionState?) throws(StorageError) {
+  func write(_ next: PartitionState, _ written: inout PartitionState?) throws(StorageError) {
     guard next != written else { return }
     written = nil
     try StateFile.write(next, directory: directory, fileSystem: fileSystem)

@@ -13,6 +13,9 @@ final class PartitionLog: Sendable {
   let clock: any WallClock
   let logger: Logger
   let state: Mutex<LogState>
+  /// Held by whoever changes which segment files there are below the active one: trimming, compaction. The outermost
+  /// lock; it is held over I/O, so nothing on the way of an append or a read takes it.
+  let restructuring = Mutex<Void>(())
   /// Holds what was last written to the state file.
   let flushing: Mutex<PartitionState?>
 

@@ -236,7 +236,9 @@ struct LogRecovery {
       durableEndOffset: fault == nil ? findings.end.offset.rawValue : checkpoint.rawValue,
       partitionEpoch: epoch,
       // A clean stop's word is good for one start: it is kept for the next ones.
-      cleanEndOffset: fault == nil || opener.knownEnd(state) == .zero ? nil : opener.knownEnd(state).rawValue)
+      cleanEndOffset: fault == nil || opener.knownEnd(state) == .zero ? nil : opener.knownEnd(state).rawValue,
+      compactedEndOffset: min(state?.compactedEndOffset ?? 0, findings.end.offset.rawValue),
+      compactions: state?.compactions ?? [])
     try StateFile.write(next, directory: opener.directory, fileSystem: opener.fileSystem)
     return RecoveredLog(
       segments: findings.segments, logStart: logStart, logEnd: findings.end, durableEnd: findings.end,
