@@ -4,7 +4,8 @@ import TailraceTesting
 import TailraceWire
 import Testing
 
-/// Reads of logs that were damaged after a stop in order, so that no recovery has looked at them.
+/// Reads of logs that were damaged after a stop in order, so that no recovery has looked at them, and that have no index
+/// files, so that headers are looked at.
 @Suite struct DamagedReadTests {
   /// Twelve batches of one record each, three to a segment, closed in order.
   private func closedLog() async throws -> TestDirectory {
@@ -12,7 +13,9 @@ import Testing
     try await fixture.store.create(config: config)
     for index in 0..<12 { try await fixture.store.append(["\(index % 10)"]) }
     try await fixture.store.close()
-    return try fixture.directory.copy()
+    let copy = try fixture.directory.copy()
+    for path in try copy.files("index") { try RealFileSystem().removeFile(path) }
+    return copy
   }
 
   private var config: LogConfig {
@@ -113,6 +116,7 @@ import Testing
     _ = await fixture.store.append(Array(repeating: large, count: 21))
     try await fixture.store.close()
     let directory = try fixture.directory.copy()
+    for path in try directory.files("index") { try RealFileSystem().removeFile(path) }
     let path = try directory.files(".log")[0]
     var bytes = try TestDirectory.read(path)
     bytes.setInteger(UInt8(0xFF), at: 19 * large.byteCount + 20)

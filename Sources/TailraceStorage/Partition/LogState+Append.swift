@@ -185,6 +185,8 @@ extension LogState {
     let path = "\(context.directory)/\(LogSegment.fileName(logEnd.offset))"
     do throws(FileSystemError) {
       let file = try context.files.open(path, .createNew)
+      activeSegment.seal(byteCount: logEnd.position)
+      finished.append(activeSegment)
       segments.append(
         LogSegment(
           baseOffset: logEnd.offset, path: path, byteCount: 0, pinning: file, files: context.files))

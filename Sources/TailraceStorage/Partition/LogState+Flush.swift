@@ -5,11 +5,19 @@ struct FlushJob {
   /// In offset order.
   var segments: [LogSegment]
   var directory: String?
+  /// Segments that were finished since the last flush.
+  var finished: [LogSegment]
   /// The log's end at that moment: the durable end, once all is done.
   var target: LogPosition
 
   /// Whether a segment was finished since the last flush: time for a checkpoint.
   var coversRoll: Bool { directory != nil }
+
+  /// How many bytes its end is past the checkpoint in `state`, at least; 0 where there is none.
+  func bytesPast(_ state: PartitionState?) -> Int {
+    guard let state else { return 0 }
+    return target.position - (target.segment.rawValue == state.durableEndSegment ? Int(state.durableEndPosition) : 0)
+  }
 }
 
 extension LogState {
@@ -62,8 +70,9 @@ extension LogState {
     flushStage = .running
     isFlushTimed = false
     let job = FlushJob(
-      segments: unsynced, directory: isDirectoryUnsynced ? directory : nil, target: logEnd)
+      segments: unsynced, directory: isDirectoryUnsynced ? directory : nil, finished: finished, target: logEnd)
     unsynced = []
+    finished = []
     isDirectoryUnsynced = false
     return job
   }
@@ -95,6 +104,7 @@ extension LogState {
     var effects = LogEffects()
     let isContinued = unsynced.first.map { $0 === job.segments.last } ?? false
     unsynced = (isContinued ? job.segments.dropLast() : job.segments) + unsynced
+    finished = job.finished + finished
     isDirectoryUnsynced = isDirectoryUnsynced || job.directory != nil
     flushStage = .putBack
     isFlushPutOff = true

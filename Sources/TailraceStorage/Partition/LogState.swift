@@ -44,9 +44,9 @@ struct LogState {
   /// Never moves back, whatever the configuration becomes.
   var highWatermark: LogPosition
   var partitionEpoch: UInt32
-  /// Where the present epoch began, after an unclean stop: a reader of an earlier epoch that is past it saw what is
-  /// gone.
-  var epochStart: Offset?
+  /// Where epochs began that followed an unclean stop, oldest first: a reader of an earlier epoch that is past such a
+  /// place saw what is gone.
+  var epochs: [EpochStart]
   /// The first offset that no compaction has gone over.
   var compactedEnd: Offset
   /// The passes of compaction, oldest first.
@@ -64,6 +64,8 @@ struct LogState {
 
   /// Segments with bytes that may not be on disk, in offset order.
   var unsynced: [LogSegment] = []
+  /// Segments that were finished since the last flush: their index files are to be written.
+  var finished: [LogSegment] = []
   /// Whether a segment file's directory entry may not be on disk.
   var isDirectoryUnsynced = false
   var flushStage = FlushStage.idle
@@ -84,7 +86,7 @@ struct LogState {
     durableEnd = recovered.durableEnd
     highWatermark = recovered.highWatermark(config)
     partitionEpoch = recovered.partitionEpoch
-    epochStart = recovered.epochStart
+    epochs = recovered.epochs
     compactedEnd = Offset(recovered.state?.compactedEndOffset ?? 0)
     compactions = recovered.state?.compactions ?? []
     lastAppendTimestampMs = recovered.lastAppendTimestampMs

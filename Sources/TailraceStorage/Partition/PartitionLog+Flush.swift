@@ -3,6 +3,9 @@ internal import Synchronization
 internal import TailraceWire
 
 extension PartitionLog {
+  /// A checkpoint is written after so many bytes: more than that no start has to check of this partition.
+  static let checkpointBytes = 32 << 20
+
   /// Brings everything that is written now to disk, and moves the durable end. Blocks; one at a time. The effects are
   /// the caller's to carry out.
   func flush() -> LogEffects {
@@ -24,7 +27,8 @@ extension PartitionLog {
       }
       let nowMs = clock.nowMs()
       let effects = state.withLock { $0.endFlush(job, nowMs: nowMs) }
-      if job.coversRoll { writeCheckpoint(&written) }
+      for segment in job.finished { segment.keepIndex() }
+      if job.coversRoll || job.bytesPast(written) >= Self.checkpointBytes { writeCheckpoint(&written) }
       return effects
     }
   }
@@ -55,13 +59,17 @@ extension PartitionLog {
   }
 
   /// What the state file is to say now. `isClean`: whether all is on disk and nothing more will be written.
-  func snapshot(isClean: Bool) -> PartitionState {
+  /// `logStart`: where it is about to move; nil where it stays.
+  func snapshot(isClean: Bool, logStart: Offset? = nil) -> PartitionState {
     state.withLock { state in
       PartitionState(
-        topicID: id.topic.bytes, partition: id.index, logStartOffset: state.logStart.rawValue,
+        topicID: id.topic.bytes, partition: id.index, logStartOffset: (logStart ?? state.logStart).rawValue,
         durableEndOffset: state.durableEnd.offset.rawValue, partitionEpoch: state.partitionEpoch,
-        cleanEndOffset: isClean ? state.logEnd.offset.rawValue : nil, compactedEndOffset: state.compactedEnd.rawValue,
-        compactions: state.compactions)
+        cleanEndOffset: isClean ? state.logEnd.offset.rawValue : nil,
+        durableEndSegment: state.durableEnd.segment.rawValue,
+        durableEndPosition: UInt32(clamping: state.durableEnd.position),
+        lastAppendTimestampMs: state.lastAppendTimestampMs, epochs: state.epochs,
+        compactedEndOffset: state.compactedEnd.rawValue, compactions: state.compactions)
     }
   }
 
@@ -87,6 +95,7 @@ extension PartitionLog {
         lastAppendTimestampMs: state.lastAppendTimestampMs)
     }
     guard let end else { return nil }
+    state.withLock { $0.activeSegment }.writeIndexFiles(coveredBytes: end.lastSegmentBytes)
     let result: Result<Void, StorageError> = flushing.withLock { written in
       do throws(StorageError) {
         try write(snapshot(isClean: true), &written)

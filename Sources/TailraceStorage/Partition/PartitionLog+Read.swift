@@ -31,14 +31,8 @@ extension PartitionLog {
   private func read(
     _ plan: ReadPlan, maxBytes: Int, mayExceed: Bool, form: ReadForm, mayBlock: Bool
   ) throws(StorageError) -> ReadOutcome? {
-    if plan.segment.floor(of: plan.offset) == nil {
-      guard mayBlock || plan.segment.unindexedByteCount == 0 else { return nil }
-      try plan.segment.buildIndex()
-    }
+    guard let floor = try floor(plan, mayBlock: mayBlock) else { return nil }
     let damage = plan.segment.damage
-    guard let floor = plan.segment.floor(of: plan.offset) else {
-      throw damage?.error ?? StorageError(.dataLoss, "offset \(plan.offset) is in no batch of \(plan.segment.path)")
-    }
     let file = try plan.segment.openFile()
     let limit: Int
     do throws(FileSystemError) {
@@ -52,6 +46,19 @@ extension PartitionLog {
       .find(plan.offset, from: floor, maxBytes: maxBytes, mayExceed: mayExceed)
     let chunks = range.isEmpty ? [] : [try chunk(range, of: file, form: form)]
     return .read(ReadResult(chunks: chunks, byteCount: range.count, bounds: plan.bounds))
+  }
+
+  /// A batch boundary at or before the offset; nil where an index must be loaded or built, and `mayBlock` is false.
+  private func floor(_ plan: ReadPlan, mayBlock: Bool) throws(StorageError) -> IndexedPlace? {
+    while true {
+      if let floor = plan.segment.floor(of: plan.offset) { return floor }
+      guard plan.segment.unindexedByteCount > 0 else {
+        throw plan.segment.damage?.error
+          ?? StorageError(.dataLoss, "offset \(plan.offset) is in no batch of \(plan.segment.path)")
+      }
+      guard mayBlock else { return nil }
+      try plan.segment.buildIndex()
+    }
   }
 
   private func chunk(_ range: Range<Int>, of file: any File, form: ReadForm) throws(StorageError) -> Chunk {

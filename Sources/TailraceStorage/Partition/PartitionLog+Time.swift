@@ -11,9 +11,9 @@ extension PartitionLog {
     }
     if let unreadable { throw unreadable }
     for segment in segments where segment.baseOffset <= end.segment {
-      try segment.buildIndex()
+      let place = try segment.floor(ofTimestampMs: max(0, timestampMs))
       let damage = segment.damage
-      guard let floor = segment.floor(ofTimestampMs: max(0, timestampMs)) else {
+      guard let floor = place else {
         if let damage { throw damage.error }
         continue
       }

@@ -50,7 +50,8 @@ extension LogState {
   /// Where the log fell back to after a reader saw `offset` in `lastEpoch`; nil where what it saw still stands.
   private func truncationPoint(_ offset: Offset, _ lastEpoch: UInt32) -> Offset? {
     guard lastEpoch < partitionEpoch else { return nil }
-    if let epochStart, offset > epochStart { return epochStart }
+    let start = epochs.lazy.filter { $0.epoch > lastEpoch }.map(\.startOffset).min()
+    if let start, offset.rawValue > start { return Offset(start) }
     return offset > highWatermark.offset ? highWatermark.offset : nil
   }
 }

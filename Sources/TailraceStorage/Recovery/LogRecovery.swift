@@ -1,8 +1,10 @@
 internal import Logging
+internal import NIOCore
 internal import TailraceWire
 
 /// Recovers a partition that was not closed cleanly: every batch from the checkpoint on is checked, header and records;
-/// the first that fails ends the log.
+/// the first that fails ends the log. What is accepted is written once more and fsynced before it is served: a page that
+/// an earlier fsync failed to write may be in the page cache and not on disk, and counts as clean there.
 ///
 /// What follows that end is a torn tail, which is kept aside and cut, unless it is proven to have been on disk: by the
 /// state file's checkpoint, or by the `durable_end` of a later valid batch. Then nothing is cut, and the partition
@@ -21,11 +23,17 @@ struct LogRecovery {
     var reason: String
   }
 
+  /// The part of a segment that was checked, is in order and past the checkpoint.
+  private struct Checked {
+    var segment: LogSegment
+    var from: Int
+    var to: Int
+  }
+
   /// What is known after the check.
   private struct Findings {
     var segments: [LogSegment] = []
-    /// Segments of which each byte was checked.
-    var checked: [LogSegment] = []
+    var checked: [Checked] = []
     var end: LogPosition
     /// The highest offset below which everything was once on disk.
     var provenEnd: Offset
@@ -63,52 +71,82 @@ struct LogRecovery {
       fault = StorageError(
         .dataLoss, "partition \(id) is damaged: offsets \(state.logStartOffset) to \(bases[0]) (exclusive) are missing")
     }
-    try sync(findings.checked)
+    try rewrite(findings.checked)
     return try finish(findings, fault)
   }
 
   // MARK: - Check
 
-  private func check() throws(StorageError) -> Findings {
-    let first = bases.lastIndex { $0 <= checkpoint } ?? 0
-    var findings = Findings(
-      end: LogPosition(offset: bases[first], segment: bases[first], position: 0),
-      provenEnd: max(checkpoint, opener.knownEnd(state)))
-    for base in bases[..<first] {
-      findings.segments.append(
-        LogSegment(
-          baseOffset: base, path: opener.path(of: base), byteCount: try opener.byteCount(of: base),
-          files: opener.files))
+  /// Where checking begins: everything before it was on disk, and checked before that.
+  private struct Start {
+    /// Index into `bases`.
+    var segment: Int
+    var position: Int
+    var offset: Offset
+  }
+
+  /// A segment that was this short at the checkpoint is checked from its beginning: it costs next to nothing.
+  static let alwaysCheckedBytes = 256 << 10
+
+  /// The checkpoint's place, where the state file tells it and the segment is that long; else the beginning of the
+  /// segment that holds the checkpoint.
+  private func start() throws(StorageError) -> Start {
+    if let state, state.durableEndPosition > Self.alwaysCheckedBytes,
+      let index = bases.firstIndex(of: Offset(state.durableEndSegment)), bases[index] < checkpoint,
+      index + 1 == bases.count || bases[index + 1] >= checkpoint,
+      try opener.byteCount(of: bases[index]) >= Int(state.durableEndPosition)
+    {
+      return Start(segment: index, position: Int(state.durableEndPosition), offset: checkpoint)
     }
-    for index in first..<bases.count where findings.damage == nil {
-      if bases[index] == findings.end.offset {
-        try checkSegment(index, &findings)
+    let index = bases.lastIndex { $0 <= checkpoint } ?? 0
+    return Start(segment: index, position: 0, offset: bases[index])
+  }
+
+  private func check() throws(StorageError) -> Findings {
+    let start = try start()
+    let findings = try check(from: start)
+    // A place that is no batch boundary may be the state file's mistake: the segment is looked at from its beginning.
+    guard start.position > 0, let damage = findings.damage, damage.segment == start.segment,
+      damage.position == start.position
+    else { return findings }
+    return try check(from: Start(segment: start.segment, position: 0, offset: bases[start.segment]))
+  }
+
+  private func check(from start: Start) throws(StorageError) -> Findings {
+    var findings = Findings(
+      end: LogPosition(offset: start.offset, segment: bases[start.segment], position: start.position),
+      provenEnd: max(checkpoint, opener.knownEnd(state)), lastAppendTimestampMs: state?.lastAppendTimestampMs ?? 0)
+    for base in bases[..<start.segment] { findings.segments.append(try opener.sealedSegment(base)) }
+    for index in start.segment..<bases.count where findings.damage == nil {
+      if index == start.segment {
+        try checkSegment(index, from: start.position, &findings)
+      } else if bases[index] == findings.end.offset {
+        try checkSegment(index, from: 0, &findings)
       } else {
         findings.damage = Damage(
           segment: index, position: 0, reason: "the segment begins at \(bases[index]), not at \(findings.end.offset)")
       }
     }
+    for segment in findings.segments.dropLast() { try opener.seal(segment) }
     return findings
   }
 
-  private func checkSegment(_ index: Int, _ findings: inout Findings) throws(StorageError) {
+  private func checkSegment(_ index: Int, from start: Int, _ findings: inout Findings) throws(StorageError) {
     let base = bases[index]
     let byteCount = try opener.byteCount(of: base)
-    let segment = LogSegment(
-      baseOffset: base, path: opener.path(of: base), byteCount: byteCount, files: opener.files)
-    var scanner = BatchScanner(file: try segment.openFile(), byteCount: byteCount, windowBytes: 1 << 20)
-    var offsets = OffsetIndex()
+    let segment = LogSegment(baseOffset: base, path: opener.path(of: base), byteCount: start, files: opener.files)
+    var scanner = BatchScanner(
+      file: try segment.openFile(), from: start, byteCount: byteCount, windowBytes: 1 << 20)
     findings.segments.append(segment)
-    findings.checked.append(segment)
-    findings.end = LogPosition(offset: base, segment: base, position: 0)
+    let durable = base.rawValue == state?.durableEndSegment ? Int(state?.durableEndPosition ?? 0) : 0
+    findings.checked.append(Checked(segment: segment, from: max(start, durable), to: start))
+    findings.end = LogPosition(offset: findings.end.offset, segment: base, position: start)
     do throws(BatchScanner.Fault) {
       while scanner.position < byteCount {
         let batch = try scanner.header(at: scanner.position)
         try checkBatch(batch, expected: findings.end.offset, &scanner)
         scanner.skip(batch)
-        offsets.add(
-          relativeOffset: segment.relative(batch.header.baseOffset), position: batch.position,
-          timestampMs: batch.header.readableMaxTimestampMs)
+        segment.noteAppend(of: batch.header, at: batch.position)
         note(batch, &findings)
       }
     } catch {
@@ -118,7 +156,7 @@ struct LogRecovery {
         findings.damage = Damage(segment: index, position: findings.end.position, reason: reason)
       }
     }
-    segment.completeIndex(with: offsets, below: byteCount)
+    findings.checked[findings.checked.count - 1].to = findings.end.position
   }
 
   private func checkBatch(
@@ -213,16 +251,32 @@ struct LogRecovery {
     }
   }
 
-  private func sync(_ segments: [LogSegment]) throws(StorageError) {
+  /// Writes what was accepted in place once more and brings it to disk.
+  private func rewrite(_ checked: [Checked]) throws(StorageError) {
     do throws(FileSystemError) {
-      for segment in segments { try segment.file().sync() }
+      for part in checked {
+        let file = try part.segment.file()
+        var position = part.from
+        while position < part.to {
+          let bytes = try file.read(min(Self.rewriteBytes, part.to - position), at: position)
+          if let error = file.write([bytes], at: position).error { throw error }
+          guard bytes.readableBytes > 0 else { break }
+          position += bytes.readableBytes
+        }
+        try file.sync()
+      }
       try opener.fileSystem.syncDirectory(opener.directory)
     } catch {
       throw StorageError(error, while: "recovering partition \(id)")
     }
   }
 
+  private static let rewriteBytes = 1 << 20
+
   // MARK: - Finish
+
+  /// How many epochs are remembered.
+  private static let maxEpochs = 64
 
   private func finish(_ findings: Findings, _ fault: StorageError?) throws(StorageError) -> RecoveredLog {
     let logStart = Offset(max(state?.logStartOffset ?? 0, bases[0].rawValue))
@@ -230,19 +284,25 @@ struct LogRecovery {
     let (epoch, overflow) = lastEpoch.addingReportingOverflow(1)
     guard !overflow else { throw StorageError(.failed, "partition \(id): epochs are used up") }
     // Damage is found again by looking again: the checkpoint must not move past it, nor the log's start.
+    let place = fault == nil ? findings.end : nil
     let next = PartitionState(
       topicID: id.topic.bytes, partition: id.index,
       logStartOffset: fault == nil ? logStart.rawValue : state?.logStartOffset ?? logStart.rawValue,
-      durableEndOffset: fault == nil ? findings.end.offset.rawValue : checkpoint.rawValue,
-      partitionEpoch: epoch,
+      durableEndOffset: place?.offset.rawValue ?? checkpoint.rawValue, partitionEpoch: epoch,
       // A clean stop's word is good for one start: it is kept for the next ones.
       cleanEndOffset: fault == nil || opener.knownEnd(state) == .zero ? nil : opener.knownEnd(state).rawValue,
+      durableEndSegment: place?.segment.rawValue ?? state?.durableEndSegment ?? 0,
+      durableEndPosition: place.map { UInt32(clamping: $0.position) } ?? state?.durableEndPosition ?? 0,
+      lastAppendTimestampMs: findings.lastAppendTimestampMs,
+      epochs: Array((state?.epochs ?? []).suffix(Self.maxEpochs - 1)) + [
+        EpochStart(epoch: epoch, startOffset: findings.end.offset.rawValue)
+      ],
       compactedEndOffset: min(state?.compactedEndOffset ?? 0, findings.end.offset.rawValue),
       compactions: state?.compactions ?? [])
     try StateFile.write(next, directory: opener.directory, fileSystem: opener.fileSystem)
     return RecoveredLog(
       segments: findings.segments, logStart: logStart, logEnd: findings.end, durableEnd: findings.end,
-      partitionEpoch: epoch, epochStart: findings.end.offset,
+      partitionEpoch: epoch, epochs: next.epochs,
       lastAppendTimestampMs: findings.lastAppendTimestampMs, fault: fault, state: next)
   }
 }

@@ -102,14 +102,26 @@ struct PartitionOpener {
       return nil
     }
     var segments: [LogSegment] = []
-    for base in bases {
-      segments.append(
-        LogSegment(baseOffset: base, path: path(of: base), byteCount: try byteCount(of: base), files: files))
-    }
+    for base in bases.dropLast() { segments.append(try sealedSegment(base)) }
+    segments.append(
+      LogSegment(baseOffset: last, path: path(of: last), byteCount: entry.lastSegmentBytes, files: files))
     let end = LogPosition(offset: entry.logEnd, segment: last, position: entry.lastSegmentBytes)
     return RecoveredLog(
       segments: segments, logStart: Offset(state.logStartOffset), logEnd: end, durableEnd: end,
-      partitionEpoch: state.partitionEpoch, lastAppendTimestampMs: entry.lastAppendTimestampMs, state: state)
+      partitionEpoch: state.partitionEpoch, epochs: state.epochs, lastAppendTimestampMs: entry.lastAppendTimestampMs, state: state)
+  }
+
+  /// A segment to which nothing is appended any more. Its file is not opened.
+  func sealedSegment(_ base: Offset) throws(StorageError) -> LogSegment {
+    let byteCount = try byteCount(of: base)
+    let segment = LogSegment(baseOffset: base, path: path(of: base), byteCount: byteCount, files: files)
+    segment.seal(byteCount: byteCount)
+    return segment
+  }
+
+  /// Makes a segment one to which nothing is appended any more.
+  func seal(_ segment: LogSegment) throws(StorageError) {
+    segment.seal(byteCount: try byteCount(of: segment.baseOffset))
   }
 
   func path(of base: Offset) -> String { "\(directory)/\(LogSegment.fileName(base))" }

@@ -8,8 +8,8 @@ struct RecoveredLog {
   var logEnd: LogPosition
   var durableEnd: LogPosition
   var partitionEpoch: UInt32
-  /// Where the epoch begins, after an unclean stop.
-  var epochStart: Offset?
+  /// Where epochs began that followed an unclean stop, oldest first.
+  var epochs: [EpochStart] = []
   /// Milliseconds since 1970.
   var lastAppendTimestampMs: Int64
   /// Damage below the durable end.

@@ -5,22 +5,28 @@ internal import TailraceWire
 ///
 /// The file is opened when it is used. While something in it may not be on disk it stays open (pinned): only then does an
 /// fsync surely tell of a write that failed before. Else it may be closed at any time, see OpenFiles. An index that is
-/// not there is rebuilt from the file when first needed.
+/// not in memory is loaded, or rebuilt from the file, when first needed.
 ///
 /// Thread-safe; its lock is taken inside the partition's and never held across I/O other than opening and closing files.
 final class LogSegment: Sendable {
   let baseOffset: Offset
   let path: String
-  private let files: OpenFiles
+  let files: OpenFiles
   let contents: Mutex<Contents>
 
   struct Contents {
     var pinnedFile: (any File)?
     /// Of the batches from `indexedFrom` on.
-    var index = OffsetIndex()
+    var index = SegmentIndex()
     /// Where the index begins; 0 = it is complete.
     var indexedFrom: Int
     var damage: SegmentDamage?
+    /// Of all batches, where the index does not say.
+    var summary: SegmentSummary?
+    /// Its length, once nothing more is appended to it.
+    var sealedByteCount: Int?
+    /// Whether the index was used since its memory was last asked for.
+    var isIndexUsed = false
   }
 
   /// A segment of `byteCount` bytes, of which none is indexed yet. `file`: where it is open already, pinned.
@@ -33,16 +39,18 @@ final class LogSegment: Sendable {
 
   deinit { files.take(of: ObjectIdentifier(self)) }
 
+  static let suffix = ".log"
+
   /// `00000000000000000042.log`: the base offset in twenty digits.
   static func fileName(_ baseOffset: Offset) -> String {
     let digits = String(baseOffset.rawValue)
-    return String(repeating: "0", count: max(0, 20 - digits.count)) + digits + ".log"
+    return String(repeating: "0", count: max(0, 20 - digits.count)) + digits + suffix
   }
 
   /// The base offset in a segment's file name; nil where it is no such name.
   static func baseOffset(ofFileName name: String) -> Offset? {
-    guard name.hasSuffix(".log"), name.utf8.count == 24 else { return nil }
-    let digits = name.dropLast(4)
+    guard name.hasSuffix(suffix), name.utf8.count == 20 + suffix.utf8.count else { return nil }
+    let digits = name.dropLast(suffix.utf8.count)
     guard digits.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }) else { return nil }
     return Int64(digits).map { Offset($0) }
   }

@@ -10,6 +10,8 @@ final class OpenFiles: Sendable {
   typealias Owner = ObjectIdentifier
 
   let fileSystem: any FileSystem
+  /// The indexes of finished segments that are in memory.
+  let indexes: IndexCache
   private let limit: Int
   private let contents = Mutex(Contents())
 
@@ -29,9 +31,10 @@ final class OpenFiles: Sendable {
     }
   }
 
-  /// `limit`: files kept open, at least 1.
-  init(fileSystem: any FileSystem, limit: Int) {
+  /// `limit`: files kept open, at least 1; `maxIndexBytes`: memory for indexes of finished segments.
+  init(fileSystem: any FileSystem, limit: Int, maxIndexBytes: Int = 64 << 20) {
     self.fileSystem = fileSystem
+    indexes = IndexCache(limit: maxIndexBytes)
     self.limit = max(1, limit)
   }
 
