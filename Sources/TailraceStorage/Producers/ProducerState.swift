@@ -116,7 +116,7 @@ extension ProducerState {
 
   /// The sequence `count` places on.
   static func sequence(_ sequence: UInt32, plus count: UInt32) -> UInt32 {
-    sequence &+ count & maxSequence
+    (sequence &+ count) & maxSequence
   }
 
   private static func refused(_ kind: StorageError.Kind, _ header: RecordBatchHeader, _ why: String) -> Verdict {
