@@ -35,6 +35,17 @@ func batch(
   return try builder.build(compression: compression)
 }
 
+/// A batch of a producer, in the clear.
+func batch(
+  _ values: [String], producer: Int64, epoch: UInt32 = 0, sequence: UInt32, timestampMs: Int64 = 1_000
+) throws -> ValidatedBatch {
+  var message = try batch(values, timestampMs: timestampMs).message
+  message.producerID = producer
+  message.producerEpoch = epoch
+  message.baseSequence = sequence
+  return try BatchValidator(maxBatchBytes: LogConfig.maxBatchBytesCeiling).validate(message, nowMs: timestampMs)
+}
+
 extension LogStore {
   func create(_ partition: PartitionID = partitionA, config: LogConfig = LogConfig()) async throws {
     try await create([partition], topicName: "orders", config: config, fence: .local)
