@@ -10,6 +10,8 @@ enum MetadataKey: String {
   case partition
   case position
   case reason
+  case seconds
+  case segments
 }
 
 extension Logger.Metadata {

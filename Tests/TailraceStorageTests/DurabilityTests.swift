@@ -233,11 +233,12 @@ import Testing
     #expect(found.map(\.appendTimestampMs) == [fixture.clock.nowMs(), fixture.clock.nowMs()])
   }
 
-  @Test func `batches of an unknown producer are refused`() async throws {
+  @Test func `a producer of which nothing is known begins with sequence 0`() async throws {
     let fixture = try LocalFixture()
     try await fixture.store.create()
     var message = try batch(["a"]).message
     message.producerID = 7
+    message.baseSequence = 3
     let validated = try BatchValidator(maxBatchBytes: 1 << 20).validate(message, nowMs: fixture.clock.nowMs())
     guard case .refused(let error) = await fixture.store.append([validated])[0] else {
       Issue.record("an unknown producer's batch was taken")

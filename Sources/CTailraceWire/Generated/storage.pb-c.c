@@ -457,7 +457,7 @@ void   tailrace__v1__producer_record__free_unpacked
   assert(message->base.descriptor == &tailrace__v1__producer_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor tailrace__v1__partition_state__field_descriptors[13] =
+static const ProtobufCFieldDescriptor tailrace__v1__partition_state__field_descriptors[14] =
 {
   {
     "topic_id",
@@ -604,6 +604,18 @@ static const ProtobufCFieldDescriptor tailrace__v1__partition_state__field_descr
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "producers_end_offset",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__PartitionState, producers_end_offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "crc32c",
     15,
     PROTOBUF_C_LABEL_NONE,
@@ -620,7 +632,7 @@ static const unsigned tailrace__v1__partition_state__field_indices_by_name[] = {
   5,   /* field[5] = clean_end_offset */
   10,   /* field[10] = compacted_end_offset */
   11,   /* field[11] = compactions */
-  12,   /* field[12] = crc32c */
+  13,   /* field[13] = crc32c */
   3,   /* field[3] = durable_end_offset */
   7,   /* field[7] = durable_end_position */
   6,   /* field[6] = durable_end_segment */
@@ -629,13 +641,14 @@ static const unsigned tailrace__v1__partition_state__field_indices_by_name[] = {
   2,   /* field[2] = log_start_offset */
   1,   /* field[1] = partition */
   4,   /* field[4] = partition_epoch */
+  12,   /* field[12] = producers_end_offset */
   0,   /* field[0] = topic_id */
 };
 static const ProtobufCIntRange tailrace__v1__partition_state__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 15, 12 },
-  { 0, 13 }
+  { 15, 13 },
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor tailrace__v1__partition_state__descriptor =
 {
@@ -645,7 +658,7 @@ const ProtobufCMessageDescriptor tailrace__v1__partition_state__descriptor =
   "Tailrace__V1__PartitionState",
   "tailrace.v1",
   sizeof(Tailrace__V1__PartitionState),
-  13,
+  14,
   tailrace__v1__partition_state__field_descriptors,
   tailrace__v1__partition_state__field_indices_by_name,
   2,  tailrace__v1__partition_state__number_ranges,

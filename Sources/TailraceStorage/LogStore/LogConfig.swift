@@ -45,6 +45,10 @@ package struct LogConfig: Hashable, Sendable {
   /// With `.compact`: how long a tombstone stays after the first pass that went over it.
   package var deleteRetentionMs: Int64 = 86_400_000
 
+  /// Whether appends may use what the disk keeps in reserve: for the broker's own books, without which nobody could make
+  /// room.
+  package var mayUseReserve = false
+
   package init(
     durability: Durability = .durable, segmentBytes: Int = 1 << 30, maxBatchBytes: Int = 1 << 20,
     hasAppendTimestamps: Bool = false, cleanup: Cleanup = .delete

@@ -6,6 +6,8 @@ extension LogState {
   struct AppendContext {
     var directory: String
     var files: OpenFiles
+    var admitted: AdmittedProducers
+    var reserve: DiskReserve
     var nowMs: Int64
   }
 
@@ -23,6 +25,8 @@ extension LogState {
 
     var entries: [Entry] = []
     var byteCount = 0
+    /// What would be remembered of producers once it is written.
+    var producers = PendingProducers()
   }
 
   /// Appends the batches in order: checks, offsets, and one gathered write for all that go into one segment.
@@ -33,8 +37,14 @@ extension LogState {
     var run = Run()
     run.entries.reserveCapacity(items.count)
     for item in items {
-      if let refusal = refusal(of: item.batch) {
+      if let refusal = refusal(of: item.batch) ?? context.admitted.refusal(of: item.batch.header) {
         effects.resolve(item.receiver, .refused(refusal))
+        continue
+      }
+      guard isNext(item, &run, &effects) else { continue }
+      if !config.mayUseReserve, let full = context.reserve.take(item.batch.byteCount) {
+        appendTrouble = full
+        effects.resolve(item.receiver, .refused(full))
         continue
       }
       if mustRoll(before: item.batch, after: run) {
@@ -82,11 +92,39 @@ extension LogState {
     if config.requiresKeys, !batch.everyRecordHasKey {
       return StorageError(.missingKey, "a record without a key; this topic takes none")
     }
-    // Repeats are found here, under the lock, once producers are remembered; until then none is known.
-    guard batch.header.producerID == 0 else {
-      return StorageError(.unknownProducer, "producer id \(batch.header.producerID) is not known")
-    }
     return nil
+  }
+
+  /// Whether a batch is to be appended, as far as its producer goes. Where not, it is answered.
+  private mutating func isNext(_ item: AppendItem, _ run: inout Run, _ effects: inout LogEffects) -> Bool {
+    var verdict = run.producers.check(item.batch.header, after: producers)
+    if case .duplicate(_, let next) = verdict, next > logEnd.offset {
+      // Its first appearance is in this run: whether that was written has to be known first.
+      write(&run, &effects)
+      if let refusal {
+        effects.resolve(item.receiver, .refused(refusal))
+        return false
+      }
+      verdict = run.producers.check(item.batch.header, after: producers)
+    }
+    switch verdict {
+    case .next: return true
+    case .refused(let error): effects.resolve(item.receiver, .refused(error))
+    case .duplicate(let batch, let next):
+      answer(item, .duplicate(batch), end: next, &effects)
+    }
+    return false
+  }
+
+  /// Answers once the log is as durable as the item wants it up to `end`.
+  private mutating func answer(
+    _ item: AppendItem, _ outcome: AppendOutcome, end: Offset, _ effects: inout LogEffects
+  ) {
+    switch item.durability {
+    case .durable where end > durableEnd.offset:
+      durableWaiters.append(DurableWaiter(end: end, receiver: item.receiver, outcome: outcome))
+    case .durable, .written: effects.resolve(item.receiver, outcome)
+    }
   }
 
   private var segmentBytes: Int { min(max(config.segmentBytes, 1), Int(Int32.max)) }
@@ -109,6 +147,7 @@ extension LogState {
     header.durableEnd = durableEnd.offset
     guard let next = header.nextOffset else { return nil }
     let position = logEnd.position + run.byteCount
+    run.producers.note(header, after: producers)
     run.entries.append(Run.Entry(item: item, header: header, position: position, next: next))
     run.byteCount += header.batchByteCount
     return next
@@ -172,16 +211,14 @@ extension LogState {
     logEnd.offset = entry.next
     logEnd.position = entry.end
     if unsynced.last !== activeSegment { unsynced.append(activeSegment) }
+    producers.note(entry.header)
     let batch = AppendedBatch(baseOffset: entry.header.baseOffset, appendTimestampMs: entry.header.appendTimestampMs)
-    switch entry.item.durability {
-    case .written: effects.resolve(entry.item.receiver, .appended(batch))
-    case .durable: durableWaiters.append(DurableWaiter(end: entry.next, receiver: entry.item.receiver, batch: batch))
-    }
+    answer(entry.item, .appended(batch), end: entry.next, &effects)
   }
 
   /// Begins a new segment at the log's end. Its directory entry is brought to disk by the next flush, before anything
   /// in it counts as durable. The error where it could not be made; the log is as it was then.
-  private mutating func roll(_ context: AppendContext) -> StorageError? {
+  mutating func roll(_ context: AppendContext) -> StorageError? {
     let path = "\(context.directory)/\(LogSegment.fileName(logEnd.offset))"
     do throws(FileSystemError) {
       let file = try context.files.open(path, .createNew)

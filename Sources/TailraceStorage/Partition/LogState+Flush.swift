@@ -10,14 +10,8 @@ struct FlushJob {
   /// The log's end at that moment: the durable end, once all is done.
   var target: LogPosition
 
-  /// Whether a segment was finished since the last flush: time for a checkpoint.
-  var coversRoll: Bool { directory != nil }
-
-  /// How many bytes its end is past the checkpoint in `state`, at least; 0 where there is none.
-  func bytesPast(_ state: PartitionState?) -> Int {
-    guard let state else { return 0 }
-    return target.position - (target.segment.rawValue == state.durableEndSegment ? Int(state.durableEndPosition) : 0)
-  }
+  /// What is remembered of producers up to `target`, where a checkpoint is to follow.
+  var checkpoint: ProducerState?
 }
 
 extension LogState {
@@ -31,7 +25,9 @@ extension LogState {
   mutating func wantFlush(nowMs: Int64, _ effects: inout LogEffects) {
     guard isDirty, refusal == nil else { return }
     // Finished segments are brought to disk on every topic, so that their files need not stay open.
-    if config.durability == .durable || !durableWaiters.isEmpty || unsynced.count > 1 {
+    if config.durability == .durable || !durableWaiters.isEmpty || unsynced.count > 1
+      || !finished.isEmpty || activeSegment.files.hasManyPinned
+    {
       effects.wantsFlush = askFlusher() || effects.wantsFlush
     } else if case .interval(let milliseconds) = config.durability, !isFlushTimed {
       isFlushTimed = true
@@ -60,8 +56,20 @@ extension LogState {
     return askFlusher()
   }
 
+  /// A checkpoint is written after so many bytes: not many more does a start have to check of this partition.
+  static let checkpointBytes = 32 << 20
+
+  /// How many bytes the log's end is past the checkpoint in `state`, at least; 0 where there is none.
+  private func bytesPast(_ state: PartitionState?) -> Int {
+    guard let state else { return 0 }
+    return logEnd.position - (logEnd.segment.rawValue == state.durableEndSegment ? Int(state.durableEndPosition) : 0)
+  }
+
   /// Takes out what is to be flushed; nil where there is nothing, or nothing may be: then nobody waits any more.
-  mutating func beginFlush(directory: String, _ effects: inout LogEffects) -> FlushJob? {
+  /// `written`: what the state file says.
+  mutating func beginFlush(
+    directory: String, written: PartitionState?, _ effects: inout LogEffects
+  ) -> FlushJob? {
     guard fault == nil, ending?.kind != .unknownPartition, isDirty else {
       flushStage = .idle
       if let refusal = fault ?? ending { releaseWaiters(refusal, &effects) }
@@ -69,8 +77,11 @@ extension LogState {
     }
     flushStage = .running
     isFlushTimed = false
+    // A finished segment is worth a checkpoint, and so are many bytes.
+    let isCheckpointDue = isDirectoryUnsynced || bytesPast(written) >= Self.checkpointBytes
     let job = FlushJob(
-      segments: unsynced, directory: isDirectoryUnsynced ? directory : nil, finished: finished, target: logEnd)
+      segments: unsynced, directory: isDirectoryUnsynced ? directory : nil, finished: finished, target: logEnd,
+      checkpoint: isCheckpointDue ? producers : nil)
     unsynced = []
     finished = []
     isDirectoryUnsynced = false
@@ -81,11 +92,12 @@ extension LogState {
   mutating func endFlush(_ job: FlushJob, nowMs: Int64) -> LogEffects {
     var effects = LogEffects()
     isFlushPutOff = false
-    if job.target.offset > durableEnd.offset { durableEnd = job.target }
+    // The same offset may be in a new segment by now.
+    if job.target.offset >= durableEnd.offset { durableEnd = job.target }
     for segment in job.segments where segment !== unsynced.first { segment.unpinFile() }
     while let waiter = durableWaiters.first, waiter.end <= durableEnd.offset {
       durableWaiters.removeFirst()
-      effects.resolve(waiter.receiver, .appended(waiter.batch))
+      effects.resolve(waiter.receiver, waiter.outcome)
     }
     advanceHighWatermark(&effects)
     let isWanted = flushStage == .runningAndWanted

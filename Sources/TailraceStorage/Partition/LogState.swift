@@ -16,7 +16,7 @@ struct LogState {
   struct DurableWaiter {
     var end: Offset
     var receiver: AppendReceiver
-    var batch: AppendedBatch
+    var outcome: AppendOutcome
   }
 
   struct AdvanceEntry {
@@ -53,6 +53,8 @@ struct LogState {
   var compactions: [CompactionMark]
   /// The append time of the last batch, milliseconds since 1970.
   var lastAppendTimestampMs: Int64
+  /// Of the batches up to the log's end.
+  var producers: ProducerState
   /// Why nothing can be appended any more.
   var fault: StorageError?
   /// Whether anything can be read. Where not, `fault` says why.
@@ -90,6 +92,7 @@ struct LogState {
     compactedEnd = Offset(recovered.state?.compactedEndOffset ?? 0)
     compactions = recovered.state?.compactions ?? []
     lastAppendTimestampMs = recovered.lastAppendTimestampMs
+    producers = recovered.producers
     fault = recovered.fault
     isReadable = recovered.isReadable
     appendTrouble = recovered.fault

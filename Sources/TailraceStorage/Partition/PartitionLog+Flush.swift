@@ -3,16 +3,13 @@ internal import Synchronization
 internal import TailraceWire
 
 extension PartitionLog {
-  /// A checkpoint is written after so many bytes: more than that no start has to check of this partition.
-  static let checkpointBytes = 32 << 20
-
   /// Brings everything that is written now to disk, and moves the durable end. Blocks; one at a time. The effects are
   /// the caller's to carry out.
   func flush() -> LogEffects {
     flushing.withLock { written in
       let (begun, left) = state.withLock { state in
         var effects = LogEffects()
-        return (state.beginFlush(directory: directory, &effects), effects)
+        return (state.beginFlush(directory: directory, written: written, &effects), effects)
       }
       guard let job = begun else { return left }
       do throws(FileSystemError) {
@@ -28,7 +25,7 @@ extension PartitionLog {
       let nowMs = clock.nowMs()
       let effects = state.withLock { $0.endFlush(job, nowMs: nowMs) }
       for segment in job.finished { segment.keepIndex() }
-      if job.coversRoll || job.bytesPast(written) >= Self.checkpointBytes { writeCheckpoint(&written) }
+      if let producers = job.checkpoint { writeCheckpoint(producers, at: job.target, &written) }
       return effects
     }
   }
@@ -50,30 +47,64 @@ extension PartitionLog {
 
   /// Notes the durable end in the state file, so that recovery need not look below it. A failure costs time at the next
   /// start, no more.
-  private func writeCheckpoint(_ written: inout PartitionState?) {
+  private func writeCheckpoint(
+    _ producers: ProducerState, at end: LogPosition, _ written: inout PartitionState?
+  ) {
     do throws(StorageError) {
-      try write(snapshot(isClean: false), &written)
+      try write(checkpoint(producers, at: end, isClean: false), producers, &written)
     } catch {
       logger.warning("checkpoint not written", metadata: .keys([.partition: "\(id)", .error: "\(error)"]))
     }
   }
 
-  /// What the state file is to say now. `isClean`: whether all is on disk and nothing more will be written.
-  /// `logStart`: where it is about to move; nil where it stays.
-  func snapshot(isClean: Bool, logStart: Offset? = nil) -> PartitionState {
+  /// What the state file is to say: everything below `end` is on disk. `isClean`: and nothing more will be written.
+  private func checkpoint(_ producers: ProducerState, at end: LogPosition, isClean: Bool) -> PartitionState {
     state.withLock { state in
       PartitionState(
-        topicID: id.topic.bytes, partition: id.index, logStartOffset: (logStart ?? state.logStart).rawValue,
-        durableEndOffset: state.durableEnd.offset.rawValue, partitionEpoch: state.partitionEpoch,
-        cleanEndOffset: isClean ? state.logEnd.offset.rawValue : nil,
-        durableEndSegment: state.durableEnd.segment.rawValue,
-        durableEndPosition: UInt32(clamping: state.durableEnd.position),
-        lastAppendTimestampMs: state.lastAppendTimestampMs, epochs: state.epochs,
-        compactedEndOffset: state.compactedEnd.rawValue, compactions: state.compactions)
+        topicID: id.topic.bytes, partition: id.index, logStartOffset: state.logStart.rawValue,
+        durableEndOffset: end.offset.rawValue, partitionEpoch: state.partitionEpoch,
+        cleanEndOffset: isClean ? end.offset.rawValue : nil, durableEndSegment: end.segment.rawValue,
+        durableEndPosition: UInt32(clamping: end.position), lastAppendTimestampMs: state.lastAppendTimestampMs,
+        epochs: state.epochs, compactedEndOffset: state.compactedEnd.rawValue, compactions: state.compactions,
+        producersEndOffset: producers.isEmpty ? 0 : end.offset.rawValue)
     }
   }
 
-  func write(_ next: PartitionState, _ written: inout PartitionState?) throws(StorageError) {
+  /// Brings a checkpoint to disk: first what is remembered of producers, then the state file that names it.
+  private func write(
+    _ next: PartitionState, _ producers: ProducerState, _ written: inout PartitionState?
+  ) throws(StorageError) {
+    guard next != written else { return }
+    let file = ProducerSnapshotFile(fileSystem: fileSystem, directory: directory)
+    if !producers.isEmpty { try file.write(producers, at: Offset(next.durableEndOffset)) }
+    try write(next, &written)
+  }
+
+  /// Changes what the state file says, durably, and leaves its checkpoint where it is. `apply` makes the same change in
+  /// memory, once it is on disk, under the partition's lock. No lock of the partition but `restructuring` may be held.
+  func changeState(
+    _ change: (inout PartitionState) -> Void, apply: (inout LogState) -> Void
+  ) throws(StorageError) {
+    let result: Result<Void, StorageError> = flushing.withLock { written in
+      var next = written ?? fallback
+      change(&next)
+      do throws(StorageError) { try write(next, &written) } catch { return .failure(error) }
+      state.withLock { apply(&$0) }
+      return .success(())
+    }
+    try result.get()
+  }
+
+  /// What the state file may say where it is not known what it says: a checkpoint for which the producers are looked up
+  /// in the log.
+  private var fallback: PartitionState {
+    let end = state.withLock { $0.durableEnd }
+    var state = checkpoint(ProducerState(), at: end, isClean: false)
+    state.producersEndOffset = -1
+    return state
+  }
+
+  private func write(_ next: PartitionState, _ written: inout PartitionState?) throws(StorageError) {
     guard next != written else { return }
     written = nil
     try StateFile.write(next, directory: directory, fileSystem: fileSystem)
@@ -88,23 +119,25 @@ extension PartitionLog {
   }
 
   private func closeFlushed() throws(StorageError) -> CleanShutdown.Entry? {
-    let end: CleanShutdown.Entry? = state.withLock { state in
-      guard state.fault == nil, !state.isDirty else { return nil }
-      return CleanShutdown.Entry(
-        logEnd: state.logEnd.offset, lastSegment: state.logEnd.segment, lastSegmentBytes: state.logEnd.position,
-        lastAppendTimestampMs: state.lastAppendTimestampMs)
-    }
-    guard let end else { return nil }
-    state.withLock { $0.activeSegment }.writeIndexFiles(coveredBytes: end.lastSegmentBytes)
+    let found: (end: LogPosition, entry: CleanShutdown.Entry, producers: ProducerState, active: LogSegment)? =
+      state.withLock { state in
+        guard state.fault == nil, !state.isDirty else { return nil }
+        let entry = CleanShutdown.Entry(
+          logEnd: state.logEnd.offset, lastSegment: state.logEnd.segment, lastSegmentBytes: state.logEnd.position,
+          lastAppendTimestampMs: state.lastAppendTimestampMs)
+        return (state.logEnd, entry, state.producers, state.activeSegment)
+      }
+    guard let found else { return nil }
+    found.active.writeIndexFiles(coveredBytes: found.end.position)
     let result: Result<Void, StorageError> = flushing.withLock { written in
       do throws(StorageError) {
-        try write(snapshot(isClean: true), &written)
+        try write(checkpoint(found.producers, at: found.end, isClean: true), found.producers, &written)
         return .success(())
       } catch {
         return .failure(error)
       }
     }
     try result.get()
-    return end
+    return found.entry
   }
 }

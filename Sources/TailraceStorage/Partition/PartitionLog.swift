@@ -10,6 +10,9 @@ final class PartitionLog: Sendable {
   let id: PartitionID
   let directory: String
   let files: OpenFiles
+  /// Of the whole store.
+  let admitted: AdmittedProducers
+  let reserve: DiskReserve
   let clock: any WallClock
   let logger: Logger
   let state: Mutex<LogState>
@@ -21,11 +24,13 @@ final class PartitionLog: Sendable {
 
   init(
     id: PartitionID, directory: String, config: LogConfig, recovered: RecoveredLog, files: OpenFiles,
-    clock: any WallClock, logger: Logger
+    admitted: AdmittedProducers, reserve: DiskReserve, clock: any WallClock, logger: Logger
   ) {
     self.id = id
     self.directory = directory
     self.files = files
+    self.admitted = admitted
+    self.reserve = reserve
     self.clock = clock
     self.logger = logger
     state = Mutex(LogState(config: config, recovered: recovered))
@@ -38,7 +43,7 @@ final class PartitionLog: Sendable {
   func append(_ items: [AppendItem]) -> LogEffects {
     let nowMs = clock.nowMs()
     let effects = state.withLock { state in
-      state.append(items, LogState.AppendContext(directory: directory, files: files, nowMs: nowMs))
+      state.append(items, context(nowMs: nowMs))
     }
     switch effects.appendChange {
     case .failing(let error):
@@ -48,6 +53,10 @@ final class PartitionLog: Sendable {
     case nil: break
     }
     return effects
+  }
+
+  func context(nowMs: Int64) -> LogState.AppendContext {
+    LogState.AppendContext(directory: directory, files: files, admitted: admitted, reserve: reserve, nowMs: nowMs)
   }
 
   var bounds: PartitionBounds { state.withLock { $0.bounds } }
@@ -93,6 +102,9 @@ final class PartitionLog: Sendable {
       return effects
     }
   }
+
+  /// Forgets producers whose last batch was appended before `timeMs`.
+  func forgetProducers(before timeMs: Int64) { state.withLock { $0.producers.expire(before: timeMs) } }
 
   func figures() throws(StorageError) -> PartitionFigures {
     let (bounds, segments, active, fault, ending) = state.withLock {

@@ -285,6 +285,7 @@ struct LogRecovery {
     guard !overflow else { throw StorageError(.failed, "partition \(id): epochs are used up") }
     // Damage is found again by looking again: the checkpoint must not move past it, nor the log's start.
     let place = fault == nil ? findings.end : nil
+    let producers = fault == nil ? try replayProducers(findings) : ProducerState()
     let next = PartitionState(
       topicID: id.topic.bytes, partition: id.index,
       logStartOffset: fault == nil ? logStart.rawValue : state?.logStartOffset ?? logStart.rawValue,
@@ -298,11 +299,21 @@ struct LogRecovery {
         EpochStart(epoch: epoch, startOffset: findings.end.offset.rawValue)
       ],
       compactedEndOffset: min(state?.compactedEndOffset ?? 0, findings.end.offset.rawValue),
-      compactions: state?.compactions ?? [])
+      compactions: state?.compactions ?? [],
+      producersEndOffset: fault != nil ? -1 : producers.isEmpty ? 0 : findings.end.offset.rawValue)
     try StateFile.write(next, directory: opener.directory, fileSystem: opener.fileSystem)
     return RecoveredLog(
-      segments: findings.segments, logStart: logStart, logEnd: findings.end, durableEnd: findings.end,
+      segments: findings.segments, producers: producers, logStart: logStart, logEnd: findings.end, durableEnd: findings.end,
       partitionEpoch: epoch, epochs: next.epochs,
       lastAppendTimestampMs: findings.lastAppendTimestampMs, fault: fault, state: next)
+  }
+
+  /// What is remembered of producers at the log's end, kept there durably.
+  private func replayProducers(_ findings: Findings) throws(StorageError) -> ProducerState {
+    let producers = try ProducerReplay(
+      opener: opener, state: state, segments: findings.segments, end: findings.end
+    ).replay()
+    if !producers.isEmpty { try opener.producerFile.write(producers, at: findings.end.offset) }
+    return producers
   }
 }

@@ -17,6 +17,7 @@ struct PartitionOpener {
 
   var fileSystem: any FileSystem { files.fileSystem }
   var directory: String { "\(topicDirectory)/\(id.index)" }
+  var producerFile: ProducerSnapshotFile { ProducerSnapshotFile(fileSystem: fileSystem, directory: directory) }
 
   /// The log. Everything that it says is there is on disk. One that was there before and cannot be opened has a fault.
   /// Throws where a new one cannot be made; and `.full`, where nothing is wrong with it and it may be tried again.
@@ -28,7 +29,7 @@ struct PartitionOpener {
       if let state, state.topicID != id.topic.bytes || state.partition != id.index {
         throw StorageError(.incompatible, "\(directory) holds the state of another partition")
       }
-      let bases = try segmentBases()
+      let bases = try dropTrimmed(try segmentBases(), state)
       if bases.isEmpty {
         if let lost = try lost(state) { return lost }
         wasMade = false
@@ -60,10 +61,24 @@ struct PartitionOpener {
   /// Base offsets of the segment files, ascending.
   private func segmentBases() throws(StorageError) -> [Offset] {
     do throws(FileSystemError) {
-      return try fileSystem.list(directory).compactMap(LogSegment.baseOffset(ofFileName:)).sorted()
+      return try fileSystem.list(directory).compactMap { LogSegment.baseOffset(ofFileName: $0) }.sorted()
     } catch {
       throw StorageError(error, while: "opening partition \(id)")
     }
+  }
+
+  /// Removes segments that lie below the log's start: a trim was broken off before it came to them.
+  private func dropTrimmed(_ bases: [Offset], _ state: PartitionState?) throws(StorageError) -> [Offset] {
+    guard let state, let first = bases.lastIndex(where: { $0.rawValue <= state.logStartOffset }), first > 0 else {
+      return bases
+    }
+    do throws(FileSystemError) {
+      for base in bases[..<first] { try LogSegment.removeFiles(path(of: base), baseOffset: base, fileSystem) }
+      try fileSystem.syncDirectory(directory)
+    } catch {
+      throw StorageError(error, while: "removing what lies below the log's start of partition \(id)")
+    }
+    return Array(bases[first...])
   }
 
   /// No segment yet: a new partition, or one whose making was broken off.
@@ -106,8 +121,9 @@ struct PartitionOpener {
     segments.append(
       LogSegment(baseOffset: last, path: path(of: last), byteCount: entry.lastSegmentBytes, files: files))
     let end = LogPosition(offset: entry.logEnd, segment: last, position: entry.lastSegmentBytes)
+    let producers = try ProducerReplay(opener: self, state: state, segments: segments, end: end).replay()
     return RecoveredLog(
-      segments: segments, logStart: Offset(state.logStartOffset), logEnd: end, durableEnd: end,
+      segments: segments, producers: producers, logStart: Offset(state.logStartOffset), logEnd: end, durableEnd: end,
       partitionEpoch: state.partitionEpoch, epochs: state.epochs, lastAppendTimestampMs: entry.lastAppendTimestampMs, state: state)
   }
 

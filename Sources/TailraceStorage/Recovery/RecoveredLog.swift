@@ -4,6 +4,8 @@ internal import TailraceWire
 struct RecoveredLog {
   /// In offset order, at least one.
   var segments: [LogSegment]
+  /// What is remembered of producers at the log's end.
+  var producers = ProducerState()
   var logStart: Offset
   var logEnd: LogPosition
   var durableEnd: LogPosition

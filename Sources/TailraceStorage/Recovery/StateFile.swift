@@ -9,11 +9,7 @@ enum StateFile {
   static let name = "state"
   private static let temporaryName = "state.new"
   /// Far more than any has.
-  private static let maxBytes = 4096
-  /// Tag of field 15, fixed32, and the number.
-  private static let checksumBytes = 5
-  private static let checksumTag: UInt8 = 15 << 3 | 5
-
+  private static let maxBytes = 64 << 10
   /// Writes `state`, whose `crc32c` does not matter, durably.
   static func write(
     _ state: PartitionState, directory: String, fileSystem: any FileSystem
@@ -34,22 +30,13 @@ enum StateFile {
     var plain = state
     plain.crc32c = 0
     do throws(EncodeError) {
-      var bytes = try plain.encoded()
-      let checksum = CRC32C.checksum(bytes)
-      bytes.writeInteger(checksumTag)
-      bytes.writeInteger(checksum, endianness: .little)
-      return bytes
+      return Checksummed.seal(try plain.encoded())
     } catch {
       throw StorageError(.failed, "a partition's state could not be encoded: \(error)")
     }
   }
 
   static func decode(_ bytes: ByteBuffer) -> PartitionState? {
-    var bytes = bytes
-    let length = bytes.readableBytes - checksumBytes
-    guard length >= 0, let content = bytes.readSlice(length: length), bytes.readInteger(as: UInt8.self) == checksumTag,
-      bytes.readInteger(endianness: .little, as: UInt32.self) == CRC32C.checksum(content)
-    else { return nil }
-    return try? PartitionState(decoding: content)
+    Checksummed.open(bytes).flatMap { try? PartitionState(decoding: $0) }
   }
 }

@@ -21,7 +21,7 @@ final class LogSegment: Sendable {
     /// Where the index begins; 0 = it is complete.
     var indexedFrom: Int
     var damage: SegmentDamage?
-    /// Of all batches, where the index does not say.
+    /// Of the batches before `indexedFrom`; nil where it is not known.
     var summary: SegmentSummary?
     /// Its length, once nothing more is appended to it.
     var sealedByteCount: Int?
@@ -35,24 +35,34 @@ final class LogSegment: Sendable {
     self.path = path
     self.files = files
     contents = Mutex(Contents(pinnedFile: file, indexedFrom: byteCount))
+    if file != nil { files.notePinned(1) }
   }
 
-  deinit { files.take(of: ObjectIdentifier(self)) }
+  deinit {
+    files.take(of: ObjectIdentifier(self))
+    if contents.withLock({ $0.pinnedFile != nil }) { files.notePinned(-1) }
+  }
 
   static let suffix = ".log"
 
-  /// `00000000000000000042.log`: the base offset in twenty digits.
-  static func fileName(_ baseOffset: Offset) -> String {
+  /// `00000000000000000042.log`: the base offset in twenty digits. Other files of an offset end otherwise.
+  static func fileName(_ baseOffset: Offset, suffix: String = suffix) -> String {
     let digits = String(baseOffset.rawValue)
     return String(repeating: "0", count: max(0, 20 - digits.count)) + digits + suffix
   }
 
-  /// The base offset in a segment's file name; nil where it is no such name.
-  static func baseOffset(ofFileName name: String) -> Offset? {
+  /// The offset in a file's name; nil where it is no such name.
+  static func baseOffset(ofFileName name: String, suffix: String = suffix) -> Offset? {
     guard name.hasSuffix(suffix), name.utf8.count == 20 + suffix.utf8.count else { return nil }
-    let digits = name.dropLast(suffix.utf8.count)
+    let digits = name.dropLast(suffix.count)
     guard digits.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }) else { return nil }
     return Int64(digits).map { Offset($0) }
+  }
+
+  /// Removes a segment's files, its indexes first; those that are gone already are no error.
+  static func removeFiles(_ path: String, baseOffset: Offset, _ fileSystem: any FileSystem) throws(FileSystemError) {
+    try SegmentIndexFile(fileSystem: fileSystem, baseOffset: baseOffset, logPath: path).remove()
+    try fileSystem.removeFile(path)
   }
 
   // MARK: - The file
@@ -73,6 +83,7 @@ final class LogSegment: Sendable {
         if let kept { file = kept } else { file = try files.open(path, .readWrite) }
         if pinned {
           contents.pinnedFile = file
+          files.notePinned(1)
         } else if kept == nil {
           files.keep(file, for: owner)
         }
@@ -89,6 +100,7 @@ final class LogSegment: Sendable {
     contents.withLock { contents in
       guard let file = contents.pinnedFile else { return }
       contents.pinnedFile = nil
+      files.notePinned(-1)
       files.keep(file, for: ObjectIdentifier(self))
     }
   }

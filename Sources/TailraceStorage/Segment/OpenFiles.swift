@@ -14,6 +14,7 @@ final class OpenFiles: Sendable {
   let indexes: IndexCache
   private let limit: Int
   private let contents = Mutex(Contents())
+  private let pinnedCount = Atomic<Int>(0)
 
   private struct Entry {
     var file: any File
@@ -37,6 +38,13 @@ final class OpenFiles: Sendable {
     indexes = IndexCache(limit: maxIndexBytes)
     self.limit = max(1, limit)
   }
+
+  /// Whether more files than are kept without need are open because of bytes that are not on disk yet: it is time to
+  /// bring some there.
+  var hasManyPinned: Bool { pinnedCount.load(ordering: .relaxed) > limit }
+
+  /// Counts a file that stays open until it is on disk; -1: not any more.
+  func notePinned(_ change: Int) { pinnedCount.add(change, ordering: .relaxed) }
 
   /// Opens a file. Where descriptors have run out, all that are kept here are given up for it first.
   func open(_ path: String, _ mode: FileMode) throws(FileSystemError) -> any File {

@@ -53,4 +53,11 @@ final class BlockingPool: Sendable {
 
   /// Takes no more work; what is queued still runs.
   func close() { queue.close() }
+
+  /// The same, and blocks until all of it is done. Of a pool with one thread, and never on that.
+  func finish() {
+    let finished = WorkQueue<Void>()
+    if submit({ finished.close() }) { _ = finished.pop() }
+    close()
+  }
 }

@@ -28,6 +28,7 @@ extension PartitionState {
     self.epochs = reader.messages(c.pointee.epochs, count: c.pointee.n_epochs)
     self.compactedEndOffset = c.pointee.compacted_end_offset
     self.compactions = reader.messages(c.pointee.compactions, count: c.pointee.n_compactions)
+    self.producersEndOffset = c.pointee.producers_end_offset
     self.crc32c = c.pointee.crc32c
   }
 
@@ -51,6 +52,7 @@ extension PartitionState {
     c.pointee.compacted_end_offset = self.compactedEndOffset
     (c.pointee.compactions, c.pointee.n_compactions) =
       try writer.messages(self.compactions, "compactions")
+    c.pointee.producers_end_offset = self.producersEndOffset
     c.pointee.crc32c = self.crc32c
   }
 }

@@ -28,6 +28,9 @@ package struct PartitionState: WireMessage {
   package var compactedEndOffset: Int64 = 0
   /// Which passes of compaction were made, oldest first: at most 64.
   package var compactions: [CompactionMark] = []
+  /// The `.producers` file that belongs to durable_end_offset, by its offset. 0: nobody is remembered at that place,
+  /// -1: not known, the log is to be looked through.
+  package var producersEndOffset: Int64 = 0
   /// CRC-32C of all bytes before this field, which comes last.
   package var crc32c: UInt32 = 0
 
@@ -48,6 +51,7 @@ package struct PartitionState: WireMessage {
     epochs: [EpochStart] = [],
     compactedEndOffset: Int64 = 0,
     compactions: [CompactionMark] = [],
+    producersEndOffset: Int64 = 0,
     crc32c: UInt32 = 0
   ) {
     self.topicID = topicID
@@ -62,6 +66,7 @@ package struct PartitionState: WireMessage {
     self.epochs = epochs
     self.compactedEndOffset = compactedEndOffset
     self.compactions = compactions
+    self.producersEndOffset = producersEndOffset
     self.crc32c = crc32c
   }
 }

@@ -43,3 +43,8 @@ extension LogStore {
     return answers
   }
 }
+
+/// Records an issue; for the `else` of a guard.
+func fail(_ what: Comment, sourceLocation: SourceLocation = #_sourceLocation) {
+  Issue.record(what, sourceLocation: sourceLocation)
+}

@@ -36,6 +36,7 @@ final class ProbeFileSystem: FileSystem {
     var truncateError: Int32?
     var writeFault: WriteFault?
     var gate: DispatchSemaphore?
+    var availableBytes: Int?
     var syncStarted: DispatchSemaphore?
   }
 
@@ -85,6 +86,8 @@ final class ProbeFileSystem: FileSystem {
   }
   /// Nothing at or below `path` can be opened.
   func failOpens(under path: String, _ code: Int32) { contents.withLock { $0.failingTree = (path, code) } }
+  /// What the disk says it has left.
+  func setAvailableBytes(_ bytes: Int?) { contents.withLock { $0.availableBytes = bytes } }
   func failTruncates(_ code: Int32?) { contents.withLock { $0.truncateError = code } }
   func failWrites(_ fault: WriteFault?) { contents.withLock { $0.writeFault = fault } }
 
@@ -173,7 +176,10 @@ final class ProbeFileSystem: FileSystem {
     try real.syncDirectory(path)
     contents.withLock { $0.changes.append("sync \(path)") }
   }
-  func availableBytes(_ path: String) throws(FileSystemError) -> Int { try real.availableBytes(path) }
+  func availableBytes(_ path: String) throws(FileSystemError) -> Int {
+    if let bytes = contents.withLock({ $0.availableBytes }) { return bytes }
+    return try real.availableBytes(path)
+  }
   func lock(_ path: String) throws(FileSystemError) -> (any FileLock)? { try real.lock(path) }
 }
 

@@ -18,6 +18,7 @@ extension PartitionState: IndependentlyChecked {
     message.epochs = values.array { values in EpochStart.random(&values) }
     message.compactedEndOffset = values.integer(Int64.self)
     message.compactions = values.array { values in CompactionMark.random(&values) }
+    message.producersEndOffset = values.integer(Int64.self)
     message.crc32c = values.integer(UInt32.self)
     return message
   }
@@ -36,6 +37,7 @@ extension PartitionState: IndependentlyChecked {
     message.epochs = values.array { values in EpochStart.randomIndependent(&values) }
     message.compactedEndOffset = values.integer(Int64.self)
     message.compactions = values.array { values in CompactionMark.randomIndependent(&values) }
+    message.producersEndOffset = values.integer(Int64.self)
     message.crc32C = values.integer(UInt32.self)
     return message
   }
@@ -54,6 +56,7 @@ extension PartitionState: IndependentlyChecked {
     found.check("epochs", self.epochs, other.epochs)
     found.check("compacted_end_offset", self.compactedEndOffset, other.compactedEndOffset)
     found.check("compactions", self.compactions, other.compactions)
+    found.check("producers_end_offset", self.producersEndOffset, other.producersEndOffset)
     found.check("crc32c", self.crc32c, other.crc32C)
     return found.paths
   }

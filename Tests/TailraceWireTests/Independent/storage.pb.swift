@@ -74,6 +74,10 @@ nonisolated struct Tailrace_V1_PartitionState: Sendable {
   /// Which passes of compaction were made, oldest first: at most 64.
   var compactions: [Tailrace_V1_CompactionMark] = []
 
+  /// The `.producers` file that belongs to durable_end_offset, by its offset. 0: nobody is remembered at that place, -1:
+  /// not known, the log is to be looked through.
+  var producersEndOffset: Int64 = 0
+
   /// CRC-32C of all bytes before this field, which comes last.
   var crc32C: UInt32 = 0
 
@@ -271,7 +275,7 @@ fileprivate nonisolated let _protobuf_package = "tailrace.v1"
 
 nonisolated extension Tailrace_V1_PartitionState: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".PartitionState"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}topic_id\0\u{1}partition\0\u{3}log_start_offset\0\u{3}durable_end_offset\0\u{3}partition_epoch\0\u{3}clean_end_offset\0\u{3}durable_end_segment\0\u{3}durable_end_position\0\u{3}last_append_timestamp_ms\0\u{1}epochs\0\u{3}compacted_end_offset\0\u{1}compactions\0\u{2}\u{3}crc32c\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}topic_id\0\u{1}partition\0\u{3}log_start_offset\0\u{3}durable_end_offset\0\u{3}partition_epoch\0\u{3}clean_end_offset\0\u{3}durable_end_segment\0\u{3}durable_end_position\0\u{3}last_append_timestamp_ms\0\u{1}epochs\0\u{3}compacted_end_offset\0\u{1}compactions\0\u{3}producers_end_offset\0\u{2}\u{2}crc32c\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -291,6 +295,7 @@ nonisolated extension Tailrace_V1_PartitionState: SwiftProtobuf.Message, SwiftPr
       case 10: try { try decoder.decodeRepeatedMessageField(value: &self.epochs) }()
       case 11: try { try decoder.decodeSingularInt64Field(value: &self.compactedEndOffset) }()
       case 12: try { try decoder.decodeRepeatedMessageField(value: &self.compactions) }()
+      case 13: try { try decoder.decodeSingularSInt64Field(value: &self.producersEndOffset) }()
       case 15: try { try decoder.decodeSingularFixed32Field(value: &self.crc32C) }()
       default: break
       }
@@ -338,6 +343,9 @@ nonisolated extension Tailrace_V1_PartitionState: SwiftProtobuf.Message, SwiftPr
     if !self.compactions.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.compactions, fieldNumber: 12)
     }
+    if self.producersEndOffset != 0 {
+      try visitor.visitSingularSInt64Field(value: self.producersEndOffset, fieldNumber: 13)
+    }
     if self.crc32C != 0 {
       try visitor.visitSingularFixed32Field(value: self.crc32C, fieldNumber: 15)
     }
@@ -357,6 +365,7 @@ nonisolated extension Tailrace_V1_PartitionState: SwiftProtobuf.Message, SwiftPr
     if lhs.epochs != rhs.epochs {return false}
     if lhs.compactedEndOffset != rhs.compactedEndOffset {return false}
     if lhs.compactions != rhs.compactions {return false}
+    if lhs.producersEndOffset != rhs.producersEndOffset {return false}
     if lhs.crc32C != rhs.crc32C {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

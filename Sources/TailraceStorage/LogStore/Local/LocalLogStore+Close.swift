@@ -15,6 +15,9 @@ extension LocalLogStore {
       return Array(contents.partitions.values)
     }
     guard let logs else { throw .storeClosed }
+    maintenanceTicks.close()
+    // What is under way ends first: it must not change what the clean stop vouches for.
+    maintenance.finish()
     for log in logs { log.seal(.storeClosed) }
     let outcomes = Mutex<(clean: CleanShutdown, failure: StorageError?)>((unopenedEntries(), nil))
     pool.forEach(logs.count) { [flusher] index in

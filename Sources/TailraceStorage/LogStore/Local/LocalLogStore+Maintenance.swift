@@ -1,11 +1,62 @@
+internal import Logging
+internal import Synchronization
 package import TailraceWire
 
 extension LocalLogStore {
   package func deleteRecords(
     before offset: Offset?, in partition: PartitionID, fence: Fence
   ) async throws(StorageError) -> Offset {
-    throw StorageError(.failed, "not there yet")
+    try check(fence)
+    let log = try log(of: partition).get()
+    return try await maintenance.run { [flusher] () throws(StorageError) in try log.trim(to: offset, flusher) }
   }
 
-  package func admit(producer: Int64, epoch: UInt32, fence: Fence) {}
+  package func admit(producer: Int64, epoch: UInt32, fence: Fence) {
+    guard fence == .local else { return }
+    admitted.admit(producer, epoch: epoch)
+    // An append that looked before holds its partition's lock still: once each was free, all later ones look again.
+    for log in allLogs() { log.state.withLock { _ in } }
+  }
+
+  /// One round of what is done from time to time: rolls and removes by age and size, forgets producers. The store does
+  /// it by itself; tests, whose clock stands still, ask for it.
+  package func maintain() async throws(StorageError) {
+    try await maintenance.run { [self] () throws(StorageError) in maintainNow() }
+  }
+
+  /// On the maintenance thread.
+  func maintainNow() {
+    let nowMs = clock.nowMs()
+    reserve.refresh()
+    for log in allLogs() {
+      guard !contents.withLock({ $0.isClosed }) else { return }
+      flusher.carryOut(log.rollByAge(nowMs: nowMs), of: log)
+      log.forgetProducers(before: nowMs - producerExpiryMs)
+      do throws(StorageError) {
+        try log.applyRetention(nowMs: nowMs, flusher)
+      } catch {
+        logger.warning("retention failed", metadata: .keys([.partition: "\(log.id)", .error: "\(error)"]))
+      }
+    }
+  }
+
+  private func allLogs() -> [PartitionLog] { contents.withLock { Array($0.partitions.values) } }
+
+  /// Asks for a round of maintenance every so often, for as long as `ticks` is open and there is a store.
+  static func keepMaintaining(
+    _ store: LocalLogStore, everyMs intervalMs: Int, ticks: WorkQueue<Void>
+  ) throws(StorageError) {
+    try WorkerThread.start(name: "maintenance-timer") { [weak store] in
+      while case .timeout = ticks.pop(withinMs: intervalMs) {
+        guard let store else { return }
+        // One round at a time, however long it takes.
+        let isFree = store.isMaintaining.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
+        guard isFree else { continue }
+        store.maintenance.submit { [weak store] in
+          store?.maintainNow()
+          store?.isMaintaining.store(false, ordering: .releasing)
+        }
+      }
+    }
+  }
 }

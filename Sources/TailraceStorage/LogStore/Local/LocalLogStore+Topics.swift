@@ -122,8 +122,8 @@ extension LocalLogStore {
       cleanEntry: contents.withLock { $0.cleanEntries[id] })
     let recovered = try opener.open()
     return PartitionLog(
-      id: id, directory: opener.directory, config: config, recovered: recovered, files: files, clock: clock,
-      logger: logger)
+      id: id, directory: opener.directory, config: config, recovered: recovered, files: files,
+      admitted: admitted, reserve: reserve, clock: clock, logger: logger)
   }
 
   // MARK: - Dropping

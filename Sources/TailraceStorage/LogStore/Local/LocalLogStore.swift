@@ -5,7 +5,8 @@ package import TailraceWire
 /// Partitions in one directory of this machine. Thread-safe.
 ///
 /// Appends, and reads of what is indexed, run on the caller's thread; fsyncs on the flusher's threads; opening,
-/// recovery and index building on a small pool; making and dropping topics on one thread of its own, so in order.
+/// recovery and index building on a small pool; making and dropping topics on one thread of its own, so in order;
+/// trimming and what retention asks for on another.
 ///
 /// After opening, the store has no partitions: whoever keeps the topics' metadata makes them known with `create`, which
 /// opens what is on disk.
@@ -19,6 +20,14 @@ package final class LocalLogStore: LogStore {
     /// Segment files kept open, over all partitions, beyond those with something that is not on disk yet: at least 1.
     /// By default a quarter of what the process may have open, from 8 to 1024.
     package var idleOpenFiles = OpenFileLimit.idleFiles
+    /// Memory for the indexes of finished segments, bytes.
+    package var indexCacheBytes = 64 << 20
+    /// Appends are refused while the disk has less than this left, bytes; 0: only when it is full.
+    package var diskReserveBytes = 0
+    /// A producer that has not written to a partition for so long is forgotten there, milliseconds.
+    package var producerExpiryMs: Int64 = 86_400_000
+    /// Pause between two rounds of maintenance (age of segments, retention, expiry), milliseconds of real time.
+    package var maintenanceIntervalMs = 10_000
 
     package init() {}
   }
@@ -27,12 +36,22 @@ package final class LocalLogStore: LogStore {
   let files: OpenFiles
   /// Held until the store is closed.
   let lock: Mutex<(any FileLock)?>
+  /// In which epochs producers may write.
+  let admitted = AdmittedProducers()
   let clock: any WallClock
   let logger: Logger
   let flusher: Flusher
   let pool: BlockingPool
   /// One thread: makes, drops, closes.
   let control: BlockingPool
+  /// One thread: trims, and what is done from time to time.
+  let maintenance: BlockingPool
+  let producerExpiryMs: Int64
+  let reserve: DiskReserve
+  /// Closed to stop the maintenance.
+  let maintenanceTicks = WorkQueue<Void>()
+  /// Whether a round of maintenance that the timer asked for is queued or under way.
+  let isMaintaining = Atomic<Bool>(false)
   let contents: Mutex<Contents>
 
   struct Contents {
@@ -56,7 +75,11 @@ package final class LocalLogStore: LogStore {
     self.logger = logger
     let (data, lock) = try DataDirectory.open(directory, fileSystem: fileSystem)
     self.data = data
-    files = OpenFiles(fileSystem: fileSystem, limit: options.idleOpenFiles)
+    files = OpenFiles(
+      fileSystem: fileSystem, limit: options.idleOpenFiles, maxIndexBytes: options.indexCacheBytes)
+    reserve = DiskReserve(
+      fileSystem: fileSystem, directory: directory, reserveBytes: options.diskReserveBytes)
+    producerExpiryMs = options.producerExpiryMs
     self.lock = Mutex(lock)
     let clean = try CleanShutdown.read(directory: directory, fileSystem: fileSystem)
     try CleanShutdown.remove(directory: directory, fileSystem: fileSystem)
@@ -64,10 +87,14 @@ package final class LocalLogStore: LogStore {
     flusher = try Flusher(threadCount: options.flusherThreads, clock: clock)
     pool = try BlockingPool(name: "storage", threadCount: options.blockingThreads)
     control = try BlockingPool(name: "storage-control", threadCount: 1)
+    maintenance = try BlockingPool(name: "maintenance", threadCount: 1)
     removeDeletedTopics()
+    try Self.keepMaintaining(self, everyMs: options.maintenanceIntervalMs, ticks: maintenanceTicks)
   }
 
   deinit {
+    maintenanceTicks.close()
+    maintenance.close()
     flusher.close()
     pool.close()
     control.close()

@@ -52,23 +52,40 @@ extension LogSegment {
   /// Where the scan for the index met bytes that are no batch; nil where it met none, or has not been made.
   var damage: SegmentDamage? { contents.withLock { $0.damage } }
 
-  /// What is known of all batches without looking at the file; nil where that is not all of them.
+  /// What all batches have in common, as far as that is known without looking at the file; nil where it is not, or
+  /// there is no batch.
   var summaryIfKnown: SegmentSummary? {
-    contents.withLock { $0.indexedFrom == 0 ? $0.index.summary : $0.summary }
+    contents.withLock { contents in
+      guard contents.indexedFrom > 0 else { return contents.index.summary }
+      guard let earlier = contents.summary else { return nil }
+      return contents.index.summary.map(earlier.followed(by:)) ?? earlier
+    }
   }
 
   /// What all batches have in common; nil where there are none. Blocks: the index file is looked at, or the segment.
   func summary() throws(StorageError) -> SegmentSummary? {
     if let known = summaryIfKnown { return known }
-    if let byteCount = contents.withLock({ $0.sealedByteCount }),
-      let loaded = indexFile.loadSummary(byteCount: byteCount)
-    {
-      contents.withLock { $0.summary = loaded }
-      return loaded
+    let byteCount = unindexedByteCount
+    if byteCount > 0, let loaded = indexFile.loadSummary(byteCount: byteCount) {
+      contents.withLock { if $0.indexedFrom == byteCount { $0.summary = loaded } }
+    } else {
+      try buildIndex()
     }
-    try buildIndex()
     return summaryIfKnown
   }
+
+  /// When the first batch was appended, milliseconds since 1970; nil where there is none, or it cannot be read. Blocks.
+  func firstAppendMs() -> Int64? {
+    if let known = summaryIfKnown { return known.firstAppendMs }
+    do throws(StorageError) {
+      var scanner = BatchScanner(
+        file: try openFile(), byteCount: unindexedByteCount, windowBytes: RecordBatchHeader.byteCount)
+      return try scanner.next()?.header.appendTimestampMs
+    } catch { return nil }
+  }
+
+  /// Its length, where nothing more is appended to it; else nil.
+  var sealedByteCount: Int? { contents.withLock { $0.sealedByteCount } }
 
   // MARK: - Building
 
@@ -87,7 +104,6 @@ extension LogSegment {
       contents.index.prepend(earlier)
       contents.indexedFrom = 0
       contents.damage = damage
-      contents.summary = contents.index.summary
       return contents.sealedByteCount == nil ? nil : contents.index.byteCount
     }
     if let kept { files.indexes.add(self, byteCount: kept) }

@@ -92,6 +92,11 @@ struct  Tailrace__V1__PartitionState
   size_t n_compactions;
   Tailrace__V1__CompactionMark **compactions;
   /*
+   * The `.producers` file that belongs to durable_end_offset, by its offset. 0: nobody is remembered at that place, -1:
+   * not known, the log is to be looked through.
+   */
+  int64_t producers_end_offset;
+  /*
    * CRC-32C of all bytes before this field, which comes last.
    */
   uint32_t crc32c;
@@ -105,7 +110,7 @@ struct  Tailrace__V1__PartitionState
 };
 #define TAILRACE__V1__PARTITION_STATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__partition_state__descriptor) \
-    , {0,NULL}, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0, 0,NULL, 0, TAILRACE__V1__PARTITION_STATE___CLEAN_END_OFFSET__NOT_SET, {0} }
+    , {0,NULL}, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0, 0,NULL, 0, 0, TAILRACE__V1__PARTITION_STATE___CLEAN_END_OFFSET__NOT_SET, {0} }
 
 
 /*

@@ -1,0 +1,63 @@
+internal import NIOCore
+internal import TailraceWire
+
+/// A partition's `<offset>.producers` files: a `ProducerSnapshot` each, whose last field is the CRC-32C of all bytes
+/// before it. The name is the offset, in twenty digits, below which everything is in it.
+///
+/// Written durably before the state file that names it; older ones go afterwards. One that does not match its checksum
+/// counts as missing: then what it held is read from the log again, as far as the log still has it.
+struct ProducerSnapshotFile {
+  let fileSystem: any FileSystem
+  let directory: String
+
+  private static let suffix = ".producers"
+  /// Far more than the producers that are remembered take.
+  private static let maxBytes = 64 << 20
+
+  /// Writes what was remembered at `end`, durably, and removes the files before it.
+  func write(_ producers: ProducerState, at end: Offset) throws(StorageError) {
+    let snapshot = ProducerSnapshot(endOffset: end.rawValue, producers: producers.entries)
+    let bytes: ByteBuffer
+    do throws(EncodeError) { bytes = Checksummed.seal(try snapshot.encoded()) } catch {
+      throw StorageError(.failed, "the producers of a partition could not be encoded: \(error)")
+    }
+    let name = Self.name(end)
+    try DurableFile.replace(
+      name, temporaryName: name + ".new", in: directory, with: bytes, fileSystem: fileSystem)
+    try removeAll(before: end)
+  }
+
+  /// Removes the files of earlier places.
+  func removeAll(before end: Offset) throws(StorageError) {
+    do throws(FileSystemError) {
+      for offset in try offsets() where offset < end { try fileSystem.removeFile("\(directory)/\(Self.name(offset))") }
+    } catch {
+      throw StorageError(error, while: "removing earlier producers")
+    }
+  }
+
+  /// The newest that can be read and is not of a place past `end`.
+  func newest(upTo end: Offset) throws(StorageError) -> (producers: ProducerState, end: Offset)? {
+    let found: [Offset]
+    do throws(FileSystemError) { found = try offsets() } catch {
+      throw StorageError(error, while: "listing producers")
+    }
+    for offset in found.reversed() where offset <= end {
+      guard
+        let bytes = try DurableFile.read(
+          Self.name(offset), in: directory, maxBytes: Self.maxBytes, fileSystem: fileSystem),
+        let content = Checksummed.open(bytes), let snapshot = try? ProducerSnapshot(decoding: content),
+        snapshot.endOffset == offset.rawValue, let producers = ProducerState(snapshot.producers)
+      else { continue }
+      return (producers, offset)
+    }
+    return nil
+  }
+
+  /// Of the files there are, ascending.
+  private func offsets() throws(FileSystemError) -> [Offset] {
+    try fileSystem.list(directory).compactMap { LogSegment.baseOffset(ofFileName: $0, suffix: Self.suffix) }.sorted()
+  }
+
+  private static func name(_ offset: Offset) -> String { LogSegment.fileName(offset, suffix: suffix) }
+}

@@ -1,0 +1,168 @@
+import Dispatch
+import NIOCore
+@testable import TailraceStorage
+import TailraceTesting
+import TailraceWire
+import Testing
+
+/// What the local store remembers of producers over stops, kills and lost files.
+@Suite struct ProducerRecoveryTests {
+  /// Two batches to a segment.
+  private func config() throws -> LogConfig { LogConfig(segmentBytes: 2 * (try batch(["0"]).byteCount)) }
+
+  private func produced(_ value: String, _ sequence: UInt32, by producer: Int64 = 7, epoch: UInt32 = 0) throws
+    -> ValidatedBatch
+  {
+    try BatchValidator(maxBatchBytes: 1 << 20).validate(
+      message(try batch([value]), sequence, producer, epoch), nowMs: 1_700_000_000_000)
+  }
+
+  private func message(_ batch: ValidatedBatch, _ sequence: UInt32, _ producer: Int64, _ epoch: UInt32) -> RecordBatch {
+    var message = batch.message
+    message.producerID = producer
+    message.producerEpoch = epoch
+    message.baseSequence = sequence
+    return message
+  }
+
+  private func expectRemembered(_ store: LocalLogStore, count: UInt32, _ context: String) async throws {
+    for sequence in (count - 5)..<count {
+      guard case .duplicate(let found) = await store.append([try produced("x", sequence)])[0] else {
+        Issue.record("\(context): sequence \(sequence) is no duplicate")
+        continue
+      }
+      #expect(found.baseOffset == Offset(Int64(sequence)), "\(context)")
+    }
+    guard case .refused(let error) = await store.append([try produced("x", count + 1)])[0] else {
+      return fail("\(context): a gap was taken")
+    }
+    #expect(error.kind == .outOfOrderSequence, "\(context)")
+    guard case .appended(let next) = await store.append([try produced("next", count)])[0] else {
+      return fail("\(context): the next batch was not taken")
+    }
+    #expect(next.baseOffset == Offset(Int64(count)), "\(context)")
+  }
+
+  @Test func `repeats are known after a stop and after a kill`() async throws {
+    for isKilled in [false, true] {
+      let fixture = try LocalFixture()
+      try await fixture.store.create(config: try config())
+      for sequence in 0..<UInt32(9) { _ = await fixture.store.append([try produced("x", sequence)]) }
+      if !isKilled { try await fixture.store.close() }
+      let reopened = try fixture.afterKill()
+      let before = reopened.fileSystem.counts.segmentReadBytes
+      try await reopened.store.create(config: try config())
+      if !isKilled { #expect(reopened.fileSystem.counts.segmentReadBytes == before) }
+      try await expectRemembered(reopened.store, count: 9, "killed: \(isKilled)")
+    }
+  }
+
+  @Test func `repeats are known where the snapshot is lost or damaged, after a stop and after a kill`() async throws {
+    for isKilled in [false, true] {
+      for isDamaged in [false, true] {
+        let fixture = try LocalFixture()
+        try await fixture.store.create(config: try config())
+        for sequence in 0..<UInt32(9) { _ = await fixture.store.append([try produced("x", sequence)]) }
+        if !isKilled { try await fixture.store.close() }
+        let copy = try fixture.directory.copy()
+        let files = try copy.files(".producers")
+        #expect(!files.isEmpty)
+        for path in files {
+          guard isDamaged else { try RealFileSystem().removeFile(path); continue }
+          var bytes = try TestDirectory.read(path)
+          bytes.setInteger(try #require(bytes.getInteger(at: 6, as: UInt8.self)) ^ 1, at: 6)
+          try TestDirectory.write(bytes, to: path)
+        }
+        let reopened = try LocalFixture(copy)
+        try await reopened.store.create(config: try config())
+        try await expectRemembered(reopened.store, count: 9, "killed: \(isKilled), damaged: \(isDamaged)")
+      }
+    }
+  }
+
+  @Test func `repeats are known after their records are deleted`() async throws {
+    let fixture = try LocalFixture()
+    try await fixture.store.create(config: try config())
+    for sequence in 0..<UInt32(9) { _ = await fixture.store.append([try produced("x", sequence)]) }
+    _ = try await fixture.store.deleteRecords(before: nil, in: partitionA, fence: .local)
+    try await fixture.store.close()
+    let reopened = try fixture.afterKill()
+    try await reopened.store.create(config: try config())
+    try await expectRemembered(reopened.store, count: 9, "deleted")
+  }
+
+  @Test func `a producer that wrote after the checkpoint is known although the records before it were deleted`()
+    async throws
+  {
+    let fixture = try LocalFixture()
+    try await fixture.store.create()
+    try await fixture.store.append(["plain"])
+    for sequence in 0..<UInt32(5) { _ = await fixture.store.append([try produced("x", sequence)]) }
+    _ = try await fixture.store.deleteRecords(before: Offset(3), in: partitionA, fence: .local)
+    let killed = try fixture.afterKill()
+    try await killed.store.create()
+    guard case .duplicate = await killed.store.append([try produced("x", 4)])[0] else {
+      return fail("the last batch is not known")
+    }
+  }
+
+  @Test func `a repeat in the same request is a duplicate of the first, and both wait for the disk`() async throws {
+    let fixture = try LocalFixture()
+    try await fixture.store.create()
+    let (gate, started) = fixture.fileSystem.holdSyncs()
+    let answers = fixture.store.start([try produced("a", 0), try produced("a", 0), try produced("b", 1)])
+    started.waitForOne()
+    #expect(answers.kinds == ["missing", "missing", "missing"])
+    fixture.fileSystem.letSyncsThrough()
+    gate.signal()
+    await expectSoon { answers.kinds == ["appended 0", "appended 0", "appended 1"] }
+    #expect(try await fixture.store.allRecords(maxBytes: 1_000).map(\.value) == ["a", "b"])
+  }
+
+  @Test func `a batch that could not be written is not taken for a repeat when it comes again`() async throws {
+    let fixture = try LocalFixture()
+    try await fixture.store.create(config: LogConfig(durability: .os))
+    _ = await fixture.store.append([try produced("a", 0)], .written)
+    fixture.fileSystem.failWrites(.stop(after: 20, code: 28))
+    let failed = await fixture.store.append([try produced("b", 1), try produced("b", 1), try produced("c", 2)], .written)
+    for outcome in failed {
+      guard case .refused = outcome else { Issue.record("\(outcome)"); continue }
+    }
+    fixture.fileSystem.failWrites(nil)
+    guard case .appended(let stored) = await fixture.store.append([try produced("b", 1)], .written)[0] else {
+      return fail("the batch is not taken")
+    }
+    #expect(stored.baseOffset == Offset(1))
+  }
+
+  @Test func `a producer is forgotten once it has been idle for long`() async throws {
+    let fixture = try LocalFixture()
+    try await fixture.store.create()
+    _ = await fixture.store.append([try produced("a", 0)])
+    fixture.clock.advance(byMs: 86_400_001)
+    try await fixture.store.maintain()
+    guard case .refused(let error) = await fixture.store.append([try produced("b", 1)])[0] else {
+      return fail("an expired producer went on")
+    }
+    #expect(error.kind == .unknownProducer)
+  }
+
+  @Test func `an older epoch is fenced on every partition once a newer one is admitted`() async throws {
+    let fixture = try LocalFixture()
+    let other = PartitionID(topic: topicA, index: 1)
+    try await fixture.store.create()
+    try await fixture.store.create(other)
+    _ = await fixture.store.append([try produced("a", 0)])
+    fixture.store.admit(producer: 7, epoch: 1, fence: .local)
+    for partition in [partitionA, other] {
+      guard case .refused(let error) = await fixture.store.append([try produced("b", 1)], to: partition)[0] else {
+        Issue.record("the older epoch wrote to \(partition)")
+        continue
+      }
+      #expect(error.kind == .producerFenced)
+    }
+    guard case .appended = await fixture.store.append([try produced("c", 0, epoch: 1)])[0] else {
+      return fail("the newer epoch could not write")
+    }
+  }
+}
