@@ -21,6 +21,8 @@ final class LogSegment: Sendable {
     /// Where the index begins; 0 = it is complete.
     var indexedFrom: Int
     var damage: SegmentDamage?
+    /// Whether another segment has taken this one's place: its file is opened no more.
+    var isRetired = false
   }
 
   /// A segment of `byteCount` bytes, of which none is indexed yet. `file`: where it is open already, pinned.
@@ -62,7 +64,12 @@ final class LogSegment: Sendable {
       do throws(FileSystemError) {
         let kept = pinned ? files.take(of: owner) : files.file(of: owner)
         let file: any File
-        if let kept { file = kept } else { file = try files.open(path, .readWrite) }
+        if let kept {
+          file = kept
+        } else {
+          guard !contents.isRetired else { throw FileSystemError.retired(path) }
+          file = try files.open(path, .readWrite)
+        }
         if pinned {
           contents.pinnedFile = file
         } else if kept == nil {
@@ -84,6 +91,15 @@ final class LogSegment: Sendable {
       files.keep(file, for: ObjectIdentifier(self))
     }
   }
+
+  /// The file is about to be replaced or removed: whoever has it open may go on reading, nobody opens it from now on,
+  /// since something else may stand at its path. A read that fails for this, or in any way, plans anew.
+  func retire() { contents.withLock { $0.isRetired = true } }
+
+  var isRetired: Bool { contents.withLock { $0.isRetired } }
+
+  /// Lets go of a pinned file that was opened under another name: the next use opens it under its own.
+  func dropPinnedFile() { contents.withLock { $0.pinnedFile = nil } }
 
   /// The open file, the error in storage's words.
   func openFile() throws(StorageError) -> any File {
