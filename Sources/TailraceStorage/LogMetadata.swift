@@ -6,10 +6,15 @@ enum MetadataKey: String {
   case directory
   case error
   case file
+  case milliseconds
   case offset
   case partition
+  case passes
   case position
   case reason
+  case records
+  case segments
+  case tombstones
 }
 
 extension Logger.Metadata {

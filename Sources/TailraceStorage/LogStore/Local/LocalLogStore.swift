@@ -19,8 +19,17 @@ package final class LocalLogStore: LogStore {
     /// Segment files kept open, over all partitions, beyond those with something that is not on disk yet: at least 1.
     /// By default a quarter of what the process may have open, from 8 to 1024.
     package var idleOpenFiles = OpenFileLimit.idleFiles
+    /// What the map of keys may take while a partition is compacted, bytes; 24 for a key, and a third more. A log with
+    /// more keys is gone over several times.
+    package var compactionKeyMapBytes = 64 << 20
+    /// A partition is compacted once this part of its finished segments was not gone over yet: from 0 to 1.
+    package var compactionMinDirtyRatio = 0.5
 
     package init() {}
+
+    var compaction: CompactionOptions {
+      CompactionOptions(keyMapBytes: compactionKeyMapBytes, minDirtyRatio: compactionMinDirtyRatio)
+    }
   }
 
   let data: DataDirectory
