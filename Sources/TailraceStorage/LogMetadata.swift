@@ -6,12 +6,16 @@ enum MetadataKey: String {
   case directory
   case error
   case file
+  case milliseconds
   case offset
   case partition
+  case passes
   case position
   case reason
+  case records
   case seconds
   case segments
+  case tombstones
 }
 
 extension Logger.Metadata {

@@ -28,6 +28,11 @@ package struct FileSystemError: Error, Hashable, Sendable, CustomStringConvertib
   /// a later try may do. After an fsync the same code is final.
   package var isFailedOpenForResources: Bool { isOutOfResources && (call == Self.openCall || call == "opendir") }
 
+  /// What stood at the path was replaced or removed by this process.
+  static func retired(_ path: String) -> FileSystemError {
+    FileSystemError(call: openCall, path: path, code: ENOENT)
+  }
+
   /// What `call` says where a file or directory could not be opened.
   package static let openCall = "open"
 

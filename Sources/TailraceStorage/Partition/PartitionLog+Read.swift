@@ -23,6 +23,10 @@ extension PartitionLog {
       do throws(StorageError) {
         return try read(plan, maxBytes: maxBytes, mayExceed: mayExceed, form: form, mayBlock: mayBlock)
       } catch {
+        // Compaction has put another segment in this one's place: the new one answers.
+        if plan.segment.isRetired {
+          return read(target, maxBytes: maxBytes, mayExceed: mayExceed, form: form, mayBlock: mayBlock)
+        }
         return .failed(error, bounds: plan.bounds)
       }
     }

@@ -11,23 +11,36 @@ extension PartitionLog {
     }
     if let unreadable { throw unreadable }
     for segment in segments where segment.baseOffset <= end.segment {
-      let place = try segment.floor(ofTimestampMs: max(0, timestampMs))
-      let damage = segment.damage
-      guard let floor = place else {
-        if let damage { throw damage.error }
-        continue
+      do throws(StorageError) {
+        if let found = try firstOffset(in: segment, atOrAfter: timestampMs, from: logStart, end: end) { return found }
+      } catch {
+        guard segment.isRetired else { throw error }
+        // Compaction has put another segment in this one's place.
+        return try firstOffset(atOrAfter: timestampMs)
       }
-      if let damage, floor.position >= damage.position { throw damage.error }
-      let file = try segment.openFile()
-      var limit = segment.baseOffset == end.segment ? end.position : try length(of: file)
-      if let damage { limit = min(limit, damage.position) }
-      var scanner = BatchScanner(file: file, from: floor.position, byteCount: limit)
-      while let batch = try scanner.next() {
-        guard batch.header.readableMaxTimestampMs >= timestampMs else { continue }
-        if let found = try firstRecord(in: batch, of: file, atOrAfter: timestampMs, from: logStart) { return found }
-      }
-      if let damage { throw damage.error }
     }
+    return nil
+  }
+
+  private func firstOffset(
+    in segment: LogSegment, atOrAfter timestampMs: Int64, from logStart: Offset, end: LogPosition
+  ) throws(StorageError) -> TimestampedOffset? {
+    let place = try segment.floor(ofTimestampMs: max(0, timestampMs))
+    let damage = segment.damage
+    guard let floor = place else {
+      if let damage { throw damage.error }
+      return nil
+    }
+    if let damage, floor.position >= damage.position { throw damage.error }
+    let file = try segment.openFile()
+    var limit = segment.baseOffset == end.segment ? end.position : try length(of: file)
+    if let damage { limit = min(limit, damage.position) }
+    var scanner = BatchScanner(file: file, from: floor.position, byteCount: limit)
+    while let batch = try scanner.next() {
+      guard batch.header.readableMaxTimestampMs >= timestampMs else { continue }
+      if let found = try firstRecord(in: batch, of: file, atOrAfter: timestampMs, from: logStart) { return found }
+    }
+    if let damage { throw damage.error }
     return nil
   }
 

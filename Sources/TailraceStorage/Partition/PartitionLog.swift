@@ -19,6 +19,8 @@ final class PartitionLog: Sendable {
   /// Held by whoever changes which segment files there are below the active one: trimming, compaction. The outermost
   /// lock; it is held over I/O, so nothing on the way of an append or a read takes it.
   let restructuring = Mutex<Void>(())
+  /// Taken for moments only, under no other lock.
+  let compaction = Mutex(CompactionState())
   /// Holds what was last written to the state file.
   let flushing: Mutex<PartitionState?>
 

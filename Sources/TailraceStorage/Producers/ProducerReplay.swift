@@ -42,13 +42,30 @@ struct ProducerReplay {
   ) throws(StorageError) {
     let isLast = segment.baseOffset == end.segment
     let byteCount = isLast ? end.position : try opener.byteCount(of: segment.baseOffset)
-    // The checkpoint is a batch boundary: what lies before it in the same segment need not be walked.
-    var position = 0
-    if let state, state.durableEndOffset == start.rawValue, state.durableEndSegment == segment.baseOffset.rawValue {
-      position = Int(state.durableEndPosition)
-    }
+    let file = try segment.openFile()
+    let position = try position(of: start, in: segment, file, byteCount)
     guard position < byteCount else { return }
-    var scanner = BatchScanner(file: try segment.openFile(), from: position, byteCount: byteCount)
+    var scanner = BatchScanner(file: file, from: position, byteCount: byteCount)
     while let batch = try scanner.next() { producers.note(batch.header) }
+  }
+
+  /// Where to begin in a segment: at the checkpoint, where the state file tells its place and a batch begins there (the
+  /// segment may have been compacted since), else at the segment's beginning.
+  private func position(
+    of start: Offset, in segment: LogSegment, _ file: any File, _ byteCount: Int
+  ) throws(StorageError) -> Int {
+    guard let state, state.durableEndOffset == start.rawValue, state.durableEndSegment == segment.baseOffset.rawValue,
+      Int(state.durableEndPosition) < byteCount
+    else { return 0 }
+    let position = Int(state.durableEndPosition)
+    var scanner = BatchScanner(file: file, from: position, byteCount: byteCount)
+    do throws(BatchScanner.Fault) {
+      return try scanner.header(at: position).header.baseOffset == start ? position : 0
+    } catch {
+      switch error {
+      case .notABatch: return 0
+      case .unreadable(let cause): throw StorageError(cause, while: "opening partition \(opener.id)")
+      }
+    }
   }
 }

@@ -29,6 +29,7 @@ struct PartitionOpener {
       if let state, state.topicID != id.topic.bytes || state.partition != id.index {
         throw StorageError(.incompatible, "\(directory) holds the state of another partition")
       }
+      try finishSwaps(logStart: Offset(max(0, state?.logStartOffset ?? 0)))
       let bases = try dropTrimmed(try segmentBases(), state)
       if bases.isEmpty {
         if let lost = try lost(state) { return lost }

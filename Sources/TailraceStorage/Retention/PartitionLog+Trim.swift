@@ -74,6 +74,7 @@ extension LogState {
     guard let first = segments.lastIndex(where: { $0.baseOffset <= bound }), first > 0 else { return [] }
     let removed = Array(segments[..<first])
     segments.removeFirst(first)
+    for segment in removed { segment.retire() }
     return removed
   }
 }

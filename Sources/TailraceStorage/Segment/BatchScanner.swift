@@ -104,6 +104,14 @@ struct BatchScanner {
     return checksum
   }
 
+  /// A batch's records as they lie in the file.
+  mutating func records(of batch: Batch) throws(Fault) -> ByteBuffer {
+    let (start, length) = (batch.position + RecordBatchHeader.byteCount, Int(batch.header.recordsLength))
+    guard length > 0 else { return ByteBuffer() }
+    try load(start, length)
+    return window.getSlice(at: window.readerIndex + start - windowStart, length: length) ?? ByteBuffer()
+  }
+
   /// The first position at or after `start` whose byte is a batch's first tag; nil where there is none.
   mutating func nextTag(from start: Int) throws(Fault) -> Int? {
     var at = start

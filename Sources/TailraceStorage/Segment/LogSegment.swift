@@ -27,6 +27,8 @@ final class LogSegment: Sendable {
     var sealedByteCount: Int?
     /// Whether the index was used since its memory was last asked for.
     var isIndexUsed = false
+    /// Whether another segment has taken this one's place: its file is opened no more.
+    var isRetired = false
   }
 
   /// A segment of `byteCount` bytes, of which none is indexed yet. `file`: where it is open already, pinned.
@@ -80,7 +82,12 @@ final class LogSegment: Sendable {
       do throws(FileSystemError) {
         let kept = pinned ? files.take(of: owner) : files.file(of: owner)
         let file: any File
-        if let kept { file = kept } else { file = try files.open(path, .readWrite) }
+        if let kept {
+          file = kept
+        } else {
+          guard !contents.isRetired else { throw FileSystemError.retired(path) }
+          file = try files.open(path, .readWrite)
+        }
         if pinned {
           contents.pinnedFile = file
           files.notePinned(1)
@@ -102,6 +109,20 @@ final class LogSegment: Sendable {
       contents.pinnedFile = nil
       files.notePinned(-1)
       files.keep(file, for: ObjectIdentifier(self))
+    }
+  }
+
+  /// The file is about to be replaced or removed: whoever has it open may go on reading, nobody opens it from now on,
+  /// since something else may stand at its path. A read that fails for this, or in any way, plans anew.
+  func retire() { contents.withLock { $0.isRetired = true } }
+
+  var isRetired: Bool { contents.withLock { $0.isRetired } }
+
+  /// Lets go of a pinned file that was opened under another name: the next use opens it under its own.
+  func dropPinnedFile() {
+    contents.withLock { contents in
+      if contents.pinnedFile != nil { files.notePinned(-1) }
+      contents.pinnedFile = nil
     }
   }
 

@@ -28,8 +28,17 @@ package final class LocalLogStore: LogStore {
     package var producerExpiryMs: Int64 = 86_400_000
     /// Pause between two rounds of maintenance (age of segments, retention, expiry), milliseconds of real time.
     package var maintenanceIntervalMs = 10_000
+    /// What the map of keys may take while a partition is compacted, bytes; 24 for a key, and a third more. A log with
+    /// more keys is gone over several times.
+    package var compactionKeyMapBytes = 64 << 20
+    /// A partition is compacted once this part of its finished segments was not gone over yet: from 0 to 1.
+    package var compactionMinDirtyRatio = 0.5
 
     package init() {}
+
+    var compaction: CompactionOptions {
+      CompactionOptions(keyMapBytes: compactionKeyMapBytes, minDirtyRatio: compactionMinDirtyRatio)
+    }
   }
 
   let data: DataDirectory

@@ -98,7 +98,7 @@ extension LogSegment {
 
   /// Hands in the index of everything below `byteCount`, which must be what `unindexedByteCount` was before the scan;
   /// with `damage`, of everything below that. Of two scans of the same range the second is dropped.
-  private func completeIndex(with earlier: SegmentIndex, below byteCount: Int, damage: SegmentDamage?) {
+  func completeIndex(with earlier: SegmentIndex, below byteCount: Int, damage: SegmentDamage? = nil) {
     let kept: Int? = contents.withLock { contents in
       guard contents.indexedFrom == byteCount, byteCount > 0 else { return nil }
       contents.index.prepend(earlier)
@@ -166,6 +166,8 @@ extension LogSegment {
   }
 
   private func writeIndexFiles(_ index: SegmentIndex, coveredBytes: Int) {
+    // Another segment's files stand there by now.
+    guard !isRetired else { return }
     // Derived data: what is not written, or torn, is made anew from the segment.
     do throws(FileSystemError) { try indexFile.write(index, coveredBytes: coveredBytes) } catch {}
   }
