@@ -3,6 +3,8 @@ internal import Synchronization
 /// A few threads for work that blocks: opening and recovery, directories, reads that need a scan first. Thread-safe.
 final class BlockingPool: Sendable {
   private let queue = WorkQueue<@Sendable () -> Void>()
+  /// Whether work of `submitUnlessBusy` is queued or under way.
+  private let isBusy = Atomic<Bool>(false)
 
   /// `threadCount`: at least 1. One thread runs the work in the order in which it was handed in.
   init(name: String, threadCount: Int) throws(StorageError) {
@@ -22,6 +24,15 @@ final class BlockingPool: Sendable {
   /// Runs `work` on one of the threads; false where the pool is closed.
   @discardableResult
   func submit(_ work: @escaping @Sendable () -> Void) -> Bool { queue.push(work) }
+
+  /// The same, for work that comes again by itself: dropped where what was submitted so before has not ended.
+  func submitUnlessBusy(_ work: @escaping @Sendable () -> Void) {
+    guard isBusy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else { return }
+    submit { [self] in
+      work()
+      isBusy.store(false, ordering: .releasing)
+    }
+  }
 
   /// Runs `work` on one of the threads and waits for its result without blocking the caller's thread.
   func run<Value: Sendable>(

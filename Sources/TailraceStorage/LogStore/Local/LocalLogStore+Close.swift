@@ -17,7 +17,9 @@ extension LocalLogStore {
     guard let logs else { throw .storeClosed }
     maintenanceTicks.close()
     // What is under way ends first: it must not change what the clean stop vouches for.
+    isStopping.store(true, ordering: .releasing)
     maintenance.finish()
+    compaction.finish()
     for log in logs { log.seal(.storeClosed) }
     let outcomes = Mutex<(clean: CleanShutdown, failure: StorageError?)>((unopenedEntries(), nil))
     pool.forEach(logs.count) { [flusher] index in

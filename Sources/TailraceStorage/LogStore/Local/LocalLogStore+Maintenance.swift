@@ -40,22 +40,30 @@ extension LocalLogStore {
     }
   }
 
+  /// One round of compaction, over all partitions where it is time. The store does it by itself.
+  package func compact() async throws(StorageError) {
+    try await compaction.run { [self] () throws(StorageError) in compactNow() }
+  }
+
+  /// On the compaction thread.
+  private func compactNow() {
+    for log in allLogs() {
+      guard !isStopping.load(ordering: .acquiring) else { return }
+      _ = log.compact(compactionOptions, nowMs: clock.nowMs()) { self.isStopping.load(ordering: .relaxed) }
+    }
+  }
+
   private func allLogs() -> [PartitionLog] { contents.withLock { Array($0.partitions.values) } }
 
-  /// Asks for a round of maintenance every so often, for as long as `ticks` is open and there is a store.
+  /// Asks for a round of each kind of upkeep every so often, for as long as `ticks` is open and there is a store.
   static func keepMaintaining(
     _ store: LocalLogStore, everyMs intervalMs: Int, ticks: WorkQueue<Void>
   ) throws(StorageError) {
     try WorkerThread.start(name: "maintenance-timer") { [weak store] in
       while case .timeout = ticks.pop(withinMs: intervalMs) {
         guard let store else { return }
-        // One round at a time, however long it takes.
-        let isFree = store.isMaintaining.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
-        guard isFree else { continue }
-        store.maintenance.submit { [weak store] in
-          store?.maintainNow()
-          store?.isMaintaining.store(false, ordering: .releasing)
-        }
+        store.maintenance.submitUnlessBusy { [weak store] in store?.maintainNow() }
+        store.compaction.submitUnlessBusy { [weak store] in store?.compactNow() }
       }
     }
   }

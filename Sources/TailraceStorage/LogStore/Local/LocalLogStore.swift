@@ -59,8 +59,11 @@ package final class LocalLogStore: LogStore {
   let reserve: DiskReserve
   /// Closed to stop the maintenance.
   let maintenanceTicks = WorkQueue<Void>()
-  /// Whether a round of maintenance that the timer asked for is queued or under way.
-  let isMaintaining = Atomic<Bool>(false)
+  /// One thread: compacts.
+  let compaction: BlockingPool
+  let compactionOptions: CompactionOptions
+  /// Whether the store is being closed: what takes long is to end.
+  let isStopping = Atomic<Bool>(false)
   let contents: Mutex<Contents>
 
   struct Contents {
@@ -89,6 +92,7 @@ package final class LocalLogStore: LogStore {
     reserve = DiskReserve(
       fileSystem: fileSystem, directory: directory, reserveBytes: options.diskReserveBytes)
     producerExpiryMs = options.producerExpiryMs
+    compactionOptions = options.compaction
     self.lock = Mutex(lock)
     let clean = try CleanShutdown.read(directory: directory, fileSystem: fileSystem)
     try CleanShutdown.remove(directory: directory, fileSystem: fileSystem)
@@ -97,6 +101,7 @@ package final class LocalLogStore: LogStore {
     pool = try BlockingPool(name: "storage", threadCount: options.blockingThreads)
     control = try BlockingPool(name: "storage-control", threadCount: 1)
     maintenance = try BlockingPool(name: "maintenance", threadCount: 1)
+    compaction = try BlockingPool(name: "compaction", threadCount: 1)
     removeDeletedTopics()
     try Self.keepMaintaining(self, everyMs: options.maintenanceIntervalMs, ticks: maintenanceTicks)
   }
@@ -104,6 +109,7 @@ package final class LocalLogStore: LogStore {
   deinit {
     maintenanceTicks.close()
     maintenance.close()
+    compaction.close()
     flusher.close()
     pool.close()
     control.close()
