@@ -1,12 +1,12 @@
-internal import NIOCore
+package import NIOCore
 internal import TailraceWire
 
 /// A partition's `state` file: a `PartitionState` whose last field is the CRC-32C of all bytes before it.
 ///
 /// Replaced as a whole: written to `state.new`, fsynced, renamed, directory fsynced. After a crash it is the old one or
 /// the new one. One that does not match its checksum counts as missing.
-enum StateFile {
-  static let name = "state"
+package enum StateFile {
+  package static let name = "state"
   private static let temporaryName = "state.new"
   /// Far more than any has.
   private static let maxBytes = 4096
@@ -45,11 +45,16 @@ enum StateFile {
   }
 
   static func decode(_ bytes: ByteBuffer) -> PartitionState? {
+    content(bytes).flatMap { try? PartitionState(decoding: $0) }
+  }
+
+  /// The message without the checksum that ends it; nil where that does not match.
+  package static func content(_ bytes: ByteBuffer) -> ByteBuffer? {
     var bytes = bytes
     let length = bytes.readableBytes - checksumBytes
     guard length >= 0, let content = bytes.readSlice(length: length), bytes.readInteger(as: UInt8.self) == checksumTag,
       bytes.readInteger(endianness: .little, as: UInt32.self) == CRC32C.checksum(content)
     else { return nil }
-    return try? PartitionState(decoding: content)
+    return content
   }
 }

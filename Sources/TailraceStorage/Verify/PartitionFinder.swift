@@ -27,8 +27,8 @@ package struct PartitionFinder {
     self.fileSystem = fileSystem
   }
 
-  /// Looks at `path`, which is absolute and has no slash at its end. `.incompatible` where it is of a later release, or
-  /// no directory of a broker's.
+  /// Looks at `path`, which is absolute and has no slash at its end. `.incompatible` where it is of a later release,
+  /// `.unknownPartition` where it is no directory of a broker's.
   package static func find(
     _ path: String, filter: Filter = Filter(), fileSystem: any FileSystem = RealFileSystem()
   ) throws(StorageError) -> VerifyScope {
@@ -46,7 +46,7 @@ package struct PartitionFinder {
     }
     guard isPartition else {
       throw StorageError(
-        .incompatible,
+        .unknownPartition,
         "\(path) is neither a data directory (no topics, no \(DataDirectory.formatName)) nor a partition's (no segment,"
           + " no state file)")
     }

@@ -50,6 +50,9 @@ package struct PartitionVerifier {
   private var end: Offset?
   package private(set) var summary = Summary()
 
+  /// Bytes of the segments that were gone through.
+  package var bytesSoFar: Int { summary.totals.bytes + (current?.position ?? 0) }
+
   package var isAtEnd: Bool { if case .ended = phase { true } else { false } }
 
   package init(_ place: PartitionPlace, fileSystem: any FileSystem = RealFileSystem(), options: Options = Options()) {
@@ -206,7 +209,7 @@ package struct PartitionVerifier {
     let end = self.end ?? judge.logStart
     summary.logEnd = end
     let reached = min(end, judge.tailStart ?? end)
-    if reached < judge.knownEnd, !judge.hasErrorAtEnd {
+    if reached < judge.knownEnd {
       let what = hasSegments ? "the log ends at \(reached)" : "there are no segment files"
       findings.append(
         VerifyFinding(

@@ -15,8 +15,6 @@ struct TailJudge {
   private var heldCount = 0
   private var provenEnd = Offset.zero
   private var isBrokenOff = false
-  /// Whether an error was found from which on nobody knows which offsets are lost.
-  private(set) var hasErrorAtEnd = false
 
   init(isClean: Bool) { self.isClean = isClean }
 
@@ -38,10 +36,7 @@ struct TailJudge {
     }
     guard !isClean, finding.kind == .damage || finding.kind == .missing, let offset = finding.offset,
       offset >= knownEnd || heldCount > 0
-    else {
-      if finding.endOffset == nil { hasErrorAtEnd = true }
-      return [finding]
-    }
+    else { return [finding] }
     heldCount += 1
     if held.count < Self.maxHeld { held.append(finding) }
     return []
@@ -56,18 +51,17 @@ struct TailJudge {
       result[index].severity = .warning
       result[index].kind = .tornTail
     }
-    result[0].reason +=
-      isLoss
-      ? "; a later batch tells that offsets up to \(max(provenEnd, first)) (exclusive) were on disk"
-      : "; nothing tells that it was on disk: the next start cuts the log here"
-    if isLoss, provenEnd <= first { result[0].reason = held[0].reason }
+    if provenEnd > first {
+      result[0].reason += "; a later batch tells that offsets up to \(provenEnd) (exclusive) were on disk"
+    } else if !isLoss {
+      result[0].reason += "; nothing tells that it was on disk: the next start cuts the log here"
+    }
     if heldCount > held.count, let last = result.last {
       var more = last
       more.position = nil
       more.reason = "\(heldCount - held.count) more places after that"
       result.append(more)
     }
-    hasErrorAtEnd = hasErrorAtEnd || isLoss
     return result
   }
 }
