@@ -19,10 +19,16 @@ package final class LocalLogStore: LogStore {
     /// Segment files kept open, over all partitions, beyond those with something that is not on disk yet: at least 1.
     /// By default a quarter of what the process may have open, from 8 to 1024.
     package var idleOpenFiles = OpenFileLimit.idleFiles
+    /// What the scrub reads in a second at most, bytes; 0: there is no scrub.
+    package var scrubBytesPerSecond = 8 << 20
+    /// A round of the scrub over all partitions begins this many milliseconds after the one before began, at the
+    /// earliest.
+    package var scrubIntervalMs: Int64 = 7 * 86_400_000
 
     package init() {}
   }
 
+  let options: Options
   let data: DataDirectory
   let files: OpenFiles
   /// Held until the store is closed.
@@ -52,6 +58,7 @@ package final class LocalLogStore: LogStore {
     directory: String, fileSystem: any FileSystem = RealFileSystem(), clock: any WallClock = SystemClock(),
     logger: Logger, options: Options = Options()
   ) throws(StorageError) {
+    self.options = options
     self.clock = clock
     self.logger = logger
     let (data, lock) = try DataDirectory.open(directory, fileSystem: fileSystem)
