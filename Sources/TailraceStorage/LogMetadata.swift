@@ -3,6 +3,7 @@ internal import Logging
 /// The keys of storage's log lines.
 enum MetadataKey: String {
   case bytes
+  case count
   case directory
   case error
   case file

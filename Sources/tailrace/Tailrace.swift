@@ -8,7 +8,7 @@ struct Tailrace: AsyncParsableCommand {
     discussion: ExitStatus.help, version: Version.current,
     subcommands: [
       ServeCommand.self, TopicCommand.self, ProduceCommand.self, ConsumeCommand.self, CallCommand.self,
-      BenchCommand.self, BenchReference.self, FuzzCommand.self,
+      LogCommand.self, BenchCommand.self, BenchReference.self, FuzzCommand.self,
     ])
 
   static func main() async {

@@ -8,6 +8,12 @@ package protocol File: AnyObject, Sendable {
   /// Fills `bytes` from `position` on, as far as the file goes. Returns the number of bytes read.
   func read(into bytes: UnsafeMutableRawBufferPointer, at position: Int) throws(FileSystemError) -> Int
 
+  /// Reads as `read(into:at:)`, and leaves the system's page cache as it was, as far as that can be had: for what is read
+  /// once and not wanted again.
+  func readLeavingCache(
+    into bytes: UnsafeMutableRawBufferPointer, at position: Int
+  ) throws(FileSystemError) -> Int
+
   /// Writes the buffers' readable bytes one after the other from `position` on, in one call to the system where that
   /// takes them all. After an error, the bytes up to `byteCount` are in the file.
   func write(_ buffers: [ByteBuffer], at position: Int) -> WriteOutcome
@@ -40,6 +46,12 @@ package struct WriteOutcome: Sendable, Hashable {
 }
 
 extension File {
+  package func readLeavingCache(
+    into bytes: UnsafeMutableRawBufferPointer, at position: Int
+  ) throws(FileSystemError) -> Int {
+    try read(into: bytes, at: position)
+  }
+
   /// Reads up to `count` bytes from `position` on; fewer only at the file's end.
   package func read(_ count: Int, at position: Int) throws(FileSystemError) -> ByteBuffer {
     var buffer = ByteBufferAllocator().buffer(capacity: count)

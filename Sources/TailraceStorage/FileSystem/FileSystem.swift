@@ -31,6 +31,10 @@ package protocol FileSystem: Sendable {
   /// Locks the file at `path`, creating it, against all other processes and holders. Nil where another one has it. The
   /// lock ends with the returned object.
   func lock(_ path: String) throws(FileSystemError) -> (any FileLock)?
+
+  /// Whether another process or holder has locked the file at `path`. Nothing is created or changed; false where nothing
+  /// stands there.
+  func isLocked(_ path: String) throws(FileSystemError) -> Bool
 }
 
 /// How to open a file. All but `.read` can be written to.
@@ -58,6 +62,8 @@ package struct FileStatus: Sendable, Hashable {
 package protocol FileLock: AnyObject, Sendable {}
 
 extension FileSystem {
+  package func isLocked(_ path: String) throws(FileSystemError) -> Bool { false }
+
   /// Removes a directory and everything in it. What is gone already is no error.
   func removeTree(_ path: String) throws(FileSystemError) {
     for name in try list(path) {

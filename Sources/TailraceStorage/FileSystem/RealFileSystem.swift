@@ -107,6 +107,23 @@ package struct RealFileSystem: FileSystem {
     return RealFileLock(file: file)
   }
 
+  package func isLocked(_ path: String) throws(FileSystemError) -> Bool {
+    let file: RealFile
+    do throws(FileSystemError) {
+      file = RealFile(path: path, descriptor: try openDescriptor(path, O_RDONLY))
+    } catch {
+      guard error.isNotFound else { throw error }
+      return false
+    }
+    // Shared, so that two that only ask do not disturb each other; it goes with the descriptor.
+    guard retryingInterrupts({ flock(file.descriptor, LOCK_SH | LOCK_NB) }) == 0 else {
+      let code = errno
+      if code == EWOULDBLOCK { return true }
+      throw FileSystemError(call: "flock", path: path, code: code)
+    }
+    return false
+  }
+
   private func openDescriptor(_ path: String, _ flags: CInt) throws(FileSystemError) -> CInt {
     let descriptor = retryingInterrupts { openat(AT_FDCWD, path, flags | O_CLOEXEC, 0o644) }
     guard descriptor >= 0 else { throw FileSystemError(call: FileSystemError.openCall, path: path, code: errno) }

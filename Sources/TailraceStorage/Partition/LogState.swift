@@ -57,6 +57,8 @@ struct LogState {
   var producers: ProducerState
   /// Why nothing can be appended any more.
   var fault: StorageError?
+  /// What the last scrub found damaged; nil where it found nothing. For people: reads and appends go on.
+  var scrubFault: StorageError?
   /// Whether anything can be read. Where not, `fault` says why.
   let isReadable: Bool
   /// Why the last write did not succeed; nil where it did. For whoever watches the broker's log.

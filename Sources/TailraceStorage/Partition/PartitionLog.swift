@@ -110,7 +110,7 @@ final class PartitionLog: Sendable {
 
   func figures() throws(StorageError) -> PartitionFigures {
     let (bounds, segments, active, fault, ending) = state.withLock {
-      ($0.bounds, $0.segments, $0.logEnd.position, $0.fault, $0.ending)
+      ($0.bounds, $0.segments, $0.logEnd.position, $0.fault ?? $0.scrubFault, $0.ending)
     }
     if let ending { throw ending }
     var byteCount = UInt64(active)

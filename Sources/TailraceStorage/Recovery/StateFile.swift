@@ -1,15 +1,16 @@
-internal import NIOCore
+package import NIOCore
 internal import TailraceWire
 
 /// A partition's `state` file: a `PartitionState` whose last field is the CRC-32C of all bytes before it.
 ///
 /// Replaced as a whole: written to `state.new`, fsynced, renamed, directory fsynced. After a crash it is the old one or
 /// the new one. One that does not match its checksum counts as missing.
-enum StateFile {
-  static let name = "state"
+package enum StateFile {
+  package static let name = "state"
   private static let temporaryName = "state.new"
   /// Far more than any has.
   private static let maxBytes = 64 << 10
+
   /// Writes `state`, whose `crc32c` does not matter, durably.
   static func write(
     _ state: PartitionState, directory: String, fileSystem: any FileSystem
@@ -37,6 +38,9 @@ enum StateFile {
   }
 
   static func decode(_ bytes: ByteBuffer) -> PartitionState? {
-    Checksummed.open(bytes).flatMap { try? PartitionState(decoding: $0) }
+    content(bytes).flatMap { try? PartitionState(decoding: $0) }
   }
+
+  /// The message without the checksum that ends it; nil where that does not match.
+  package static func content(_ bytes: ByteBuffer) -> ByteBuffer? { Checksummed.open(bytes) }
 }

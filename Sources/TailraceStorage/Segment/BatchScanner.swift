@@ -24,6 +24,8 @@ struct BatchScanner {
   private var windowStart = 0
   /// Where the next batch begins.
   private(set) var position: Int
+  /// Bytes read from the file so far.
+  private(set) var loadedBytes = 0
 
   /// Scans from `position` to `byteCount`, both positions in the file.
   init(file: any File, from position: Int = 0, byteCount: Int, windowBytes: Int = 256 << 10) {
@@ -104,22 +106,29 @@ struct BatchScanner {
     return checksum
   }
 
-  /// A batch's records as they lie in the file.
+  /// The records of a batch as they lie in the file. They are held in memory: the caller bounds them.
   mutating func records(of batch: Batch) throws(Fault) -> ByteBuffer {
-    let (start, length) = (batch.position + RecordBatchHeader.byteCount, Int(batch.header.recordsLength))
+    let start = batch.position + RecordBatchHeader.byteCount
+    let length = Int(batch.header.recordsLength)
     guard length > 0 else { return ByteBuffer() }
     try load(start, length)
-    return window.getSlice(at: window.readerIndex + start - windowStart, length: length) ?? ByteBuffer()
+    guard let records = window.getSlice(at: start - windowStart, length: length) else {
+      throw .notABatch("the file is shorter than it was")
+    }
+    return records
   }
 
-  /// The first position at or after `start` whose byte is a batch's first tag; nil where there is none.
-  mutating func nextTag(from start: Int) throws(Fault) -> Int? {
+  /// The first position at or after `start`, and before `end`, whose byte is a batch's first tag; nil where there is
+  /// none.
+  mutating func nextTag(from start: Int, before end: Int = .max) throws(Fault) -> Int? {
+    let end = min(end, byteCount)
     var at = start
-    while at < byteCount {
+    while at < end {
       try load(at, 1)
       let offset = at - windowStart
+      let length = min(window.readableBytes, end - windowStart)
       let found = window.withUnsafeReadableBytes { bytes in
-        bytes[offset...].firstIndex(of: RecordBatchHeader.firstTag)
+        bytes[offset..<length].firstIndex(of: RecordBatchHeader.firstTag)
       }
       if let found { return windowStart + found }
       at = windowStart + window.readableBytes
@@ -136,6 +145,7 @@ struct BatchScanner {
       throw .unreadable(error)
     }
     windowStart = position
+    loadedBytes += window.readableBytes
     guard window.readableBytes >= count else { throw .notABatch("the file is shorter than it was") }
   }
 }

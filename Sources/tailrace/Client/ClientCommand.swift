@@ -1,5 +1,7 @@
 import ArgumentParser
+import TailraceBroker
 import TailraceClient
+import TailraceStorage
 import TailraceWire
 
 #if canImport(Glibc)
@@ -8,10 +10,13 @@ import TailraceWire
   import Musl
 #endif
 
-/// A command that talks to a broker: its failures become one line on standard error and an exit code.
-protocol ClientCommand: AsyncParsableCommand {
+/// A command that talks to a broker.
+protocol ClientCommand: ToolCommand {
   var client: ClientOptions { get }
+}
 
+/// A command whose failures become one line on standard error and an exit code.
+protocol ToolCommand: AsyncParsableCommand {
   /// The topic that the command is about, for hints in error messages.
   var topicName: String? { get }
 
@@ -19,7 +24,7 @@ protocol ClientCommand: AsyncParsableCommand {
   func execute() async throws
 }
 
-extension ClientCommand {
+extension ToolCommand {
   var topicName: String? { nil }
 
   func run() async throws {
@@ -40,6 +45,7 @@ extension ClientCommand {
     case let error as CommandFailure: error
     case let error as RPCError: CommandFailure(error, topic: topicName)
     case let error as RecordBatchError: CommandFailure(error)
+    case let error as StorageError: CommandFailure(error.message, exitCode: ExitStatus.code(of: error.statusCode))
     case let error as SystemError where error.isBrokenPipe: .readerGone
     case let error as SystemError: CommandFailure("\(error)", exitCode: ExitStatus.inputOutputFailed)
     default: nil

@@ -32,27 +32,32 @@ struct RecordPrinter {
     json.string(topic)
     json.name("partition")
     json.integer(partition)
-    json.name("offset")
-    json.integer(record.offset.rawValue)
-    json.name("timestamp")
-    json.integer(record.timestampMs)
-    json.bytes("key", record.key)
-    json.bytes("value", record.value)
-    json.name("headers")
-    json.beginArray()
-    for header in record.headers {
-      json.beginObject()
-      json.name("key")
-      json.string(header.key)
-      json.bytes("value", header.value)
-      json.endObject()
-    }
-    json.endArray()
+    json.members(of: record)
     json.endObject()
   }
 }
 
 extension JSONWriter {
+  /// Writes what a record has as members of the present object: offset, timestamp, key, value, headers.
+  mutating func members(of record: StoredRecord) {
+    name("offset")
+    integer(record.offset.rawValue)
+    name("timestamp")
+    integer(record.timestampMs)
+    bytes("key", record.key)
+    bytes("value", record.value)
+    name("headers")
+    beginArray()
+    for header in record.headers {
+      beginObject()
+      name("key")
+      string(header.key)
+      bytes("value", header.value)
+      endObject()
+    }
+    endArray()
+  }
+
   /// Writes bytes as a member: a string, or null where they are absent; under NAME_base64 where they are not UTF-8.
   fileprivate mutating func bytes(_ name: String, _ bytes: ByteBuffer?) {
     guard let bytes else {

@@ -6,13 +6,16 @@ struct Progress {
   private var lastCount = 0
 
   /// Shows `count` records, a few times a second.
-  mutating func show(_ count: Int) {
+  mutating func show(_ count: Int) { show(count, recordsText) }
+
+  /// The same for a count of something else, which `text` puts into words.
+  mutating func show(_ count: Int, _ text: (Int) -> String) {
     guard isShown, count != lastCount else { return }
     let nowMs = Clock.monotonicMs()
     guard nowMs - lastShownMs >= Self.intervalMs else { return }
     lastShownMs = nowMs
     lastCount = count
-    StandardError.write("\r\u{1B}[K\(recordsText(count))")
+    StandardError.write("\r\u{1B}[K\(text(count))")
   }
 
   /// Takes the count off the screen.

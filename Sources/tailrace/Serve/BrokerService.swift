@@ -11,6 +11,7 @@ import TailraceWire
 struct BrokerService: Service {
   struct Configuration: Sendable {
     var server: ServerConfiguration
+    var storage: LocalLogStore.Options
     /// What calls in flight have to finish when the service is stopped.
     var drain: Duration
   }
@@ -27,7 +28,8 @@ struct BrokerService: Service {
   ) async throws -> BrokerService {
     let startedAt = NIODeadline.now()
     try makeDirectory(dataDirectory)
-    let store = try LocalLogStore(directory: dataDirectory, logger: logger)
+    let store = try LocalLogStore(
+      directory: dataDirectory, logger: logger, options: configuration.storage)
     do {
       return try await start(configuration, over: store, startedAt: startedAt, logger: logger)
     } catch {

@@ -31,6 +31,11 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(parsing: .unconditional, help: "Seconds that calls in flight have to finish when the broker is stopped.")
   var drainSeconds: Int = 30
 
+  @Option(
+    parsing: .unconditional,
+    help: "Mebibytes that the scrub, which looks for damage on disk, reads in a second at most; 0 turns it off.")
+  var scrubMibPerSecond: Int = LocalLogStore.Options().scrubBytesPerSecond >> 20
+
   @Option(help: "trace, debug, info, notice, warning, error or critical.")
   var logLevel: String = "info"
 
@@ -43,6 +48,9 @@ struct ServeCommand: AsyncParsableCommand {
     }
     guard (0...3_600).contains(drainSeconds) else {
       throw ValidationError("--drain-seconds is \(drainSeconds); 0 to 3600 are allowed")
+    }
+    guard (0...65_536).contains(scrubMibPerSecond) else {
+      throw ValidationError("--scrub-mib-per-second is \(scrubMibPerSecond); 0 to 65536 are allowed")
     }
     guard Logger.Level(rawValue: logLevel) != nil else {
       throw ValidationError("--log-level '\(logLevel)': there are trace, debug, info, notice, warning, error, critical")
@@ -96,10 +104,12 @@ struct ServeCommand: AsyncParsableCommand {
 
   private var configuration: BrokerService.Configuration {
     let address = ServerAddress(listen, lowestPort: 0) ?? .standard
+    var storage = LocalLogStore.Options()
+    storage.scrubBytesPerSecond = scrubMibPerSecond << 20
     return BrokerService.Configuration(
       server: ServerConfiguration(
         host: address.host, port: address.port, eventLoopCount: eventLoops == 0 ? nil : eventLoops,
         connection: limits.connection, process: limits.process),
-      drain: .seconds(drainSeconds))
+      storage: storage, drain: .seconds(drainSeconds))
   }
 }

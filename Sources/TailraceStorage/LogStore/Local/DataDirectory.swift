@@ -18,8 +18,9 @@ struct DataDirectory: Sendable {
   /// 32 hexadecimal digits, drawn when the directory was made.
   let clusterID: String
 
-  private static let formatName = "format.json"
-  private static let maxFormatBytes = 4096
+  static let lockName = "LOCK"
+  static let formatName = "format.json"
+  static let maxFormatBytes = 4096
 
   var topicsPath: String { "\(path)/topics" }
 
@@ -53,7 +54,7 @@ struct DataDirectory: Sendable {
     let isNew: Bool
     do throws(FileSystemError) {
       isNew = try fileSystem.createDirectory(path)
-      lock = try fileSystem.lock("\(path)/LOCK")
+      lock = try fileSystem.lock("\(path)/\(lockName)")
     } catch {
       throw StorageError(error, while: "opening the data directory")
     }

@@ -13,6 +13,13 @@ struct DataFormatText {
     return String((0..<32).map { _ in digits[Int.random(in: 0..<16, using: &generator)] })
   }
 
+  /// Whether the text is readable and of a later version than `version`.
+  static func isOfLaterRelease(_ text: String) -> Bool {
+    var parser = FlatObjectParser(text)
+    guard let members = parser.parse(), case .number(let found) = members["format_version"] else { return false }
+    return found > version
+  }
+
   /// Reads the text. A later version is named as such, whatever else it holds.
   static func parse(_ text: String) throws(StorageError) -> DataFormatText {
     var parser = FlatObjectParser(text)

@@ -33,6 +33,11 @@ package final class LocalLogStore: LogStore {
     package var compactionKeyMapBytes = 64 << 20
     /// A partition is compacted once this part of its finished segments was not gone over yet: from 0 to 1.
     package var compactionMinDirtyRatio = 0.5
+    /// What the scrub reads in a second at most, bytes; 0: there is no scrub.
+    package var scrubBytesPerSecond = 8 << 20
+    /// A round of the scrub over all partitions begins this many milliseconds after the one before began, at the
+    /// earliest.
+    package var scrubIntervalMs: Int64 = 7 * 86_400_000
 
     package init() {}
 
@@ -41,6 +46,7 @@ package final class LocalLogStore: LogStore {
     }
   }
 
+  let options: Options
   let data: DataDirectory
   let files: OpenFiles
   /// Held until the store is closed.
@@ -57,7 +63,7 @@ package final class LocalLogStore: LogStore {
   let maintenance: BlockingPool
   let producerExpiryMs: Int64
   let reserve: DiskReserve
-  /// Closed to stop the maintenance.
+  /// Closed to stop maintenance and scrub.
   let maintenanceTicks = WorkQueue<Void>()
   /// One thread: compacts.
   let compaction: BlockingPool
@@ -83,6 +89,7 @@ package final class LocalLogStore: LogStore {
     directory: String, fileSystem: any FileSystem = RealFileSystem(), clock: any WallClock = SystemClock(),
     logger: Logger, options: Options = Options()
   ) throws(StorageError) {
+    self.options = options
     self.clock = clock
     self.logger = logger
     let (data, lock) = try DataDirectory.open(directory, fileSystem: fileSystem)
@@ -104,6 +111,7 @@ package final class LocalLogStore: LogStore {
     compaction = try BlockingPool(name: "compaction", threadCount: 1)
     removeDeletedTopics()
     try Self.keepMaintaining(self, everyMs: options.maintenanceIntervalMs, ticks: maintenanceTicks)
+    try Self.keepScrubbing(self, ticks: maintenanceTicks)
   }
 
   deinit {
