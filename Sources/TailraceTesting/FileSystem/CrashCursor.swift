@@ -31,6 +31,12 @@ package struct CrashCursor: Sendable {
     return bytes.readableBytes
   }
 
+  /// The path of the file that the next change writes to; nil where it is no write, or the file has no name.
+  package var nextWritePath: String? {
+    guard case .write(let inode, _, _) = next else { return nil }
+    return tree.path(of: inode)
+  }
+
   /// Moves on until `target` changes have happened; not past the end.
   package mutating func advance(to target: Int) {
     while position < target, let change = next {

@@ -7,8 +7,21 @@ struct DiskTree: Sendable {
   private(set) var files: [Inode: [UInt8]] = [:]
   private(set) var directories: [Inode: [String: Inode]] = [.root: [:]]
 
+  /// Directories by the paths under which they were looked for; emptied where one may have gone.
+  private var knownDirectories: [String: Inode] = [:]
+
   /// What stands at a path; `..` is resolved by name, since there are no links. Nil where nothing does.
-  func inode(at path: String) -> Inode? {
+  mutating func inode(at path: String) -> Inode? {
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return resolve(path) }
+    let name = String(path[path.utf8.index(after: slash)...])
+    guard name != "..", name != "." else { return resolve(path) }
+    let parent = String(path[..<slash])
+    guard let directory = knownDirectories[parent] ?? resolve(parent) else { return nil }
+    knownDirectories[parent] = directory
+    return name.isEmpty ? directory : directories[directory]?[name]
+  }
+
+  private func resolve(_ path: String) -> Inode? {
     var place: [Inode] = [.root]
     for name in path.utf8.split(separator: UInt8(ascii: "/")) {
       guard let directory = place.last else { return nil }
@@ -21,6 +34,16 @@ struct DiskTree: Sendable {
       }
     }
     return place.last
+  }
+
+  /// The path of a file or directory; nil where it has no name any more.
+  func path(of inode: Inode) -> String? {
+    if inode == .root { return "" }
+    for (directory, entries) in directories {
+      guard let name = entries.first(where: { $0.value == inode })?.key else { continue }
+      return path(of: directory).map { "\($0)/\(name)" }
+    }
+    return nil
   }
 
   /// A file's length in bytes; nil where it is no file.
@@ -40,8 +63,11 @@ struct DiskTree: Sendable {
       directories[directory]?[name] = inode
     case .rename(let source, let target, let directory):
       let inode = directories[directory]?.removeValue(forKey: source)
+      if let inode, directories[inode] != nil { knownDirectories = [:] }
       directories[directory]?[target] = inode
-    case .remove(let name, let directory): directories[directory]?[name] = nil
+    case .remove(let name, let directory):
+      let inode = directories[directory]?.removeValue(forKey: name)
+      if let inode, directories[inode] != nil { knownDirectories = [:] }
     case .write(let inode, let position, let bytes): files[inode]?.write(bytes, at: position)
     case .truncate(let inode, let byteCount): files[inode]?.resize(to: byteCount)
     case .syncFile, .dropPages, .syncDirectory: break
@@ -65,7 +91,7 @@ extension [UInt8] {
     if count > byteCount {
       removeLast(count - byteCount)
     } else {
-      append(contentsOf: repeatElement(0, count: byteCount - count))
+      self += [UInt8](repeating: 0, count: byteCount - count)
     }
   }
 }

@@ -160,14 +160,16 @@ package final class RecordingFileSystem: FileSystem {
 
 extension RecordedDisk.Contents {
   /// The directory in which a path's last name stands, and that name.
-  fileprivate func place(_ call: String, _ path: String) throws(FileSystemError) -> (directory: Inode, name: String) {
+  fileprivate mutating func place(_ call: String, _ path: String) throws(FileSystemError) -> (
+    directory: Inode, name: String
+  ) {
     let slash = path.lastIndex(of: "/")
     let parent = slash.map { String(path[..<$0]) } ?? ""
     let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
     return (try directory(call, parent).inode, name)
   }
 
-  fileprivate func directory(
+  fileprivate mutating func directory(
     _ call: String, _ path: String
   ) throws(FileSystemError) -> (inode: Inode, entries: [String: Inode]) {
     guard let inode = tree.inode(at: path) else { throw FileSystemError(call: call, path: path, code: ENOENT) }
