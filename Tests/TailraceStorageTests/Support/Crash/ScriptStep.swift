@@ -1,0 +1,48 @@
+import TailraceStorage
+import TailraceTestSupport
+
+/// One operation of a scripted history. Topics and partitions are given by their places in the script.
+///
+/// Whatever else a store can do joins here: a case, its weight in `ScriptGenerator`, what it does in
+/// `ScriptedHistory.perform`, and in `Ledger` what may be expected after a crash.
+enum ScriptStep: Sendable {
+  /// Batches with values of so many bytes, in one call, answered before the next step.
+  case append(Int, valueBytes: [Int], AppendDurability)
+  /// One batch for each partition in one request.
+  case appendToAll(valueBytes: Int, AppendDurability)
+  /// The first batch's fsync is held until the others are written, each in a call of its own.
+  case appendDuringSync(Int, valueBytes: [Int], AppendDurability)
+  /// What is timed comes due.
+  case letTimePass
+  case closeAndReopen
+  /// The process ends at once and the next one finds the page cache.
+  case killAndReopen
+  /// A topic goes, and one of the same name and another id is made.
+  case dropAndCreate(topic: Int)
+}
+
+/// Draws steps.
+struct ScriptGenerator {
+  var generator: SeededGenerator
+  let partitionCount: Int
+  let topicCount: Int
+
+  mutating func next() -> ScriptStep {
+    let partition = generator.below(partitionCount)
+    let durability: AppendDurability = generator.below(5) < 3 ? .durable : .written
+    switch generator.below(100) {
+    case 0: return .closeAndReopen
+    case 1, 2: return .killAndReopen
+    case 3..<7: return .dropAndCreate(topic: generator.below(topicCount))
+    case 7..<9: return .letTimePass
+    case 9..<20: return .appendDuringSync(partition, valueBytes: sizes(atMost: 5), durability)
+    case 20..<26: return .appendToAll(valueBytes: size(), durability)
+    default: return .append(partition, valueBytes: sizes(atMost: 3), durability)
+    }
+  }
+
+  private mutating func sizes(atMost count: Int) -> [Int] { (0...generator.below(count)).map { _ in size() } }
+
+  /// Small as a rule; now and then more than a sector.
+  private mutating func size() -> Int { generator.below(20) == 0 ? 500 + generator.below(400) : generator.below(30) }
+}

@@ -1,0 +1,146 @@
+import Dispatch
+import NIOCore
+import Synchronization
+@testable import TailraceStorage
+import TailraceTesting
+import TailraceWire
+
+extension ScriptedHistory {
+  /// Carries out a step, and waits until all that it began has ended.
+  func perform(_ step: ScriptStep) async throws {
+    switch step {
+    case .append(let partition, let sizes, let durability):
+      try await appendAndWait([try sizes.map { (partitions[partition], try nextBatch($0)) }], durability)
+    case .appendToAll(let size, let durability):
+      try await appendAndWait([try partitions.map { ($0, try nextBatch(size)) }], durability)
+    case .appendDuringSync(let partition, let sizes, let durability):
+      try await appendDuringSync(partitions[partition], sizes, durability)
+    case .letTimePass: await letTimePass()
+    case .closeAndReopen:
+      ledger.withLock { $0.closes.append(fileSystem.changeCount) }
+      try await store.close()
+      try await reopen()
+    case .killAndReopen:
+      fileSystem = fileSystem.kill()
+      try await reopen()
+    case .dropAndCreate(let topic): try await dropAndCreate(topic)
+    }
+    await settle()
+  }
+
+  private typealias Part = (partition: PartitionID, batch: ValidatedBatch)
+
+  private func nextBatch(_ valueBytes: Int) throws -> ValidatedBatch {
+    batchCount += 1
+    let count = 1 + batchCount % 3
+    let filler = String(repeating: "x", count: valueBytes / count)
+    return try batch((0..<count).map { "\(batchCount).\($0)" + filler })
+  }
+
+  // MARK: - Appends
+
+  /// Each element of `requests` is one request; they go in one call.
+  private func appendAndWait(_ requests: [[Part]], _ durability: AppendDurability) async throws {
+    let answers = Arrivals()
+    start(requests, durability, answers)
+    try await answers.wait(for: requests.count)
+  }
+
+  /// Hands requests to the store; what was taken is noted the moment it is answered.
+  private func start(_ requests: [[Part]], _ durability: AppendDurability, _ answers: Arrivals) {
+    let fileSystem = self.fileSystem
+    store.append(
+      requests.map { parts in
+        AppendRequest(
+          parts: parts.map { AppendPart(partition: $0.partition, batch: $0.batch) }, durability: durability
+        ) { [ledger] outcomes in
+          let at = fileSystem.changeCount
+          ledger.withLock { ledger in
+            for (part, outcome) in zip(parts, outcomes) {
+              guard case .appended(let appended) = outcome else { continue }
+              ledger.note(part.batch, of: part.partition, as: appended, isDurable: durability == .durable, at: at)
+            }
+          }
+          answers.add(outcomes)
+        }
+      }, fence: .local)
+  }
+
+  private func appendDuringSync(
+    _ partition: PartitionID, _ sizes: [Int], _ durability: AppendDurability
+  ) async throws {
+    let (started, gate) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    let isHeld = Mutex(false)
+    fileSystem.onSync { path in
+      guard path.hasSuffix(".log"), isHeld.withLock({ $0.turnOn() }) else { return nil }
+      started.signal()
+      gate.waitForOne()
+      return nil
+    }
+    let answers = Arrivals()
+    start([[(partition, try nextBatch(5))]], .durable, answers)
+    started.waitForOne()
+    for size in sizes { start([[(partition, try nextBatch(size))]], durability, answers) }
+    gate.signal()
+    try await answers.wait(for: sizes.count + 1)
+    await settle()
+    fileSystem.onSync(nil)
+  }
+
+  // MARK: - Other steps
+
+  private func letTimePass() async {
+    clock.advance(byMs: 1_000)
+    for log in store.contents.withLock({ Array($0.partitions.values) }) {
+      while log.state.withLock({ $0.isFlushTimed }) { await Task.yield() }
+    }
+  }
+
+  private func dropAndCreate(_ place: Int) async throws {
+    let old = topics[place]
+    let topic = ledger.withLock { ledger in
+      ledger.topics[old].dropBegun = fileSystem.changeCount
+      return ledger.topics[old].id
+    }
+    try await store.drop(topic: topic, fence: .local)
+    ledger.withLock { $0.topics[old].dropped = fileSystem.changeCount }
+    await settle()
+    topics[place] = try await create(Self.plans[place])
+  }
+}
+
+extension Ledger {
+  fileprivate mutating func note(
+    _ batch: ValidatedBatch, of partition: PartitionID, as appended: AppendedBatch, isDurable: Bool, at: Int
+  ) {
+    let base = appended.baseOffset.rawValue
+    let next = base + Int64(batch.header.lastOffsetDelta) + 1
+    partitions[partition]?.batches.append(
+      Batch(baseOffset: base, nextOffset: next, recordCount: batch.header.recordCount, records: batch.records))
+    partitions[partition]?.written.append(Mark(at: at, end: next))
+    if isDurable { partitions[partition]?.durable.append(Mark(at: at, end: next)) }
+  }
+}
+
+/// Counts answers that arrive on other threads.
+private final class Arrivals: Sendable {
+  private let outcomes = Mutex<[[AppendOutcome]]>([])
+
+  func add(_ arrived: [AppendOutcome]) { outcomes.withLock { $0.append(arrived) } }
+
+  /// Waits until so many are there. Throws where one of them is no success.
+  func wait(for count: Int) async throws {
+    while outcomes.withLock({ $0.count }) < count { await Task.yield() }
+    for outcome in outcomes.withLock({ $0.joined().map { $0 } }) {
+      guard case .appended = outcome else { throw UnexpectedOutcome(outcome: "\(outcome)") }
+    }
+  }
+}
+
+extension Bool {
+  /// True where it was false before.
+  fileprivate mutating func turnOn() -> Bool {
+    defer { self = true }
+    return !self
+  }
+}
