@@ -6,7 +6,8 @@ extension AdminHandlers {
   package static let implementedMethods: Set<RPCMethod> = [
     .logServiceProduce, .logServiceFetch, .logServiceListOffsets,
     .adminServiceCreateTopic, .adminServiceDeleteTopic, .adminServiceListTopics, .adminServiceDescribeTopic,
-    .adminServiceCreatePartitions, .adminServiceDescribeCluster, .adminServicePing,
+    .adminServiceCreatePartitions, .adminServiceDescribeConfig, .adminServiceAlterConfig,
+    .adminServiceDescribeCluster, .adminServicePing,
   ]
 
   package func describeCluster(

@@ -31,6 +31,12 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(parsing: .unconditional, help: "Seconds that calls in flight have to finish when the broker is stopped.")
   var drainSeconds: Int = 30
 
+  @Option(
+    help: ArgumentHelp(
+      "A setting for all topics that do not set it themselves, such as retention_ms=86400000. May be given several times;"
+        + " 'tailrace topic config' shows what there is.", valueName: "name=value"))
+  var topicDefault: [ConfigArgument] = []
+
   @Option(help: "trace, debug, info, notice, warning, error or critical.")
   var logLevel: String = "info"
 
@@ -50,6 +56,11 @@ struct ServeCommand: AsyncParsableCommand {
     guard ServerAddress(listen, lowestPort: 0) != nil else {
       throw ValidationError("--listen '\(listen)' is not HOST:PORT, such as 127.0.0.1:7171 or [::1]:7171")
     }
+    do throws(RPCError) { _ = try topicDefaults } catch { throw ValidationError("--topic-default: \(error.message)") }
+  }
+
+  private var topicDefaults: TopicDefaults {
+    get throws(RPCError) { try TopicDefaults(topicDefault.map { ConfigEntry(name: $0.name, value: $0.value) }) }
   }
 
   func run() async throws {
@@ -66,6 +77,7 @@ struct ServeCommand: AsyncParsableCommand {
         metadata: ["connections": "\(half)", "files": "\(openFiles)"])
     }
     do {
+      configuration.topicDefaults = try topicDefaults
       let service = try await BrokerService.start(configuration, dataDirectory: dataDir, logger: logger)
       StandardError.write("listening on \(service.address)\n")
       let group = ServiceGroup(
