@@ -4,7 +4,7 @@ package import TailraceWire
 extension AdminHandlers {
   /// The methods that this release answers.
   package static let implementedMethods: Set<RPCMethod> = [
-    .logServiceProduce, .logServiceFetch, .logServiceListOffsets,
+    .logServiceProduce, .logServiceFetch, .logServiceListOffsets, .logServiceDeleteRecords,
     .adminServiceCreateTopic, .adminServiceDeleteTopic, .adminServiceListTopics, .adminServiceDescribeTopic,
     .adminServiceCreatePartitions, .adminServiceDescribeConfig, .adminServiceAlterConfig,
     .adminServiceDescribeCluster, .adminServicePing,
