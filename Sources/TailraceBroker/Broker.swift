@@ -12,7 +12,7 @@ package struct Broker: Sendable {
   /// Where fetches wait.
   package let purgatory: FetchPurgatory
 
-  /// Loads the metadata, and opens all partitions.
+  /// Loads the metadata, opens all partitions, and makes producers known to the store.
   package init(
     store: any LogStore, clock: any WallClock, info: BrokerInfo, topicDefaults: TopicDefaults = .none,
     fetchLimits: FetchPurgatory.Limits = .init(), logger: Logger
@@ -27,9 +27,10 @@ package struct Broker: Sendable {
     registry = try await TopicRegistry(
       table: topics, metadata: metadata, snapshot: snapshot, defaults: topicDefaults, store: store, clock: clock,
       logger: logger)
+    let producers = ProducerRegistry(metadata: metadata, snapshot: snapshot, store: store, clock: clock)
     purgatory = FetchPurgatory(store: store, limits: fetchLimits)
     dispatcher = BrokerDispatcher(
-      topics: topics, store: store, clock: clock, purgatory: purgatory,
+      topics: topics, producers: producers, store: store, clock: clock, purgatory: purgatory,
       admin: AdminHandlers(registry: registry, store: store, info: info))
     self.store = store
   }

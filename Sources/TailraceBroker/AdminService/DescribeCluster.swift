@@ -4,7 +4,7 @@ package import TailraceWire
 extension AdminHandlers {
   /// The methods that this release answers.
   package static let implementedMethods: Set<RPCMethod> = [
-    .logServiceProduce, .logServiceFetch, .logServiceListOffsets, .logServiceDeleteRecords,
+    .logServiceProduce, .logServiceFetch, .logServiceListOffsets, .logServiceInitProducer, .logServiceDeleteRecords,
     .adminServiceCreateTopic, .adminServiceDeleteTopic, .adminServiceListTopics, .adminServiceDescribeTopic,
     .adminServiceCreatePartitions, .adminServiceDescribeConfig, .adminServiceAlterConfig,
     .adminServiceDescribeCluster, .adminServicePing,
