@@ -12,21 +12,25 @@ package struct Broker: Sendable {
   /// Where fetches wait.
   package let purgatory: FetchPurgatory
 
-  /// Loads the metadata and opens all partitions.
+  /// Loads the metadata, opens all partitions, and makes producers known to the store.
   package init(
-    store: any LogStore, clock: any WallClock, info: BrokerInfo, fetchLimits: FetchPurgatory.Limits = .init(),
-    logger: Logger
+    store: any LogStore, clock: any WallClock, info: BrokerInfo, topicDefaults: TopicDefaults = .none,
+    fetchLimits: FetchPurgatory.Limits = .init(), logger: Logger
   ) async throws(RPCError) {
     let topics = TopicTable()
     let metadata: LogMetadataStore
-    do throws(StorageError) { metadata = try await LogMetadataStore(store: store, clock: clock) } catch {
-      throw RPCError(error)
-    }
+    let snapshot: MetadataSnapshot
+    do throws(StorageError) {
+      metadata = try await LogMetadataStore(store: store, clock: clock)
+      snapshot = try await metadata.load()
+    } catch { throw RPCError(error) }
     registry = try await TopicRegistry(
-      table: topics, metadata: metadata, store: store, clock: clock, logger: logger)
+      table: topics, metadata: metadata, snapshot: snapshot, defaults: topicDefaults, store: store, clock: clock,
+      logger: logger)
+    let producers = ProducerRegistry(metadata: metadata, snapshot: snapshot, store: store, clock: clock)
     purgatory = FetchPurgatory(store: store, limits: fetchLimits)
     dispatcher = BrokerDispatcher(
-      topics: topics, store: store, clock: clock, purgatory: purgatory,
+      topics: topics, producers: producers, store: store, clock: clock, purgatory: purgatory,
       admin: AdminHandlers(registry: registry, store: store, info: info))
     self.store = store
   }

@@ -6,26 +6,8 @@ package import TailraceWire
 /// A `LogStore` that keeps everything in memory: what the real ones are compared with. Everything counts as on disk at
 /// once, and nothing ever fails. Thread-safe; completions run before the call returns.
 package final class InMemoryLogStore: LogStore {
-  private struct Waiter {
-    var number: UInt64
-    var offset: Offset
-    var notify: @Sendable () -> Void
-  }
-
-  private struct Partition {
-    var config: LogConfig
-    var batches: [(header: RecordBatchHeader, records: ByteBuffer)] = []
-    var end = Offset.zero
-    var lastAppendTimestampMs: Int64 = 0
-    var waiters: [Waiter] = []
-
-    var bounds: PartitionBounds {
-      PartitionBounds(logStart: .zero, highWatermark: end, durableEnd: end, logEnd: end, partitionEpoch: 0)
-    }
-  }
-
   private struct Contents {
-    var partitions: [PartitionID: Partition] = [:]
+    var partitions: [PartitionID: InMemoryPartition] = [:]
     var isClosed = false
     var nextWaiter: UInt64 = 0
 
@@ -37,6 +19,7 @@ package final class InMemoryLogStore: LogStore {
   }
 
   private let clock: any WallClock
+  private let admitted = AdmittedProducers()
   private let contents = Mutex(Contents())
 
   package init(clock: any WallClock) { self.clock = clock }
@@ -58,31 +41,10 @@ package final class InMemoryLogStore: LogStore {
   private func append(
     _ part: AppendPart, _ nowMs: Int64, _ contents: inout Contents, _ actions: inout [@Sendable () -> Void]
   ) -> AppendOutcome {
-    guard var partition = contents.partitions[part.partition] else {
-      return .refused(contents.absence(of: part.partition))
-    }
-    guard part.batch.byteCount <= partition.config.maxBatchBytes else {
-      return .refused(StorageError(.batchTooLarge, "a batch of \(part.batch.byteCount) bytes"))
-    }
-    guard part.batch.everyRecordHasKey || !partition.config.requiresKeys else {
-      return .refused(StorageError(.missingKey, "a record without a key"))
-    }
-    guard part.batch.header.producerID == 0 else {
-      return .refused(StorageError(.unknownProducer, "producer id \(part.batch.header.producerID) is not known"))
-    }
-    var header = part.batch.header
-    partition.lastAppendTimestampMs = max(partition.lastAppendTimestampMs, nowMs)
-    header.baseOffset = partition.end
-    header.appendTimestampMs = partition.lastAppendTimestampMs
-    header.attributes = header.attributes.withAppendTimestamps(partition.config.hasAppendTimestamps)
-    header.durableEnd = partition.end
-    guard let end = header.nextOffset else { return .refused(StorageError(.failed, "offsets are used up")) }
-    partition.batches.append((header, part.batch.records))
-    partition.end = end
-    actions += partition.waiters.filter { $0.offset < end }.map(\.notify)
-    partition.waiters.removeAll { $0.offset < end }
-    contents.partitions[part.partition] = partition
-    return .appended(AppendedBatch(baseOffset: header.baseOffset, appendTimestampMs: header.appendTimestampMs))
+    guard contents.partitions[part.partition] != nil else { return .refused(contents.absence(of: part.partition)) }
+    if let refusal = admitted.refusal(of: part.batch.header) { return .refused(refusal) }
+    return contents.partitions[part.partition]?.append(part.batch, nowMs: nowMs, &actions)
+      ?? .refused(contents.absence(of: part.partition))
   }
 
   // MARK: - Read
@@ -104,8 +66,11 @@ package final class InMemoryLogStore: LogStore {
     guard let partition = contents.partitions[target.partition] else {
       return .failed(contents.absence(of: target.partition), bounds: nil)
     }
-    guard target.offset >= .zero, target.offset <= partition.end else {
-      return .failed(StorageError(.offsetOutOfRange, "offset \(target.offset)"), bounds: partition.bounds)
+    guard target.offset >= partition.start, target.offset <= partition.end else {
+      return .failed(
+        StorageError(
+          .offsetOutOfRange, "offset \(target.offset); the log is \(partition.start) to \(partition.end)"),
+        bounds: partition.bounds)
     }
     var bytes = ByteBuffer()
     for batch in partition.batches where (batch.header.lastOffset ?? .zero) >= target.offset {
@@ -131,7 +96,8 @@ package final class InMemoryLogStore: LogStore {
       guard let end = contents.partitions[partition]?.end, end <= offset else { return nil }
       contents.nextWaiter += 1
       let number = contents.nextWaiter
-      contents.partitions[partition]?.waiters.append(Waiter(number: number, offset: offset, notify: notify))
+      contents.partitions[partition]?.waiters.append(
+        InMemoryPartition.Waiter(number: number, offset: offset, notify: notify))
       return AdvanceWaiter(partition: partition, number: number)
     }
   }
@@ -156,14 +122,7 @@ package final class InMemoryLogStore: LogStore {
     }
     guard let found else { return completion(.failure(error)) }
     do throws(RecordBatchError) {
-      for batch in found.batches {
-        var reader = try RecordBatchReader(header: batch.header, records: batch.records)
-        while let record = try reader.next() {
-          guard record.timestampMs >= timestampMs else { continue }
-          return completion(.success(TimestampedOffset(offset: record.offset, timestampMs: record.timestampMs)))
-        }
-      }
-      completion(.success(nil))
+      completion(.success(try found.firstOffset(atOrAfter: timestampMs)))
     } catch {
       completion(.failure(StorageError(.dataLoss, error.message)))
     }
@@ -176,7 +135,9 @@ package final class InMemoryLogStore: LogStore {
   ) async throws(StorageError) {
     try checkOpen()
     contents.withLock { contents in
-      for id in partitions where contents.partitions[id] == nil { contents.partitions[id] = Partition(config: config) }
+      for id in partitions where contents.partitions[id] == nil {
+        contents.partitions[id] = InMemoryPartition(config: config)
+      }
     }
   }
 
@@ -195,10 +156,19 @@ package final class InMemoryLogStore: LogStore {
   package func deleteRecords(
     before offset: Offset?, in partition: PartitionID, fence: Fence
   ) async throws(StorageError) -> Offset {
-    throw StorageError(.failed, "not there yet")
+    let result: Result<Offset, StorageError> = contents.withLock { contents in
+      guard var found = contents.partitions[partition] else { return .failure(contents.absence(of: partition)) }
+      do throws(StorageError) { try found.deleteRecords(before: offset) } catch { return .failure(error) }
+      contents.partitions[partition] = found
+      return .success(found.start)
+    }
+    return try result.get()
   }
 
-  package func admit(producer: Int64, epoch: UInt32, fence: Fence) {}
+  package func admit(producer: Int64, epoch: UInt32, fence: Fence) {
+    // Under the lock: no append that was checked before is still on its way when this returns.
+    contents.withLock { _ in admitted.admit(producer, epoch: epoch) }
+  }
 
   package func describe(_ partition: PartitionID) async throws(StorageError) -> PartitionFigures {
     let size = contents.withLock { contents in

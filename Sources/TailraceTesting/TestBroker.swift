@@ -13,6 +13,8 @@ package final class TestBroker: Sendable {
   package struct Options: Sendable {
     package var clock: any WallClock = SystemClock()
     package var fetchLimits = FetchPurgatory.Limits()
+    /// As `serve --topic-default` gives them.
+    package var topicDefaults = TopicDefaults.none
     /// `port` 0 is any free one.
     package var server = ServerConfiguration(port: 0, eventLoopCount: 1)
     /// Messages go nowhere unless a logger is given.
@@ -41,6 +43,8 @@ package final class TestBroker: Sendable {
 
   /// The data directory as it is used now.
   package var directory: TemporaryDirectory { parts.withLock { $0.directory } }
+
+  package var logger: Logger { options.logger }
 
   package var store: LocalLogStore { parts.withLock { $0.store } }
 
@@ -106,7 +110,7 @@ package final class TestBroker: Sendable {
     do {
       let broker = try await Broker(
         store: options.wrapStore(store), clock: options.clock, info: .testing(store.clusterID),
-        fetchLimits: options.fetchLimits, logger: options.logger)
+        topicDefaults: options.topicDefaults, fetchLimits: options.fetchLimits, logger: options.logger)
       try await broker.registry.dropLeftovers(try await store.topicsOnDisk().map { ($0.topicName, $0.topic) })
       let server = try await Server.bind(
         options.server, dispatcher: broker.dispatcher, logger: options.logger, onDrain: { broker.drain() })
@@ -149,10 +153,11 @@ package func withBroker<Value: Sendable>(
 extension Broker {
   /// A broker over any store, without a server: for tests that drive its dispatcher. Logs nothing.
   package static func testing(
-    over store: any LogStore, clock: any WallClock, fetchLimits: FetchPurgatory.Limits = FetchPurgatory.Limits()
+    over store: any LogStore, clock: any WallClock, topicDefaults: TopicDefaults = .none,
+    fetchLimits: FetchPurgatory.Limits = FetchPurgatory.Limits()
   ) async throws(RPCError) -> Broker {
     try await Broker(
-      store: store, clock: clock, info: .testing(""), fetchLimits: fetchLimits,
+      store: store, clock: clock, info: .testing(""), topicDefaults: topicDefaults, fetchLimits: fetchLimits,
       logger: Logger(label: "tailrace-test") { _ in SwiftLogNoOpLogHandler() })
   }
 }

@@ -16,7 +16,8 @@ extension AdminHandlers {
         .invalidArgument, "partition_count is \(count); 1 to \(TopicRegistry.maxPartitions) are allowed")
     }
     let topic = try await registry.create(
-      name: name, partitionCount: count, config: try TopicConfig(request.config), validateOnly: request.validateOnly)
+      name: name, partitionCount: count, config: try TopicConfig(request.config, defaults: registry.defaults),
+      validateOnly: request.validateOnly)
     return CreateTopicResponse(topic: topic.summary)
   }
 }

@@ -4,9 +4,10 @@ package import TailraceWire
 extension AdminHandlers {
   /// The methods that this release answers.
   package static let implementedMethods: Set<RPCMethod> = [
-    .logServiceProduce, .logServiceFetch, .logServiceListOffsets,
+    .logServiceProduce, .logServiceFetch, .logServiceListOffsets, .logServiceInitProducer, .logServiceDeleteRecords,
     .adminServiceCreateTopic, .adminServiceDeleteTopic, .adminServiceListTopics, .adminServiceDescribeTopic,
-    .adminServiceCreatePartitions, .adminServiceDescribeCluster, .adminServicePing,
+    .adminServiceCreatePartitions, .adminServiceDescribeConfig, .adminServiceAlterConfig,
+    .adminServiceDescribeCluster, .adminServicePing,
   ]
 
   package func describeCluster(

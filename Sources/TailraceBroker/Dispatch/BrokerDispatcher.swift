@@ -17,12 +17,14 @@ package struct BrokerDispatcher: RequestDispatcher {
   private let group = GroupHandlers()
 
   package init(
-    topics: TopicTable, store: any LogStore, clock: any WallClock, purgatory: FetchPurgatory, admin: AdminHandlers
+    topics: TopicTable, producers: ProducerRegistry, store: any LogStore, clock: any WallClock,
+    purgatory: FetchPurgatory, admin: AdminHandlers
   ) {
-    produce = ProduceHandler(topics: topics, store: store, clock: clock, queue: heavyCalls)
+    produce = ProduceHandler(
+      topics: topics, producerIDs: producers.ids, store: store, clock: clock, queue: heavyCalls)
     fetch = FetchHandler(topics: topics, store: store, purgatory: purgatory, queue: heavyCalls)
     self.purgatory = purgatory
-    log = LogHandlers(topics: topics, store: store)
+    log = LogHandlers(topics: topics, store: store, producers: producers)
     self.admin = admin
   }
 

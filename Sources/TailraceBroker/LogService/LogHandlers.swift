@@ -5,9 +5,11 @@ internal import TailraceWire
 package struct LogHandlers: LogServiceHandler {
   let topics: TopicTable
   let store: any LogStore
+  let producers: ProducerRegistry
 
-  package init(topics: TopicTable, store: any LogStore) {
+  package init(topics: TopicTable, store: any LogStore, producers: ProducerRegistry) {
     self.topics = topics
     self.store = store
+    self.producers = producers
   }
 }

@@ -5,6 +5,7 @@ internal import TailraceWire
 /// Answers LogService/Produce, on the connection's event loop. All produce calls of one read are appended together.
 struct ProduceHandler: Sendable {
   let topics: TopicTable
+  let producerIDs: ProducerIDs
   let store: any LogStore
   let clock: any WallClock
   /// Where calls with compressed batches go: to decompress and check them may take long.
@@ -15,7 +16,7 @@ struct ProduceHandler: Sendable {
 
   /// Takes calls that stand next to each other in one read.
   func handle(_ calls: [InboundCall], from connection: any CallConnection) {
-    let planner = ProducePlanner(topics: topics, nowMs: clock.nowMs())
+    let planner = planner
     var appends: [AppendRequest] = []
     appends.reserveCapacity(calls.count)
     for call in calls {
@@ -42,8 +43,12 @@ struct ProduceHandler: Sendable {
   private func run(_ request: ProduceRequest, _ id: CallID, from connection: any CallConnection) {
     guard !Task.isCancelled else { return }
     var appends: [AppendRequest] = []
-    prepare(request, id, from: connection, ProducePlanner(topics: topics, nowMs: clock.nowMs()), &appends)
+    prepare(request, id, from: connection, planner, &appends)
     append(&appends)
+  }
+
+  private var planner: ProducePlanner {
+    ProducePlanner(topics: topics, producerIDs: producerIDs, nowMs: clock.nowMs())
   }
 
   private func append(_ appends: inout [AppendRequest]) {

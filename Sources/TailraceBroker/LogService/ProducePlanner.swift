@@ -5,6 +5,7 @@ internal import TailraceWire
 /// Turns a Produce request into a plan: finds topics and partitions, checks batches, builds batches of plain records.
 struct ProducePlanner: Sendable {
   let topics: TopicTable
+  let producerIDs: ProducerIDs
   let nowMs: Int64
 
   func plan(_ request: ProduceRequest) -> ProducePlan {
@@ -39,6 +40,11 @@ struct ProducePlanner: Sendable {
     let validator = BatchValidator(maxBatchBytes: topic.config.log.maxBatchBytes)
     return .batches(
       target.batches.map { message in
+        if message.producerID > 0, !producerIDs.wasHandedOut(message.producerID) {
+          return .failure(
+            PartitionFailure(
+              .unknownProducer, "producer id \(message.producerID) was never handed out: InitProducer gives one"))
+        }
         do throws(RecordBatchError) {
           parts.append(AppendPart(partition: partition, batch: try validator.validate(message, nowMs: nowMs)))
           return .success(parts.count - 1)

@@ -2,29 +2,47 @@ internal import NIOCore
 package import TailraceStorage
 package import TailraceWire
 
-/// Topics in the internal log `__metadata`: one record per change, key "topic/NAME", value a `TopicRecord`, no value once
-/// the topic is deleted. Replayed at start.
+/// Topics and producers in the internal log `__metadata`, replayed at start. Of each key the latest record counts:
+///
+/// | key | value | no value |
+/// |---|---|---|
+/// | `topic/NAME` | `TopicRecord` | the topic is deleted |
+/// | `dropping/TOPIC-ID` | `TopicRecord` of a deleted topic whose data is to be dropped | it is dropped |
+/// | `producer-ids` | `ProducerIDBlock` | |
+/// | `producer/NAME` | `ProducerRecord` | the producer is forgotten |
+///
+/// The log is compacted, so the record without a value of a deleted topic goes in time. Whether data on disk is a deleted
+/// topic's must not hang on it: `dropping/` says so until the data is gone, and comes in one batch with the deletion.
+/// Keys of a later release are left alone.
 package struct LogMetadataStore: MetadataStore {
   package static let topicName = "__metadata"
   /// The log's own id: it cannot be looked up in the log.
   package static let topicID = TopicID(high: 0, low: 1)
-  private static let keyPrefix = "topic/"
   private static let readBytes = 1 << 20
 
   private let store: any LogStore
   private let clock: any WallClock
   private let partition: PartitionID
+  private let config: TopicConfig
 
   /// Creates the log where it is not there yet.
   package init(store: any LogStore, clock: any WallClock) async throws(StorageError) {
     self.store = store
     self.clock = clock
     partition = PartitionID(topic: Self.topicID, index: 0)
-    try await store.create([partition], topicName: Self.topicName, config: LogConfig(), fence: .local)
+    // Small segments: only finished ones are compacted, and what is not is read at every start.
+    config = TopicConfig(
+      stored: [
+        ConfigEntry(name: "cleanup_policy", value: "compact"), ConfigEntry(name: "segment_bytes", value: "16777216"),
+      ], defaults: .none)
+    var log = config.log
+    // Without its own books the broker could not even delete a topic to make room.
+    log.mayUseReserve = true
+    try await store.create([partition], topicName: Self.topicName, config: log, fence: .local)
   }
 
   package var ownTopics: [Topic] {
-    guard let name = try? TopicName(Self.topicName), let config = try? TopicConfig([]) else { return [] }
+    guard let name = try? TopicName(Self.topicName) else { return [] }
     return [Topic(name: name, id: partition.topic, partitionCount: 1, config: config, createdAtMs: 0)]
   }
 
@@ -40,21 +58,40 @@ package struct LogMetadataStore: MetadataStore {
   }
 
   package func put(_ topic: TopicRecord) async throws(StorageError) {
-    let value: ByteBuffer
-    do throws(EncodeError) { value = try topic.encoded() } catch {
-      throw StorageError(.incompatible, "topic '\(topic.name)' cannot be stored: \(error)")
+    try await append([(.topic(topic.name), try value(topic))])
+  }
+
+  package func remove(_ topic: TopicRecord) async throws(StorageError) {
+    var changes: [(MetadataLogKey, ByteBuffer?)] = [(.topic(topic.name), nil)]
+    if let id = TopicID(topic.topicID) { changes.append((.dropping(id), try value(topic))) }
+    try await append(changes)
+  }
+
+  package func noteDropped(_ topic: TopicID) async throws(StorageError) {
+    try await append([(.dropping(topic), nil)])
+  }
+
+  package func put(_ block: ProducerIDBlock) async throws(StorageError) {
+    try await append([(.producerIDs, try value(block))])
+  }
+
+  package func put(_ producer: ProducerRecord) async throws(StorageError) {
+    try await append([(.producer(producer.name), try value(producer))])
+  }
+
+  private func value(_ message: some WireMessage) throws(StorageError) -> ByteBuffer {
+    do throws(EncodeError) { return try message.encoded() } catch {
+      throw StorageError(.incompatible, "a record of \(Self.topicName) cannot be stored: \(error)")
     }
-    try await append(key: Self.keyPrefix + topic.name, value: value)
   }
 
-  package func remove(topicNamed name: String) async throws(StorageError) {
-    try await append(key: Self.keyPrefix + name, value: nil)
-  }
-
-  private func append(key: String, value: ByteBuffer?) async throws(StorageError) {
+  /// Appends the records in one batch: all or nothing.
+  private func append(_ records: [(key: MetadataLogKey, value: ByteBuffer?)]) async throws(StorageError) {
     let now = clock.nowMs()
     var builder = RecordSetBuilder(baseTimestampMs: now)
-    builder.append(key: ByteBuffer(string: key), value: value, timestampMs: now)
+    for record in records {
+      builder.append(key: ByteBuffer(string: record.key.text), value: record.value, timestampMs: now)
+    }
     let batch: ValidatedBatch
     do throws(RecordBatchError) { batch = try builder.build() } catch {
       throw StorageError(.batchTooLarge, error.message)
@@ -100,18 +137,11 @@ package struct LogMetadataStore: MetadataStore {
 
   private func apply(_ batch: inout RecordBatchReader, to snapshot: inout MetadataSnapshot) throws(RecordBatchError) {
     while let record = try batch.next() {
-      guard let key = record.key.map({ String(buffer: $0) }), key.hasPrefix(Self.keyPrefix) else { continue }
-      let name = String(key.dropFirst(Self.keyPrefix.count))
-      guard let value = record.value else {
-        snapshot.topics[name] = nil
-        snapshot.deletedNames.insert(name)
-        continue
+      guard let key = record.key.flatMap({ MetadataLogKey(String(buffer: $0)) }) else { continue }
+      guard snapshot.apply(key, record.value) else {
+        throw RecordBatchError(
+          .dataLoss, "the record at offset \(record.offset) is not what belongs to its key '\(key.text.excerpt)'")
       }
-      guard let topic = try? TopicRecord(decoding: value) else {
-        throw RecordBatchError(.dataLoss, "the record at offset \(record.offset) is not a TopicRecord")
-      }
-      snapshot.topics[name] = topic
-      snapshot.deletedNames.remove(name)
     }
   }
 }

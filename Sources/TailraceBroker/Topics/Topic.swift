@@ -43,4 +43,9 @@ package final class Topic: Sendable {
   package func grown(to partitionCount: UInt32) -> Topic {
     Topic(name: name, id: id, partitionCount: partitionCount, config: config, createdAtMs: createdAtMs)
   }
+
+  /// The same topic with another configuration.
+  package func configured(_ config: TopicConfig) -> Topic {
+    Topic(name: name, id: id, partitionCount: partitionCount, config: config, createdAtMs: createdAtMs)
+  }
 }

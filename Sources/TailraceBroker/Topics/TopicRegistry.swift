@@ -2,40 +2,50 @@ package import Logging
 package import TailraceStorage
 package import TailraceWire
 
-/// Creates, grows and deletes topics, one change after the other, and keeps table, metadata and storage in step.
+/// Creates, changes and deletes topics, one change after the other, and keeps table, metadata and storage in step.
 ///
 /// The metadata record comes first: what it says is what is there after a crash, and storage is brought in line at start.
 package actor TopicRegistry {
   package static let maxPartitions: UInt32 = 10_000
 
   package nonisolated let table: TopicTable
-  private let metadata: any MetadataStore
-  private let store: any LogStore
+  /// The broker's layer of every topic's configuration.
+  package nonisolated let defaults: TopicDefaults
+  let metadata: any MetadataStore
+  let store: any LogStore
   private let clock: any WallClock
-  private let logger: Logger
-  private var lastChange: Task<Void, Never>?
+  let logger: Logger
+  private var changes = ChangeQueue()
   private var deletedNames: Set<String> = []
+  private var dropping: [TopicID: String] = [:]
 
-  /// Loads what topics there are and opens their partitions.
+  /// Takes over what topics there are, and opens their partitions.
   package init(
-    table: TopicTable, metadata: any MetadataStore, store: any LogStore, clock: any WallClock, logger: Logger
+    table: TopicTable, metadata: any MetadataStore, snapshot: MetadataSnapshot, defaults: TopicDefaults,
+    store: any LogStore, clock: any WallClock, logger: Logger
   ) async throws(RPCError) {
     self.table = table
+    self.defaults = defaults
     self.metadata = metadata
     self.store = store
     self.clock = clock
     self.logger = logger
-    try await load()
+    try await load(snapshot)
   }
 
-  private func load() async throws(RPCError) {
+  private func load(_ snapshot: MetadataSnapshot) async throws(RPCError) {
     for topic in metadata.ownTopics { table.set(topic) }
+    deletedNames = snapshot.deletedNames
+    dropping = snapshot.dropping
     do throws(StorageError) {
-      let snapshot = try await metadata.load()
-      deletedNames = snapshot.deletedNames
       for record in snapshot.topics.values {
         guard let topic = topic(from: record) else {
           throw StorageError(.dataLoss, "the metadata of topic '\(record.name)' makes no sense")
+        }
+        for entry in topic.config.notUnderstood {
+          logger.warning(
+            "a setting is not understood, and kept; perhaps a later release set it",
+            metadata: ["topic": "\(topic.name)", "setting": "\(entry.name.excerpt)", "value": "\(entry.value.excerpt)"])
         }
         try await store.create(topic.partitions, topicName: topic.name.text, config: topic.config.log, fence: .local)
         table.set(topic)
@@ -87,9 +97,9 @@ package actor TopicRegistry {
         throw RPCError(.failedPrecondition, "topic '\(name)' has another id: \(topic.id)", error: .unknownTopicID)
       }
       do throws(StorageError) {
-        try await registry.metadata.remove(topicNamed: name)
+        try await registry.metadata.remove(topic.record)
         registry.table.remove(named: name)
-        try await registry.store.drop(topic: topic.id, fence: .local)
+        try await registry.drop(topic.id)
       } catch { throw RPCError(error) }
       registry.logger.info("topic deleted", metadata: ["topic": "\(name)", "topicID": "\(topic.id)"])
     }
@@ -100,7 +110,7 @@ package actor TopicRegistry {
   package func dropLeftovers(_ found: [(name: String, id: TopicID)]) async throws(StorageError) {
     for leftover in found where table.topic(named: leftover.name)?.id != leftover.id {
       guard leftover.id != LogMetadataStore.topicID else { continue }
-      guard deletedNames.contains(leftover.name) || table.topic(named: leftover.name) != nil else {
+      guard isDeleted(leftover.name, leftover.id) else {
         logger.warning(
           "data of an unknown topic is left alone",
           metadata: ["topic": "\(leftover.name)", "topicID": "\(leftover.id)"])
@@ -109,9 +119,33 @@ package actor TopicRegistry {
       logger.info("dropping what is left of a deleted topic", metadata: ["topic": "\(leftover.name)"])
       try await store.drop(topic: leftover.id, fence: .local)
     }
+    // What was to be dropped and was not found is gone.
+    for id in dropping.keys { await noteDropped(id) }
+    dropping = [:]
   }
 
-  private func existing(_ name: String) throws(RPCError) -> Topic {
+  /// Whether data on disk is that of a topic that was deleted: by its id, as long as that is to be dropped; else by its
+  /// name, as far back as the metadata remembers.
+  private func isDeleted(_ name: String, _ id: TopicID) -> Bool {
+    dropping[id] != nil || deletedNames.contains(name) || table.topic(named: name) != nil
+  }
+
+  /// Drops the data of a topic of which the metadata says that it is to be dropped.
+  private func drop(_ topic: TopicID) async throws(StorageError) {
+    try await store.drop(topic: topic, fence: .local)
+    await noteDropped(topic)
+  }
+
+  /// Where it fails, the next start drops once more what is not there.
+  private func noteDropped(_ topic: TopicID) async {
+    do throws(StorageError) { try await metadata.noteDropped(topic) } catch {
+      logger.warning(
+        "that a topic's data is gone could not be noted", metadata: ["topicID": "\(topic)", "error": "\(error)"])
+    }
+  }
+
+  /// The topic that a change is about; none of the broker's own.
+  func existing(_ name: String) throws(RPCError) -> Topic {
     guard let topic = table.topic(named: name) else {
       throw RPCError(.notFound, "there is no topic '\(name.excerpt)'", error: .unknownTopic)
     }
@@ -141,9 +175,9 @@ package actor TopicRegistry {
   private func takeBack(_ topic: Topic, to undo: Topic?) async {
     do throws(StorageError) {
       guard let undo else {
-        try await metadata.remove(topicNamed: topic.name.text)
+        try await metadata.remove(topic.record)
         // Some of the partitions may have been made.
-        try await store.drop(topic: topic.id, fence: .local)
+        try await drop(topic.id)
         return
       }
       try await metadata.put(undo.record)
@@ -154,24 +188,19 @@ package actor TopicRegistry {
     }
   }
 
-  /// Runs changes one after the other: an actor alone lets others in at every `await`.
-  private func serially<T: Sendable>(
+  /// Runs changes one after the other.
+  func serially<T: Sendable>(
     _ change: @escaping @Sendable (isolated TopicRegistry) async throws(RPCError) -> T
   ) async throws(RPCError) -> T {
-    let previous = lastChange
-    let task = Task { [self] () -> Result<T, RPCError> in
-      await previous?.value
-      do throws(RPCError) { return .success(try await change(self)) } catch { return .failure(error) }
-    }
-    lastChange = Task { _ = await task.value }
-    return try await task.value.get()
+    try await changes.add(self, change).value.get()
   }
 
   private func topic(from record: TopicRecord) -> Topic? {
     guard let name = try? TopicName(record.name), let id = TopicID(record.topicID),
-      (1...Self.maxPartitions).contains(record.partitionCount), let config = try? TopicConfig(record.config)
+      (1...Self.maxPartitions).contains(record.partitionCount)
     else { return nil }
     return Topic(
-      name: name, id: id, partitionCount: record.partitionCount, config: config, createdAtMs: record.createdAtMs)
+      name: name, id: id, partitionCount: record.partitionCount,
+      config: TopicConfig(stored: record.config, defaults: defaults), createdAtMs: record.createdAtMs)
   }
 }

@@ -48,10 +48,17 @@ struct BatchRange {
     damage ?? StorageError(.dataLoss, "offset \(offset) is in no batch of \(segment.path)")
   }
 
+  /// Damage behind the first batch ends the range before it: whoever asks for more is told then.
   private func findEnd(from start: Int, target: Int, mayExceed: Bool) throws(StorageError) -> Int {
     var scanner = scanner(from: start)
     var end = start
-    while let batch = try scanner.next(), batch.end <= target || (mayExceed && end == start) { end = batch.end }
+    do throws(BatchScanner.Fault) {
+      while let batch = try scanner.nextChecked(), batch.end <= target || (mayExceed && end == start) {
+        end = batch.end
+      }
+    } catch {
+      guard case .notABatch = error, end > start else { throw scanner.storageError(error) }
+    }
     return end
   }
 

@@ -61,8 +61,8 @@ struct PartitionScrub {
         file: UncachedFile(file), byteCount: min(length, byteCount), base: target.segment.baseOffset,
         nextBase: target.nextBase, isDeep: false, windowBytes: Self.windowBytes)
     } catch {
-      // Want of descriptors says nothing of the segment: the next round looks again.
-      if !error.isFailedOpenForResources {
+      // Want of descriptors or space says nothing of the segment: the next round looks again.
+      if !error.isFailedOpenForResources, !error.isOutOfSpace {
         note([
           VerifyFinding(
             .error, .unreadable, path: target.segment.path, offset: target.segment.baseOffset,

@@ -14,6 +14,8 @@ struct BrokerService: Service {
     var storage: LocalLogStore.Options
     /// What calls in flight have to finish when the service is stopped.
     var drain: Duration
+    /// The broker's layer of topics' configuration.
+    var topicDefaults = TopicDefaults.none
   }
 
   let address: SocketAddressText
@@ -47,7 +49,8 @@ struct BrokerService: Service {
     let info = BrokerInfo(
       version: Version.current, clusterID: TopicID(hexadecimal: store.clusterID)?.bytes ?? ByteBuffer(),
       limits: limits(configuration.server), startedAt: startedAt)
-    let broker = try await Broker(store: store, clock: SystemClock(), info: info, logger: logger)
+    let broker = try await Broker(
+      store: store, clock: SystemClock(), info: info, topicDefaults: configuration.topicDefaults, logger: logger)
     try await broker.registry.dropLeftovers(try await store.topicsOnDisk().map { ($0.topicName, $0.topic) })
     let server = try await Server.bind(
       configuration.server, dispatcher: broker.dispatcher, logger: logger, onDrain: { broker.drain() })

@@ -32,12 +32,16 @@ struct ServeCommand: AsyncParsableCommand {
   var drainSeconds: Int = 30
 
   @Option(
-    parsing: .unconditional,
-    help: "Mebibytes that the scrub, which looks for damage on disk, reads in a second at most; 0 turns it off.")
-  var scrubMibPerSecond: Int = LocalLogStore.Options().scrubBytesPerSecond >> 20
+    help: ArgumentHelp(
+      "A setting for all topics that do not set it themselves, such as retention_ms=86400000. May be given several times;"
+        + " 'tailrace topic config' shows what there is.", valueName: "name=value"))
+  var topicDefault: [ConfigArgument] = []
 
   @Option(help: "trace, debug, info, notice, warning, error or critical.")
   var logLevel: String = "info"
+
+  @OptionGroup(title: "Storage")
+  var storage: StorageOptions
 
   @OptionGroup(title: "Limits")
   var limits: LimitOptions
@@ -49,15 +53,17 @@ struct ServeCommand: AsyncParsableCommand {
     guard (0...3_600).contains(drainSeconds) else {
       throw ValidationError("--drain-seconds is \(drainSeconds); 0 to 3600 are allowed")
     }
-    guard (0...65_536).contains(scrubMibPerSecond) else {
-      throw ValidationError("--scrub-mib-per-second is \(scrubMibPerSecond); 0 to 65536 are allowed")
-    }
     guard Logger.Level(rawValue: logLevel) != nil else {
       throw ValidationError("--log-level '\(logLevel)': there are trace, debug, info, notice, warning, error, critical")
     }
     guard ServerAddress(listen, lowestPort: 0) != nil else {
       throw ValidationError("--listen '\(listen)' is not HOST:PORT, such as 127.0.0.1:7171 or [::1]:7171")
     }
+    do throws(RPCError) { _ = try topicDefaults } catch { throw ValidationError("--topic-default: \(error.message)") }
+  }
+
+  private var topicDefaults: TopicDefaults {
+    get throws(RPCError) { try TopicDefaults(topicDefault.map { ConfigEntry(name: $0.name, value: $0.value) }) }
   }
 
   func run() async throws {
@@ -74,6 +80,7 @@ struct ServeCommand: AsyncParsableCommand {
         metadata: ["connections": "\(half)", "files": "\(openFiles)"])
     }
     do {
+      configuration.topicDefaults = try topicDefaults
       let service = try await BrokerService.start(configuration, dataDirectory: dataDir, logger: logger)
       StandardError.write("listening on \(service.address)\n")
       let group = ServiceGroup(
@@ -104,12 +111,10 @@ struct ServeCommand: AsyncParsableCommand {
 
   private var configuration: BrokerService.Configuration {
     let address = ServerAddress(listen, lowestPort: 0) ?? .standard
-    var storage = LocalLogStore.Options()
-    storage.scrubBytesPerSecond = scrubMibPerSecond << 20
     return BrokerService.Configuration(
       server: ServerConfiguration(
         host: address.host, port: address.port, eventLoopCount: eventLoops == 0 ? nil : eventLoops,
         connection: limits.connection, process: limits.process),
-      storage: storage, drain: .seconds(drainSeconds))
+      storage: storage.options, drain: .seconds(drainSeconds))
   }
 }

@@ -3,8 +3,12 @@ import ArgumentParser
 /// `tailrace topic`: topics and their partitions.
 struct TopicCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "topic", abstract: "Create, list, describe and delete topics.", discussion: ExitStatus.help,
-    subcommands: [TopicCreate.self, TopicList.self, TopicDescribe.self, TopicDelete.self, TopicAddPartitions.self])
+    commandName: "topic", abstract: "Create, list, describe, configure, trim and delete topics.",
+    discussion: ExitStatus.help,
+    subcommands: [
+      TopicCreate.self, TopicList.self, TopicDescribe.self, TopicConfigure.self, TopicTrim.self, TopicDelete.self,
+      TopicAddPartitions.self,
+    ])
 }
 
 /// A setting given as NAME=VALUE.

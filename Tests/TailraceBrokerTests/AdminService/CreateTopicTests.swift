@@ -105,9 +105,15 @@ import Testing
   }
 
   @Test(arguments: [
+    ("cleanup_policy", ["delete", "compact", "compact,delete", "delete,compact"], ["", "none", "delete,", "Compact"]),
+    ("delete_retention_ms", ["0", "3153600000000"], ["-1", "3153600000001"]),
     ("durability", ["durable", "interval", "os"], ["", "Durable", "fsync"]),
     ("flush_interval_ms", ["1", "3600000"], ["0", "3600001", "-1", "", "1.5", "99999999999999999999"]),
+    ("min_compaction_lag_ms", ["0", "3153600000000"], ["-1", "3153600000001"]),
+    ("retention_bytes", ["-1", "1", "1152921504606846976"], ["0", "-2", "1152921504606846977", "1GiB"]),
+    ("retention_ms", ["-1", "1", "3153600000000"], ["0", "-2", "3153600000001", "7d", "000000000000000000001"]),
     ("segment_bytes", ["65536", "2147483647"], ["65535", "2147483648", "x"]),
+    ("segment_ms", ["1", "3153600000000"], ["0", "-1", "3153600000001"]),
     ("max_batch_bytes", ["1024", "8388608"], ["1023", "8388609"]),
     ("timestamp_type", ["create", "append"], ["", "log"]),
   ])
@@ -139,8 +145,9 @@ import Testing
       #expect(failure.error == .invalidConfig)
       #expect(
         failure.message.hasSuffix(
-          "there is no setting 'retention'; there are durability, flush_interval_ms, max_batch_bytes, segment_bytes,"
-            + " timestamp_type"))
+          "there is no setting 'retention'; there are cleanup_policy, delete_retention_ms, durability,"
+            + " flush_interval_ms, max_batch_bytes, min_compaction_lag_ms, retention_bytes, retention_ms, segment_bytes,"
+            + " segment_ms, timestamp_type"))
     }
   }
 

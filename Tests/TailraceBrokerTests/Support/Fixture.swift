@@ -84,11 +84,13 @@ struct Fixture {
 
 /// Runs `body` with a broker over a store in memory.
 func withFixture(
-  door: Door = .native, fetchLimits: FetchPurgatory.Limits = .init(), _ body: (Fixture) async throws -> Void
+  door: Door = .native, topicDefaults: TopicDefaults = .none, fetchLimits: FetchPurgatory.Limits = .init(),
+  _ body: (Fixture) async throws -> Void
 ) async throws {
   let clock = ManualClock()
   let store = ProbeLogStore(InMemoryLogStore(clock: clock))
-  let broker = try await Broker.testing(over: store, clock: clock, fetchLimits: fetchLimits)
+  let broker = try await Broker.testing(
+    over: store, clock: clock, topicDefaults: topicDefaults, fetchLimits: fetchLimits)
   let connection = FakeCallConnection(to: broker.dispatcher, door: door)
   do {
     try await body(Fixture(clock: clock, store: store, broker: broker, connection: connection))
@@ -111,6 +113,15 @@ func batch(
   var builder = RecordSetBuilder(baseTimestampMs: timestampMs)
   for value in values { builder.append(key: nil, value: ByteBuffer(string: value), timestampMs: timestampMs) }
   return try builder.build(compression: compression).message
+}
+
+/// A batch of a producer.
+func batch(_ values: [String], producer: Int64, epoch: UInt32 = 0, sequence: UInt32) throws -> RecordBatch {
+  var message = try batch(values)
+  message.producerID = producer
+  message.producerEpoch = epoch
+  message.baseSequence = sequence
+  return message
 }
 
 /// A batch of one record with a value of `byteCount` bytes.

@@ -25,6 +25,10 @@ final class ProbeLogStore: LogStore {
     var isHoldingReads = false
     var created: [TopicID] = []
     var dropped: [TopicID] = []
+    /// What topics were configured with, in order.
+    var configured: [(topic: TopicID, config: LogConfig)] = []
+    /// Producers and epochs, in order.
+    var admitted: [(producer: Int64, epoch: UInt32)] = []
     var changesUnderWay = 0
     var mostChangesUnderWay = 0
   }
@@ -34,6 +38,9 @@ final class ProbeLogStore: LogStore {
     case none
     case create(StorageError)
     case drop(StorageError)
+    case configure(StorageError)
+    /// Of internal topics' records.
+    case metadata(AppendOutcome)
     case append(AppendOutcome)
   }
 
@@ -82,7 +89,13 @@ final class ProbeLogStore: LogStore {
 
   func append(_ requests: [AppendRequest], fence: Fence) {
     let isInternal = requests.contains { $0.parts.contains { $0.partition.topic == TopicID.metadata } }
-    guard !isInternal else { return base.append(requests, fence: fence) }
+    guard !isInternal else {
+      guard case .metadata(let outcome) = state.withLock({ $0.failure }) else {
+        return base.append(requests, fence: fence)
+      }
+      for request in requests { request.completion(request.parts.map { _ in outcome }) }
+      return
+    }
     let failure = state.withLock { state in
       state.appends.append(requests.map(\.durability))
       return state.failure
@@ -163,6 +176,10 @@ final class ProbeLogStore: LogStore {
   }
 
   func configure(topic: TopicID, config: LogConfig, fence: Fence) async throws(StorageError) {
+    let failure = begin { $0.configured.append((topic, config)) }
+    defer { end() }
+    await Task.yield()
+    if case .configure(let error) = failure { throw error }
     try await base.configure(topic: topic, config: config, fence: fence)
   }
 
@@ -181,6 +198,7 @@ final class ProbeLogStore: LogStore {
   }
 
   func admit(producer: Int64, epoch: UInt32, fence: Fence) {
+    state.withLock { $0.admitted.append((producer, epoch)) }
     base.admit(producer: producer, epoch: epoch, fence: fence)
   }
 

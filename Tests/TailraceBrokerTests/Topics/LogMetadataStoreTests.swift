@@ -18,12 +18,54 @@ import Testing
     try await metadata.put(record("b"))
     try await metadata.put(record("a", partitions: 9))
     try await metadata.put(record("c"))
-    try await metadata.remove(topicNamed: "b")
-    try await metadata.remove(topicNamed: "c")
+    try await metadata.remove(record("b"))
+    try await metadata.remove(record("c"))
     try await metadata.put(record("c", partitions: 2))
     let snapshot = try await LogMetadataStore(store: store, clock: clock).load()
     #expect(snapshot.topics == ["a": record("a", partitions: 9), "c": record("c", partitions: 2)])
     #expect(snapshot.deletedNames == ["b"])
+  }
+
+  @Test func `a deleted topic's data is to be dropped until it is said to be gone`() async throws {
+    let clock = ManualClock()
+    let metadata = try await LogMetadataStore(store: InMemoryLogStore(clock: clock), clock: clock)
+    let id = try #require(TopicID(record("a").topicID))
+    try await metadata.put(record("a"))
+    #expect(try await metadata.load().dropping.isEmpty)
+    try await metadata.remove(record("a"))
+    #expect(try await metadata.load().dropping == [id: "a"])
+    // A topic of the same name changes nothing in that.
+    var next = record("a")
+    next.topicID = ByteBuffer(repeating: 6, count: 16)
+    try await metadata.put(next)
+    #expect(try await metadata.load().dropping == [id: "a"])
+    try await metadata.noteDropped(id)
+    #expect(try await metadata.load().dropping.isEmpty)
+    #expect(try await metadata.load().topics == ["a": next])
+  }
+
+  @Test func `producers and the ids set aside are what was stored last`() async throws {
+    let clock = ManualClock()
+    let metadata = try await LogMetadataStore(store: InMemoryLogStore(clock: clock), clock: clock)
+    #expect(try await metadata.load().nextProducerID == 1)
+    try await metadata.put(ProducerIDBlock(nextProducerID: 1_001))
+    try await metadata.put(ProducerIDBlock(nextProducerID: 2_001))
+    let first = ProducerRecord(name: "import/1", producerID: 7, producerEpoch: 0, initializedAtMs: 5)
+    let second = ProducerRecord(name: "import/1", producerID: 7, producerEpoch: 1, initializedAtMs: 6)
+    try await metadata.put(first)
+    try await metadata.put(second)
+    let snapshot = try await metadata.load()
+    #expect(snapshot.nextProducerID == 2_001)
+    #expect(snapshot.producers == ["import/1": second])
+  }
+
+  @Test func `the log is compacted`() async throws {
+    let clock = ManualClock()
+    let metadata = try await LogMetadataStore(store: InMemoryLogStore(clock: clock), clock: clock)
+    let config = try #require(metadata.ownTopics.first).config.log
+    #expect(config.cleanup == .compact)
+    #expect(config.durability == .durable)
+    #expect(config.segmentBytes == 16 << 20)
   }
 
   @Test func `a log longer than one read is replayed to its end`() async throws {
@@ -39,7 +81,9 @@ import Testing
     let clock = ManualClock()
     let store = InMemoryLogStore(clock: clock)
     let metadata = try await LogMetadataStore(store: store, clock: clock)
-    for (key, value, isDamage) in [("other/x", "??", false), ("topic/x", "\u{FF}", true)] {
+    for (key, value, isDamage) in [
+      ("other/x", "??", false), ("dropping/x", "??", false), ("topic/x", "\u{FF}", true),
+    ] {
       var builder = RecordSetBuilder(baseTimestampMs: 0)
       builder.append(key: ByteBuffer(string: key), value: ByteBuffer(string: value), timestampMs: 0)
       let part = AppendPart(
@@ -53,6 +97,20 @@ import Testing
         #expect(try await metadata.load().topics.isEmpty)
       }
     }
+  }
+
+  @Test(arguments: ["producer/x", "producer-ids", "dropping/00112233445566778899aabbccddeeff"])
+  func `a value that does not belong to its key is data loss`(key: String) async throws {
+    let clock = ManualClock()
+    let store = InMemoryLogStore(clock: clock)
+    let metadata = try await LogMetadataStore(store: store, clock: clock)
+    var builder = RecordSetBuilder(baseTimestampMs: 0)
+    builder.append(key: ByteBuffer(string: key), value: ByteBuffer(bytes: [0xFF]), timestampMs: 0)
+    let part = AppendPart(partition: PartitionID(topic: .metadata, index: 0), batch: try builder.build())
+    store.append([AppendRequest(parts: [part], durability: .durable) { _ in }], fence: .local)
+    let failure = await #expect(throws: StorageError.self) { try await metadata.load() }
+    #expect(failure?.kind == .dataLoss)
+    #expect(failure?.message.contains("offset 0") == true, "\(failure?.message ?? "")")
   }
 
   @Test func `a topic record that makes no sense stops the start`() async throws {

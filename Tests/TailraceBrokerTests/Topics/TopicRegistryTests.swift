@@ -80,6 +80,36 @@ import Testing
     }
   }
 
+  @Test func `a deletion is finished also when nothing is remembered of the name`() async throws {
+    let wrapped = Wrapped()
+    try await withBroker(wrapped.options) { broker in
+      let topic = try await create(broker)
+      wrapped.store?.fail(.drop(StorageError(.inputOutput, "rename EIO")))
+      await #expect(throws: RPCError.self) { try await delete(broker) }
+      let id = try #require(TopicID(topic.topicID))
+      // As after a compaction of the metadata: only what is to be dropped is known.
+      var snapshot = try await LogMetadataStore(store: broker.store, clock: SystemClock()).load()
+      #expect(snapshot.dropping == [id: "orders"])
+      snapshot.deletedNames = []
+      let registry = try await TopicRegistry(
+        table: TopicTable(), metadata: try await LogMetadataStore(store: broker.store, clock: SystemClock()),
+        snapshot: snapshot, defaults: .none, store: broker.store, clock: SystemClock(), logger: broker.logger)
+      try await registry.dropLeftovers(try await broker.store.topicsOnDisk().map { ($0.topicName, $0.topic) })
+      #expect(try await !broker.store.topicsOnDisk().contains { $0.topic == id })
+      #expect(try await LogMetadataStore(store: broker.store, clock: SystemClock()).load().dropping.isEmpty)
+    }
+  }
+
+  @Test func `what was deleted is not to be dropped any more`() async throws {
+    try await withBroker { broker in
+      _ = try await create(broker)
+      try await delete(broker)
+      let snapshot = try await LogMetadataStore(store: broker.store, clock: SystemClock()).load()
+      #expect(snapshot.dropping.isEmpty)
+      #expect(snapshot.deletedNames == ["orders"])
+    }
+  }
+
   @Test func `what an older topic of the same name left behind is dropped`() async throws {
     try await withBroker { broker in
       let topic = try await create(broker)

@@ -7,6 +7,11 @@ import Testing
     ["nonsense"], ["topic", "create"], ["topic", "create", "a", "--partitions", "0"],
     ["topic", "create", "a", "--partitions", "x"], ["topic", "create", "a", "--config", "novalue"],
     ["topic", "create", "a", "--config", "=v"], ["topic", "add-partitions", "a"],
+    ["topic", "config"], ["topic", "config", "a", "--set", "novalue"], ["topic", "config", "a", "--format", "xml"],
+    ["topic", "trim", "a"], ["topic", "trim", "a", "--partition", "0"],
+    ["topic", "trim", "a", "--partition", "0", "--before", "start"],
+    ["topic", "trim", "a", "--partition", "0", "--before", "-1"],
+    ["serve", "--topic-default", "novalue"], ["serve", "--topic-default", "colour=red"],
     ["topic", "list", "--server", "nonsense"],
     ["topic", "list", "--server", "host:0"], ["produce"], ["produce", "a", "--acks", "all"],
     ["produce", "a", "--partition", "-1"], ["produce", "a", "--key-regex", "("],
@@ -39,6 +44,10 @@ import Testing
   @Test(arguments: [
     (["consume", "a", "--max", "-1"], "--max is -1; it is at least 1"),
     (["serve", "--idle-seconds", "-1"], "--idle-seconds is -1; 1 to 86400 are allowed"),
+    (
+      ["serve", "--topic-default", "retention_ms=0"],
+      "--topic-default: configuration: retention_ms is '0'; it may be 1 to 3153600000000, or -1 for none"
+    ),
     (["produce", "a", "--partition", "-1"], "The value '-1' is invalid for '--partition <partition>'"),
     (["consume", "a", "--from", "-1"], "The value '-1' is invalid for '--from <position>'"),
   ])
@@ -61,7 +70,8 @@ import Testing
 
   @Test(arguments: [
     ["topic", "list"], ["topic", "create", "a"], ["topic", "describe", "a"], ["topic", "delete", "a"],
-    ["topic", "add-partitions", "a", "--partitions", "2"], ["produce", "a"], ["consume", "a"],
+    ["topic", "add-partitions", "a", "--partitions", "2"], ["topic", "config", "a"],
+    ["topic", "trim", "a", "--partition", "0", "--before", "end"], ["produce", "a"], ["consume", "a"],
     ["call", "AdminService/Ping"],
   ])
   func `without a broker every command exits with 22 and says what to do`(arguments: [String]) throws {

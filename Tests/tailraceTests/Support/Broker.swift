@@ -40,11 +40,11 @@ final class Broker {
   let address: String
   private let process: LiveProcess
 
-  init() throws {
+  /// `flags`: more of `serve`.
+  init(_ flags: [String] = []) throws {
     directory = try TemporaryDirectory()
-    process = try LiveProcess([
-      "serve", "--data-dir", directory.path + "/data", "--listen", "127.0.0.1:0", "--log-level", "error",
-    ])
+    process = try LiveProcess(
+      ["serve", "--data-dir", directory.path + "/data", "--listen", "127.0.0.1:0", "--log-level", "error"] + flags)
     let marker = "listening on "
     while true {
       let line = try process.readErrorLine()

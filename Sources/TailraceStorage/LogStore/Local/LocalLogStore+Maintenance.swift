@@ -31,7 +31,7 @@ extension LocalLogStore {
     for log in allLogs() {
       guard !contents.withLock({ $0.isClosed }) else { return }
       flusher.carryOut(log.rollByAge(nowMs: nowMs), of: log)
-      log.forgetProducers(before: nowMs - producerExpiryMs)
+      log.forgetProducers(before: nowMs - options.producerExpiryMs)
       do throws(StorageError) {
         try log.applyRetention(nowMs: nowMs, flusher)
       } catch {
@@ -49,7 +49,7 @@ extension LocalLogStore {
   private func compactNow() {
     for log in allLogs() {
       guard !isStopping.load(ordering: .acquiring) else { return }
-      _ = log.compact(compactionOptions, nowMs: clock.nowMs()) { self.isStopping.load(ordering: .relaxed) }
+      _ = log.compact(options.compaction, nowMs: clock.nowMs()) { self.isStopping.load(ordering: .relaxed) }
     }
   }
 

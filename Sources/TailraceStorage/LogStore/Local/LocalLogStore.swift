@@ -61,13 +61,11 @@ package final class LocalLogStore: LogStore {
   let control: BlockingPool
   /// One thread: trims, and what is done from time to time.
   let maintenance: BlockingPool
-  let producerExpiryMs: Int64
   let reserve: DiskReserve
   /// Closed to stop maintenance and scrub.
   let maintenanceTicks = WorkQueue<Void>()
   /// One thread: compacts.
   let compaction: BlockingPool
-  let compactionOptions: CompactionOptions
   /// Whether the store is being closed: what takes long is to end.
   let isStopping = Atomic<Bool>(false)
   let contents: Mutex<Contents>
@@ -98,8 +96,6 @@ package final class LocalLogStore: LogStore {
       fileSystem: fileSystem, limit: options.idleOpenFiles, maxIndexBytes: options.indexCacheBytes)
     reserve = DiskReserve(
       fileSystem: fileSystem, directory: directory, reserveBytes: options.diskReserveBytes)
-    producerExpiryMs = options.producerExpiryMs
-    compactionOptions = options.compaction
     self.lock = Mutex(lock)
     let clean = try CleanShutdown.read(directory: directory, fileSystem: fileSystem)
     try CleanShutdown.remove(directory: directory, fileSystem: fileSystem)

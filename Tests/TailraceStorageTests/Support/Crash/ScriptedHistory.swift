@@ -47,6 +47,9 @@ final class ScriptedHistory {
     var options = LocalLogStore.Options()
     options.flusherThreads = 1
     options.blockingThreads = 1
+    // Nothing but the script is to move the disk or look at it.
+    options.maintenanceIntervalMs = 3_600_000
+    options.scrubBytesPerSecond = 0
     return try LocalLogStore(
       directory: directory, fileSystem: fileSystem, clock: clock,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, options: options)

@@ -1,0 +1,34 @@
+import TailraceStorage
+import TailraceTesting
+import Testing
+
+/// A store that the suite runs against.
+enum StoreKind: CaseIterable {
+  case inMemory
+  case local
+  /// The local one, with segments so small that every few batches begin a new one.
+  case localSmallSegments
+
+  /// The store, and what keeps its directory alive.
+  func make(_ clock: ManualClock = ManualClock()) throws -> (store: any LogStore, directory: AnyObject?) {
+    guard self != .inMemory else { return (InMemoryLogStore(clock: clock), nil) }
+    let fixture = try LocalFixture()
+    return (fixture.store, fixture.directory)
+  }
+
+  var config: LogConfig {
+    LogConfig(segmentBytes: self == .localSmallSegments ? 400 : 1 << 20)
+  }
+
+  /// Those that can delete records.
+  static let trimming: [StoreKind] = [.inMemory]
+  /// Those that know repeats of batches, and epochs.
+  static let rememberingProducers: [StoreKind] = [.inMemory]
+}
+
+/// Waits for another thread to bring `condition` about: yields until then, and fails after 10 seconds.
+func expectSoon(_ condition: () -> Bool, sourceLocation: SourceLocation = #_sourceLocation) async {
+  let deadline = ContinuousClock.now + .seconds(10)
+  while !condition(), ContinuousClock.now < deadline { await Task.yield() }
+  #expect(condition(), sourceLocation: sourceLocation)
+}

@@ -1,0 +1,77 @@
+import Testing
+
+@testable import tailrace
+
+@Suite struct TopicConfigCommandTests {
+  /// The columns of the line that begins with `name`.
+  private func row(_ name: String, _ text: String) -> [String]? {
+    text.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }.first { $0.first == name }
+  }
+
+  @Test func `settings are shown, set and taken back`() throws {
+    let broker = try Broker(["--topic-default", "segment_ms=5000", "--topic-default", "retention_ms=70000"])
+    try broker.createTopic("a")
+    let shown = try broker.output(of: ["topic", "config", "a"])
+    #expect(shown.hasPrefix("NAME "))
+    #expect(row("durability", shown) == ["durability", "os", "topic"])
+    #expect(row("segment_ms", shown) == ["segment_ms", "5000", "broker"])
+    #expect(row("retention_bytes", shown) == ["retention_bytes", "-1", "default"])
+    let change = ["topic", "config", "a", "--set", "retention_ms=9000", "--set", "cleanup_policy=compact,delete"]
+    let checked = try broker.output(of: change + ["--unset", "durability", "--validate-only"])
+    #expect(row("retention_ms", checked) == ["retention_ms", "9000", "topic"])
+    #expect(try broker.output(of: ["topic", "config", "a"]) == shown)
+    let changed = try broker.output(of: change + ["--unset", "durability"])
+    #expect(changed == checked)
+    #expect(row("durability", changed) == ["durability", "durable", "default"])
+    #expect(try broker.output(of: ["topic", "config", "a"]) == changed)
+    #expect(
+      row("retention_ms", try broker.output(of: ["topic", "config", "a", "--unset", "retention_ms"]))?[1] == "70000")
+  }
+
+  @Test func `--format json tells what each setting means, an object per line`() throws {
+    let broker = try Broker()
+    try broker.createTopic("a")
+    let lines = try broker.run(["topic", "config", "a", "--format", "json"]).lines
+    #expect(lines.count == 11)
+    #expect(
+      lines.contains {
+        $0.hasPrefix(#"{"name":"retention_ms","value":"604800000","source":"default","documentation":"With 'delete'"#)
+      })
+  }
+
+  @Test func `a partition is trimmed up to an offset, and to its end`() throws {
+    let broker = try Broker()
+    try broker.createTopic("a", partitions: 2)
+    try broker.output(of: ["produce", "a", "--partition", "1"], input: "x\ny\nz\n".utf8)
+    #expect(
+      try broker.output(of: ["topic", "trim", "a", "--partition", "1", "--before", "2"])
+        == "partition 1 of topic 'a' begins at offset 2 now\n")
+    #expect(
+      try broker.output(of: ["consume", "a", "--partition", "1", "--from", "beginning", "--exit-at-end"]) == "z\n")
+    #expect(
+      try broker.output(of: ["topic", "trim", "a", "--partition", "1", "--before", "end"])
+        == "partition 1 of topic 'a' begins at offset 3 now\n")
+  }
+
+  @Test func `what the broker refuses becomes one line and an exit code`() throws {
+    let broker = try Broker()
+    try broker.createTopic("a")
+    let refusals: [([String], Int32, String)] = [
+      (["topic", "config", "nope"], 13, "UNKNOWN_TOPIC"),
+      (["topic", "config", "nope", "--set", "segment_ms=1"], 13, "UNKNOWN_TOPIC"),
+      (["topic", "config", "a", "--set", "segment_ms=0"], 11, "segment_ms is '0'; it may be 1 to 3153600000000"),
+      (["topic", "config", "a", "--unset", "colour"], 11, "INVALID_CONFIG"),
+      (["topic", "config", "__metadata", "--set", "segment_ms=1"], 11, "INTERNAL_TOPIC"),
+      (["topic", "trim", "nope", "--partition", "0", "--before", "0"], 13, "UNKNOWN_TOPIC"),
+      (["topic", "trim", "a", "--partition", "1", "--before", "0"], 13, "UNKNOWN_PARTITION"),
+      (["topic", "trim", "a", "--partition", "0", "--before", "1"], 19, "OFFSET_OUT_OF_RANGE"),
+    ]
+    for (arguments, status, text) in refusals {
+      let outcome = try broker.run(arguments)
+      #expect(outcome.status == status, "\(arguments): \(outcome.errors)")
+      #expect(outcome.errorLines.count == 1 && outcome.errors.hasPrefix("tailrace: "), "\(outcome.errors)")
+      #expect(outcome.errors.contains(text), "\(outcome.errors)")
+      #expect(outcome.output.isEmpty)
+    }
+  }
+}
