@@ -16,7 +16,9 @@ struct DumpCommand: ToolCommand {
       Any file of batches will do: NNN.log, NNN.log.torn, a copy. 'state' and 'NNN.producers' are printed as JSON.
 
       A damaged file is printed as far as it is readable, past the damage too, with a line where it is damaged; then \
-      this exits with 23. \(ExitStatus.help)
+      this exits with 23.
+
+      \(ExitStatus.help)
       """)
 
   @Argument(help: "The file.")

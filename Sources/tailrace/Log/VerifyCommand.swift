@@ -21,7 +21,9 @@ struct VerifyCommand: ToolCommand {
       crash, or a file that was left over. An error is damage or loss. Nothing is created, changed or repaired.
 
       Exits with 0 where there are no errors, 23 where data is damaged or missing, 10 where something could not be \
-      read, 17 where a broker is at work (see --online) or the directory is of a later release. \(ExitStatus.help)
+      read, 17 where a broker is at work (see --online) or the directory is of a later release.
+
+      \(ExitStatus.help)
       """)
 
   /// What is read between two looks at whether to stop.

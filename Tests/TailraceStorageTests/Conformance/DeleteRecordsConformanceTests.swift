@@ -12,7 +12,7 @@ import Testing
     try await store.deleteRecords(before: offset.map { Offset($0) }, in: partition, fence: .local).rawValue
   }
 
-  @Test(arguments: StoreKind.trimming) func `what lies below is out of range, with the bounds`(
+  @Test(arguments: StoreKind.allCases) func `what lies below is out of range, with the bounds`(
     _ kind: StoreKind
   ) async throws {
     let (store, directory) = try kind.make()
@@ -38,7 +38,7 @@ import Testing
     withExtendedLifetime(directory) {}
   }
 
-  @Test(arguments: StoreKind.trimming) func `the start never moves back, and never past the high watermark`(
+  @Test(arguments: StoreKind.allCases) func `the start never moves back, and never past the high watermark`(
     _ kind: StoreKind
   ) async throws {
     let (store, directory) = try kind.make()
@@ -54,7 +54,7 @@ import Testing
     withExtendedLifetime(directory) {}
   }
 
-  @Test(arguments: StoreKind.trimming) func `without an offset everything goes, and offsets go on`(
+  @Test(arguments: StoreKind.allCases) func `without an offset everything goes, and offsets go on`(
     _ kind: StoreKind
   ) async throws {
     let (store, directory) = try kind.make()
@@ -71,7 +71,7 @@ import Testing
     withExtendedLifetime(directory) {}
   }
 
-  @Test(arguments: StoreKind.trimming) func `a start inside of a batch hides its records below from look-ups by time`(
+  @Test(arguments: StoreKind.allCases) func `a start inside of a batch hides its records below from look-ups by time`(
     _ kind: StoreKind
   ) async throws {
     let (store, directory) = try kind.make()
@@ -84,7 +84,7 @@ import Testing
     withExtendedLifetime(directory) {}
   }
 
-  @Test(arguments: StoreKind.trimming) func `readers that wait at the end go on waiting`(
+  @Test(arguments: StoreKind.allCases) func `readers that wait at the end go on waiting`(
     _ kind: StoreKind
   ) async throws {
     let (store, directory) = try kind.make()
@@ -99,7 +99,7 @@ import Testing
     withExtendedLifetime(directory) {}
   }
 
-  @Test(arguments: StoreKind.trimming) func `one partition's start is no other's`(_ kind: StoreKind) async throws {
+  @Test(arguments: StoreKind.allCases) func `one partition's start is no other's`(_ kind: StoreKind) async throws {
     let (store, directory) = try kind.make()
     let other = PartitionID(topic: topicA, index: 1)
     try await store.create(config: kind.config)

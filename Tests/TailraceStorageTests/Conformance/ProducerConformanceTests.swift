@@ -25,7 +25,7 @@ import Testing
     return text(await store.append([one], to: partition, durability)[0])
   }
 
-  @Test(arguments: StoreKind.rememberingProducers) func `a repeat is answered with where the batch went`(
+  @Test(arguments: StoreKind.allCases) func `a repeat is answered with where the batch went`(
     _ kind: StoreKind
   ) async throws {
     let (store, directory) = try kind.make()
@@ -41,7 +41,7 @@ import Testing
     withExtendedLifetime(directory) {}
   }
 
-  @Test(arguments: StoreKind.rememberingProducers) func `the last five batches are known, earlier ones are not`(
+  @Test(arguments: StoreKind.allCases) func `the last five batches are known, earlier ones are not`(
     _ kind: StoreKind
   ) async throws {
     let (store, directory) = try kind.make()
@@ -58,7 +58,7 @@ import Testing
     withExtendedLifetime(directory) {}
   }
 
-  @Test(arguments: StoreKind.rememberingProducers) func `a gap is refused, and what comes next still goes`(
+  @Test(arguments: StoreKind.allCases) func `a gap is refused, and what comes next still goes`(
     _ kind: StoreKind
   ) async throws {
     let (store, directory) = try kind.make()
@@ -71,7 +71,7 @@ import Testing
     withExtendedLifetime(directory) {}
   }
 
-  @Test(arguments: StoreKind.rememberingProducers) func `the batches of one call follow each other`(
+  @Test(arguments: StoreKind.allCases) func `the batches of one call follow each other`(
     _ kind: StoreKind
   ) async throws {
     let (store, directory) = try kind.make()
@@ -87,7 +87,7 @@ import Testing
     withExtendedLifetime(directory) {}
   }
 
-  @Test(arguments: StoreKind.rememberingProducers) func `producers and partitions count on their own`(
+  @Test(arguments: StoreKind.allCases) func `producers and partitions count on their own`(
     _ kind: StoreKind
   ) async throws {
     let (store, directory) = try kind.make()
@@ -104,7 +104,7 @@ import Testing
     withExtendedLifetime(directory) {}
   }
 
-  @Test(arguments: StoreKind.rememberingProducers) func `an admitted epoch fences the older one everywhere`(
+  @Test(arguments: StoreKind.allCases) func `an admitted epoch fences the older one everywhere`(
     _ kind: StoreKind
   ) async throws {
     let (store, directory) = try kind.make()
@@ -130,7 +130,7 @@ import Testing
     withExtendedLifetime(directory) {}
   }
 
-  @Test(arguments: StoreKind.rememberingProducers) func `a batch that is refused for another reason takes no sequence`(
+  @Test(arguments: StoreKind.allCases) func `a batch that is refused for another reason takes no sequence`(
     _ kind: StoreKind
   ) async throws {
     let (store, directory) = try kind.make()
@@ -142,7 +142,7 @@ import Testing
     withExtendedLifetime(directory) {}
   }
 
-  @Test(arguments: StoreKind.rememberingProducers) func `deleted records' batches are still known`(
+  @Test(arguments: StoreKind.allCases) func `deleted records' batches are still known`(
     _ kind: StoreKind
   ) async throws {
     let (store, directory) = try kind.make()
@@ -156,7 +156,7 @@ import Testing
     withExtendedLifetime(directory) {}
   }
 
-  @Test(arguments: StoreKind.rememberingProducers) func `whatever is sent again, each record is stored once, in order`(
+  @Test(arguments: StoreKind.allCases) func `whatever is sent again, each record is stored once, in order`(
     _ kind: StoreKind
   ) async throws {
     var generator = SeededGenerator(for: "ProducerConformanceTests")

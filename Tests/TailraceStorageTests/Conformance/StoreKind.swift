@@ -19,11 +19,6 @@ enum StoreKind: CaseIterable {
   var config: LogConfig {
     LogConfig(segmentBytes: self == .localSmallSegments ? 400 : 1 << 20)
   }
-
-  /// Those that can delete records.
-  static let trimming: [StoreKind] = [.inMemory]
-  /// Those that know repeats of batches, and epochs.
-  static let rememberingProducers: [StoreKind] = [.inMemory]
 }
 
 /// Waits for another thread to bring `condition` about: yields until then, and fails after 10 seconds.

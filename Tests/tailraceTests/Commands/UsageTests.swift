@@ -82,7 +82,9 @@ import Testing
     #expect(outcome.errors.contains("tailrace serve"))
   }
 
-  @Test(arguments: [["topic"], ["topic", "create"], ["produce"], ["consume"], ["call"]])
+  @Test(arguments: [
+    ["topic"], ["topic", "create"], ["produce"], ["consume"], ["call"], ["log"], ["log", "verify"], ["log", "dump"],
+  ])
   func `help tells of the exit codes`(command: [String]) throws {
     let outcome = try runTool(command + ["--help"])
     #expect(outcome.status == 0)

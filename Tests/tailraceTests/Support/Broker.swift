@@ -83,6 +83,24 @@ final class Broker {
         + config.flatMap { ["--config", $0] })
   }
 
+  var dataDirectory: String { directory.path + "/data" }
+
+  /// Paths of a topic's segments that are not empty, sorted.
+  func segmentPaths(of topic: String) throws -> [String] {
+    let names = try FileManager.default.subpathsOfDirectory(atPath: dataDirectory).sorted()
+    return names.filter { $0.hasPrefix("topics/\(topic)@") && $0.hasSuffix(".log") }.map { dataDirectory + "/" + $0 }
+      .filter { (try? FileManager.default.attributesOfItem(atPath: $0)[.size] as? Int) ?? 0 > 0 }
+  }
+
+  /// Stops the broker in order.
+  func stop() throws {
+    process.send(SIGTERM)
+    let outcome = try process.wait()
+    guard outcome.status == 0 else {
+      throw ProcessFailure(description: "the broker exited with \(outcome.status): \(outcome.errors)")
+    }
+  }
+
   /// Ends the broker's process at once, as a crash would.
   func kill() { process.kill() }
 
