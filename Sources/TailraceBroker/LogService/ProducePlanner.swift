@@ -40,13 +40,14 @@ struct ProducePlanner: Sendable {
     let validator = BatchValidator(maxBatchBytes: topic.config.log.maxBatchBytes)
     return .batches(
       target.batches.map { message in
-        if message.producerID > 0, !producerIDs.wasHandedOut(message.producerID) {
-          return .failure(
-            PartitionFailure(
-              .unknownProducer, "producer id \(message.producerID) was never handed out: InitProducer gives one"))
-        }
         do throws(RecordBatchError) {
-          parts.append(AppendPart(partition: partition, batch: try validator.validate(message, nowMs: nowMs)))
+          let batch = try validator.validate(message, nowMs: nowMs)
+          let producer = batch.header.producerID
+          guard producer == 0 || producerIDs.wasHandedOut(producer) else {
+            throw RecordBatchError(
+              .unknownProducer, "producer id \(producer) was never handed out: InitProducer gives one")
+          }
+          parts.append(AppendPart(partition: partition, batch: batch))
           return .success(parts.count - 1)
         } catch { return .failure(PartitionFailure(error)) }
       })

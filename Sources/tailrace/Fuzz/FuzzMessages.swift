@@ -44,7 +44,9 @@ enum FuzzTypes {
     ListOffsetsRequest.self, ListOffsetsResponse.self, InitProducerRequest.self, InitProducerResponse.self,
     DeleteRecordsTarget.self, DeleteRecordsRequest.self, DeleteRecordsResult.self, DeleteRecordsResponse.self,
     SubscribeRequest.self, SubscribeResponse.self, Header.self, Record.self, RecordSet.self, RecordBatch.self,
-    Segment.self, PartitionState.self, DataFormat.self, TopicRecord.self,
+    Segment.self, PartitionState.self, EpochStart.self, CompactionMark.self, ProducerSnapshot.self,
+    ProducerEntry.self, ProducerBatch.self, DataFormat.self, TopicRecord.self, ProducerIDBlock.self,
+    ProducerRecord.self,
   ]
 }
 
