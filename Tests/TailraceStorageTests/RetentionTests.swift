@@ -144,7 +144,7 @@ import Testing
     let fixture = try LocalFixture()
     try await fixture.store.create(config: try config())
     try await append(2, to: fixture)
-    for offset in [Int64(3), -1, .max, .min] {
+    for offset in [Int64(3), .max] {
       let found = await kind {
         try await fixture.store.deleteRecords(before: Offset(offset), in: partitionA, fence: .local)
       }

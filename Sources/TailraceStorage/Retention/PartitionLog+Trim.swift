@@ -27,7 +27,7 @@ extension PartitionLog {
     let (bounds, refusal) = state.withLock { ($0.bounds, $0.refusal) }
     if let refusal { throw refusal }
     let target = offset ?? bounds.highWatermark
-    guard target >= .zero, target <= bounds.highWatermark else {
+    guard target <= bounds.highWatermark else {
       throw StorageError(
         .offsetOutOfRange,
         "records before offset \(target) cannot be deleted: the log goes from \(bounds.logStart) to"
