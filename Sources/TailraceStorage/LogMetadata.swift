@@ -3,18 +3,22 @@ internal import Logging
 /// The keys of storage's log lines.
 enum MetadataKey: String {
   case bytes
+  case bytesChecked
+  case bytesCut
   case count
   case directory
   case error
+  case faulty
   case file
   case milliseconds
   case offset
   case partition
+  case partitions
   case passes
   case position
   case reason
   case records
-  case seconds
+  case recovered
   case segments
   case tombstones
 }

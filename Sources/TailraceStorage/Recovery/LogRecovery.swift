@@ -40,6 +40,7 @@ struct LogRecovery {
     var lastAppendTimestampMs: Int64 = 0
     var lastEpoch: UInt32 = 0
     var damage: Damage?
+    var figures = RecoveryFigures()
   }
 
   private var id: PartitionID { opener.id }
@@ -62,7 +63,7 @@ struct LogRecovery {
       } else if search.isBrokenOff {
         fault = doubt(findings, damage)
       } else {
-        try cut(damage, findings.end.offset)
+        findings.figures.bytesCut = try cut(damage, findings.end.offset)
       }
     } else if findings.provenEnd > findings.end.offset {
       fault = loss(findings, nil)
@@ -157,6 +158,7 @@ struct LogRecovery {
       }
     }
     findings.checked[findings.checked.count - 1].to = findings.end.position
+    findings.figures.bytesChecked += scanner.position - start
   }
 
   private func checkBatch(
@@ -225,12 +227,13 @@ struct LogRecovery {
 
   // MARK: - Cut
 
-  /// Keeps aside and removes everything from the damage on, durably.
-  private func cut(_ damage: Damage, _ end: Offset) throws(StorageError) {
+  /// Keeps aside and removes everything from the damage on, durably. Returns how many bytes.
+  private func cut(_ damage: Damage, _ end: Offset) throws(StorageError) -> Int {
     let tail = TornTail(fileSystem: opener.fileSystem, directory: opener.directory)
     do throws(FileSystemError) {
+      var later = 0
       for index in bases.indices.reversed() where index > damage.segment {
-        try tail.setAside(LogSegment.fileName(bases[index]))
+        later += try tail.setAside(LogSegment.fileName(bases[index]))
       }
       let name = LogSegment.fileName(bases[damage.segment])
       let byteCount: Int
@@ -246,6 +249,7 @@ struct LogRecovery {
           .partition: "\(id)", .file: name, .position: "\(damage.position)", .bytes: "\(byteCount)",
           .offset: "\(end)", .reason: damage.reason,
         ]))
+      return byteCount + later
     } catch {
       throw StorageError(error, while: "recovering partition \(id)")
     }
@@ -305,7 +309,8 @@ struct LogRecovery {
     return RecoveredLog(
       segments: findings.segments, producers: producers, logStart: logStart, logEnd: findings.end, durableEnd: findings.end,
       partitionEpoch: epoch, epochs: next.epochs,
-      lastAppendTimestampMs: findings.lastAppendTimestampMs, fault: fault, state: next)
+      lastAppendTimestampMs: findings.lastAppendTimestampMs, fault: fault,
+      recovery: findings.figures, state: next)
   }
 
   /// What is remembered of producers at the log's end, kept there durably.

@@ -18,6 +18,8 @@ struct RecoveredLog {
   var fault: StorageError?
   /// Whether what lies below the damage can be read. Where not, every read is answered with `fault`.
   var isReadable = true
+  /// What recovery looked at; nil after a clean stop.
+  var recovery: RecoveryFigures?
   /// What stands in the state file; nil where that is not known.
   var state: PartitionState?
 
@@ -37,4 +39,12 @@ struct RecoveredLog {
   func highWatermark(_ config: LogConfig) -> LogPosition {
     fault == nil && config.durability == .durable ? durableEnd : logEnd
   }
+}
+
+/// What recovering a partition took.
+struct RecoveryFigures: Hashable {
+  /// Bytes of batches that were checked.
+  var bytesChecked = 0
+  /// Bytes that were cut off and kept aside.
+  var bytesCut = 0
 }

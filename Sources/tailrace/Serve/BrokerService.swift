@@ -51,6 +51,7 @@ struct BrokerService: Service {
       limits: limits(configuration.server), startedAt: startedAt)
     let broker = try await Broker(
       store: store, clock: SystemClock(), info: info, topicDefaults: configuration.topicDefaults, logger: logger)
+    store.logStart(milliseconds: (NIODeadline.now() - startedAt).nanoseconds / 1_000_000)
     try await broker.registry.dropLeftovers(try await store.topicsOnDisk().map { ($0.topicName, $0.topic) })
     let server = try await Server.bind(
       configuration.server, dispatcher: broker.dispatcher, logger: logger, onDrain: { broker.drain() })

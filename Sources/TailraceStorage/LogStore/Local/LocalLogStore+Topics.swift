@@ -121,6 +121,7 @@ extension LocalLogStore {
       id: id, topicDirectory: topic, files: files, logger: logger,
       cleanEntry: contents.withLock { $0.cleanEntries[id] })
     let recovered = try opener.open()
+    contents.withLock { $0.startReport.note(recovered) }
     return PartitionLog(
       id: id, directory: opener.directory, config: config, recovered: recovered, files: files,
       admitted: admitted, reserve: reserve, clock: clock, logger: logger)

@@ -75,6 +75,7 @@ package final class LocalLogStore: LogStore {
     /// How partitions were left by a clean stop; taken out as they are opened.
     var cleanEntries: [PartitionID: CleanShutdown.Entry]
     var isClosed = false
+    var startReport = StartReport()
   }
 
   /// The cluster's id: 32 hexadecimal digits, drawn when the directory was made.
