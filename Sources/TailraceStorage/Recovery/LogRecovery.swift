@@ -255,10 +255,10 @@ struct LogRecovery {
     }
   }
 
-  /// Writes what was accepted in place once more and brings it to disk.
+  /// Writes what was accepted in place once more and brings it to disk. The directory follows with the state file.
   private func rewrite(_ checked: [Checked]) throws(StorageError) {
     do throws(FileSystemError) {
-      for part in checked {
+      for part in checked where part.from < part.to {
         let file = try part.segment.file()
         var position = part.from
         while position < part.to {
@@ -269,7 +269,6 @@ struct LogRecovery {
         }
         try file.sync()
       }
-      try opener.fileSystem.syncDirectory(opener.directory)
     } catch {
       throw StorageError(error, while: "recovering partition \(id)")
     }

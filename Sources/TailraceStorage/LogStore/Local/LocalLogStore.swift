@@ -15,8 +15,8 @@ package final class LocalLogStore: LogStore {
   package struct Options: Sendable, Hashable {
     /// Threads that fsync: at least 1.
     package var flusherThreads = 2
-    /// Threads for opening, recovery and index building: at least 1.
-    package var blockingThreads = 2
+    /// Threads for opening, recovery and index building, which mostly wait for the disk: at least 1.
+    package var blockingThreads = 8
     /// Segment files kept open, over all partitions, beyond those with something that is not on disk yet: at least 1.
     /// By default a quarter of what the process may have open, from 8 to 1024.
     package var idleOpenFiles = OpenFileLimit.idleFiles
