@@ -54,7 +54,7 @@ private final class ReadingThreads: Sendable {
 
   func note(_ records: [Keyed]) {
     tally.withLock { tally in
-      for record in records { tally.newest[record.key ?? ""] = number(record) }
+      for record in records { tally.newest[record.key ?? ""] = serial(record) }
     }
   }
 
@@ -99,7 +99,7 @@ private final class ReadingThreads: Sendable {
     let expected = tally.withLock { $0.newest }
     var numbers: [String: Int] = [:]
     for record in try readAll(log, maxBytes: maxBytes, form: form).records {
-      let (key, number) = (record.key ?? "", number(record))
+      let (key, number) = (record.key ?? "", serial(record))
       if number <= numbers[key] ?? 0 { throw UnexpectedOutcome(outcome: "\(key): \(number) after \(numbers)") }
       numbers[key] = number
     }
@@ -109,5 +109,5 @@ private final class ReadingThreads: Sendable {
     tally.withLock { $0.reads += 1 }
   }
 
-  private func number(_ record: Keyed) -> Int { record.value.flatMap { Int($0.prefix { $0 != " " }) } ?? -1 }
+  private func serial(_ record: Keyed) -> Int { record.value.flatMap { Int($0.prefix { $0 != " " }) } ?? -1 }
 }
