@@ -36,7 +36,9 @@ struct CompactionReader {
   /// From the beginning, or from the batch that spans `offset`, as near as is known.
   init(_ source: CompactionPlan.Source, from offset: Offset = .zero) throws(CompactionStop) {
     self.source = source
-    do throws(StorageError) { file = try source.segment.openFile() } catch { throw CompactionStop(error) }
+    do throws(StorageError) { file = try source.segment.openFile() } catch {
+      throw source.segment.isRetired ? .interrupted : CompactionStop(error)
+    }
     do throws(FileSystemError) { byteCount = try file.byteCount() } catch { throw CompactionStop(error) }
     let start = source.segment.floor(of: max(offset, source.base)) ?? IndexedPlace(offset: source.base, position: 0)
     let place = offset > source.base ? start : IndexedPlace(offset: source.base, position: 0)

@@ -20,7 +20,8 @@ extension PartitionLog {
         if try pass.run(&report) { break }
       }
     } catch {
-      report.outcome = CompactionReport.Outcome(error)
+      // A partition that was dropped has lost its directory: no error is worth a word.
+      report.outcome = ending == nil ? CompactionReport.Outcome(error) : .interrupted
     }
     report.milliseconds = max(0, clock.nowMs() - startMs)
     let wasFailing = endCompaction(report.outcome)
@@ -78,10 +79,7 @@ extension PartitionLog {
 
   private func replaceAlone(_ old: [LogSegment], by new: LogSegment, _ swap: SegmentSwap) throws(CompactionStop) {
     guard state.withLock({ $0.range(of: old) != nil }) else { throw .interrupted }
-    do throws(FileSystemError) { try swap.declare(fileSystem) } catch {
-      guard ending == nil else { throw .interrupted }
-      throw .barred(StorageError(error, while: "compacting"))
-    }
+    try swap.declare(fileSystem)
     let isReplaced = state.withLock { state in
       guard let range = state.range(of: old) else { return false }
       state.segments.replaceSubrange(range, with: [new])
@@ -91,7 +89,6 @@ extension PartitionLog {
     // Closed or dropped this moment: the next start goes on from here.
     guard isReplaced else { throw .interrupted }
     do throws(FileSystemError) { try swap.install(over: old.map(\.baseOffset), fileSystem) } catch {
-      guard ending == nil else { throw .interrupted }
       throw .barred(StorageError(error, while: "compacting"))
     }
     new.dropPinnedFile()

@@ -46,14 +46,15 @@ struct SegmentSwap: Hashable {
 
   private func digits(_ offset: Offset) -> String { String(LogSegment.fileName(offset).dropLast(4)) }
 
-  /// Step 2. Where it throws, the file is in neither stage, as far as can be told.
-  func declare(_ fileSystem: any FileSystem) throws(FileSystemError) {
-    do throws(FileSystemError) {
-      try fileSystem.rename(path(.compacting), to: path(.swap))
-      try fileSystem.syncDirectory(directory)
-    } catch {
+  /// Step 2. `.failed` where nothing has happened; `.barred` where it cannot be told whether the name is on disk: then it
+  /// is taken back, and no other swap may follow that it could come back beside.
+  func declare(_ fileSystem: any FileSystem) throws(CompactionStop) {
+    do throws(FileSystemError) { try fileSystem.rename(path(.compacting), to: path(.swap)) } catch {
+      throw CompactionStop(error)
+    }
+    do throws(FileSystemError) { try fileSystem.syncDirectory(directory) } catch {
       try? fileSystem.removeFile(path(.swap))
-      throw error
+      throw .barred(StorageError(error, while: "compacting"))
     }
   }
 

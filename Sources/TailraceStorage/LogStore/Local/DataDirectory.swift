@@ -10,6 +10,7 @@ internal import NIOCore
 ///     00000000000000000000.log   a segment, named after its base offset
 ///     state                      see StateFile
 ///     *.log.torn                 what recovery cut off
+///     *.compacting, *.swap       what compaction is writing, and putting in place: see SegmentSwap
 /// topics/<topic>@<topic id>.deleted   on its way out
 /// ```
 struct DataDirectory: Sendable {
