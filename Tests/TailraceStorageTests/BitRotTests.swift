@@ -35,7 +35,7 @@ import Testing
       let copy = disk.copy()
       try flip(bit, of: path, in: copy)
       do {
-        try await check(copy, bit / 8, observer)
+        try await check(copy, bit, observer)
       } catch {
         failures += 1
         Issue.record("\(error); bit \(bit % 8) of byte \(bit / 8), \(observer)")
@@ -87,10 +87,11 @@ import Testing
     return fileSystem.history.end
   }
 
-  private func open(_ fileSystem: RecordingFileSystem) async throws -> LocalLogStore {
+  /// Opens a store; the other topic too where `isWhole`.
+  private func open(_ fileSystem: RecordingFileSystem, isWhole: Bool = true) async throws -> LocalLogStore {
     let store = try ScriptedHistory.open(fileSystem, ManualClock())
     try await store.create([partitionA, Self.other], topicName: "orders", config: LogConfig(), fence: .local)
-    try await store.create([Self.elsewhere], topicName: "elsewhere", config: LogConfig(), fence: .local)
+    if isWhole { try await store.create([Self.elsewhere], topicName: "elsewhere", config: LogConfig(), fence: .local) }
     return store
   }
 
@@ -103,10 +104,13 @@ import Testing
 
   // MARK: - Checks
 
-  private func check(_ fileSystem: RecordingFileSystem, _ byte: Int, _ observer: Observer) async throws {
+  private func check(_ fileSystem: RecordingFileSystem, _ bit: Int, _ observer: Observer) async throws {
+    let byte = bit / 8
     let sizes = try Self.values.map { try batch($0).byteCount }
     let damaged = byte < sizes[0] ? 0 : byte < sizes[0] + sizes[1] ? 1 : 2
-    let store = try await open(fileSystem)
+    // Opening takes the time of this test: another topic is looked at now and then.
+    let isWhole = bit % 32 == 0
+    let store = try await open(fileSystem, isWhole: isWhole)
     let isCut = observer == .recovery && damaged == 2
     if observer != .reader {
       let fault = try await store.describe(partitionA).fault
@@ -126,9 +130,11 @@ import Testing
         throw Violation("batch \(index) reads \(found.debugDescription) where batch \(damaged) is damaged")
       }
     }
-    guard try await read(0, of: store, Self.other) == ["other"],
-      try await read(0, of: store, Self.elsewhere) == ["elsewhere"]
-    else { throw Violation("another partition does not read") }
+    let others = [(Self.other, "other")] + (isWhole ? [(Self.elsewhere, "elsewhere")] : [])
+    for (partition, value) in others {
+      guard try await read(0, of: store, partition) != [value] else { continue }
+      throw Violation("partition \(partition) does not read")
+    }
   }
 
   private static func baseOffset(_ index: Int) -> Int64 { values[..<index].reduce(0) { $0 + Int64($1.count) } }

@@ -57,7 +57,7 @@ import Testing
       points.enumerated().map { number, point in
         CrashSweep.Crash(
           point: point, tornBytes: nil, loss: .someUnsynced, seed: generator.next(),
-          depth: isLongRun || number % 4 == 0 ? .startAndCrashAgain : .start)
+          depth: isLongRun || number % 8 == 0 ? .startAndCrashAgain : .startOfOneTopic)
       })
     sweep.report("random losses", operations: Self.steps)
   }

@@ -33,9 +33,7 @@ struct CrashCheck {
       throw Violation("the cluster's id changed")
     }
     try await checkTopics(store, at: point)
-    let topics = ledger.topics.filter {
-      (topic == nil || $0.id == topic) && $0.createBegun < point && $0.dropBegun.map { $0 >= point } ?? true
-    }
+    let topics = topics(at: point).filter { topic == nil || $0.id == topic }
     for topic in topics {
       try await store.create(topic.partitions, topicName: topic.name, config: topic.config, fence: .local)
     }
@@ -49,6 +47,11 @@ struct CrashCheck {
       }
     }
     return (state, changes)
+  }
+
+  /// The topics that may be there.
+  func topics(at point: Int) -> [Ledger.Topic] {
+    ledger.topics.filter { $0.createBegun < point && $0.dropBegun.map { $0 >= point } ?? true }
   }
 
   private func checkTopics(_ store: LocalLogStore, at point: Int) async throws {

@@ -49,7 +49,7 @@ final class CrashSweep: Sendable {
 
   /// Visits the crashes, which must be in the order of their points, on all cores.
   func visit(_ crashes: [Crash]) async {
-    let width = 4
+    let width = 12
     await withTaskGroup(of: Void.self) { group in
       for part in 0..<width {
         let slice = crashes[(crashes.count * part / width)..<(crashes.count * (part + 1) / width)]
@@ -61,6 +61,8 @@ final class CrashSweep: Sendable {
   /// What is done with a crashed disk.
   enum Depth: Sendable {
     case start
+    /// Started with one topic of those that are there, by chance: they have nothing to do with each other.
+    case startOfOneTopic
     /// Started with no topic but the one to which the write goes that was torn.
     case startOfTornTopic
     /// Started, crashed during that, and started again; and crashed after it and started again.
@@ -86,7 +88,12 @@ final class CrashSweep: Sendable {
     let torn = crash.tornBytes.map { cursor.tearing(at: $0) } ?? cursor
     let disk = torn.crash(crash.loss, using: &generator)
     contents.withLock { $0.crashes += 1 }
-    let topic = crash.depth == .startOfTornTopic ? cursor.nextWritePath.flatMap(Self.topic(ofPath:)) : nil
+    let topic: TopicID? =
+      switch crash.depth {
+      case .startOfTornTopic: cursor.nextWritePath.flatMap(Self.topic(ofPath:))
+      case .startOfOneTopic: check.topics(at: crash.point).randomElement(using: &generator)?.id
+      case .start, .startAndCrashAgain: nil
+      }
     let (state, changes) = try await check.open(disk, at: crash.point, crash.loss, only: topic)
     guard crash.depth == .startAndCrashAgain else { return }
     var during = disk.history.cursor()
@@ -117,7 +124,7 @@ final class CrashSweep: Sendable {
     let seconds = (ContinuousClock.now - begun) / .seconds(1)
     let rate = Int(Double(counts.crashes + counts.crashesOfStarts) / max(seconds, 0.001))
     print(
-      "CrashConsistencyTests, \(name): \(operations) operations in \(Int(buildSeconds)) s, \(history.changes.count) changes of the disk,"
+      "CrashConsistencyTests, \(name): \(operations) operations made in \(Int(buildSeconds)) s, \(history.changes.count) changes of the disk,"
         + " \(counts.crashes) crash states, \(counts.crashesOfStarts) crashes of starts (\(rate) a second),"
         + " \(counts.failures) failures")
     #expect(counts.crashes > 0)
