@@ -7,7 +7,7 @@ import Testing
 /// A disk that has little left.
 @Suite struct DiskReserveTests {
   private func fixture() throws -> LocalFixture {
-    var options = LocalLogStore.Options()
+    var options = LocalLogStore.Options.alone
     options.diskReserveBytes = 1 << 20
     return try LocalFixture(options: options)
   }

@@ -8,7 +8,7 @@ import Testing
   private let small = LogConfig(segmentBytes: 1)
 
   private func options(idle: Int) -> LocalLogStore.Options {
-    var options = LocalLogStore.Options()
+    var options = LocalLogStore.Options.alone
     options.idleOpenFiles = idle
     return options
   }
@@ -60,15 +60,27 @@ import Testing
   }
 
   @Test func `a file with something that is not on disk yet is not closed`() async throws {
-    let fixture = try LocalFixture(options: options(idle: 1))
+    let fixture = try LocalFixture(options: options(idle: 5))
     let partitions = (0..<5).map { PartitionID(topic: topicA, index: $0) }
     let config = LogConfig(durability: .os)
     try await fixture.store.create(partitions, topicName: "orders", config: config, fence: .local)
     for partition in partitions { try await fixture.store.append(["a"], to: partition, .written) }
-    #expect(fixture.fileSystem.counts.openSegments == 5)
+    let syncs = fixture.fileSystem.counts.segmentSyncs
     for partition in partitions { #expect(try await fixture.store.records(of: partition).count == 1) }
-    for partition in partitions { try await fixture.store.append(["b"], to: partition, .durable) }
-    #expect(fixture.fileSystem.counts.openSegments == 1)
+    #expect(fixture.fileSystem.counts.openSegments == 5)
+    #expect(fixture.fileSystem.counts.segmentSyncs == syncs)
+  }
+
+  @Test func `more files than may be open without need are brought to disk, whatever the topic's durability`()
+    async throws
+  {
+    let fixture = try LocalFixture(options: options(idle: 2))
+    let partitions = (0..<20).map { PartitionID(topic: topicA, index: $0) }
+    let config = LogConfig(durability: .os)
+    try await fixture.store.create(partitions, topicName: "orders", config: config, fence: .local)
+    for partition in partitions { try await fixture.store.append(["a"], to: partition, .written) }
+    await expectSoon { fixture.fileSystem.counts.openSegments <= 4 }
+    for partition in partitions { #expect(try await fixture.store.records(of: partition).count == 1) }
   }
 
   @Test func `a region stays readable after its segment's file was closed`() async throws {

@@ -183,7 +183,7 @@ struct LocalFixture {
 
   init(
     _ directory: TestDirectory? = nil, fileSystem: ProbeFileSystem = ProbeFileSystem(),
-    options: LocalLogStore.Options = LocalLogStore.Options()
+    options: LocalLogStore.Options = .alone
   ) throws {
     self.fileSystem = fileSystem
     self.directory = try directory ?? TestDirectory()
@@ -194,6 +194,16 @@ struct LocalFixture {
 
   /// Opened from what a kill would leave now.
   func afterKill() throws -> LocalFixture { try LocalFixture(try directory.copy()) }
+}
+
+extension LocalLogStore.Options {
+  /// Nothing is done by itself: tests ask for what is done from time to time.
+  static var alone: LocalLogStore.Options {
+    var options = LocalLogStore.Options()
+    options.maintenanceIntervalMs = 3_600_000
+    options.scrubBytesPerSecond = 0
+    return options
+  }
 }
 
 /// The kind of the error that `body` throws; nil where it throws none.

@@ -100,7 +100,7 @@ struct ServeCommandTests {
   func limitsAreSet() async throws {
     let server = try ServingProcess(flags: [
       "--max-frame-mib", "1", "--max-header-kib", "2", "--max-calls-in-flight", "3", "--max-mib-in-flight", "4",
-      "--idle-seconds", "5", "--max-connections", "6",
+      "--idle-seconds", "500", "--max-connections", "6",
     ])
     let connection = try await server.connect()
     let cluster = try await AdminServiceClient(caller: connection).describeCluster(DescribeClusterRequest())
@@ -109,7 +109,7 @@ struct ServeCommandTests {
     #expect(limits.maxHeaderBytes == 2 << 10)
     #expect(limits.maxCallsInFlight == 3)
     #expect(limits.maxBytesInFlight == 4 << 20)
-    #expect(limits.idleTimeoutMs == 5_000)
+    #expect(limits.idleTimeoutMs == 500_000)
     #expect(limits.maxConnections == 6)
     #expect(limits.maxBatchBytes == (1 << 20) - (64 << 10))
     try await server.createTopic("t", on: connection)
