@@ -81,6 +81,7 @@ extension ScriptedHistory {
     start([[(partition, try nextBatch(5))]], .durable, answers)
     started.waitForOne()
     for size in sizes { start([[(partition, try nextBatch(size))]], durability, answers) }
+    noteSeen()
     gate.signal()
     try await answers.wait(for: sizes.count + 1)
     await settle()

@@ -126,7 +126,7 @@ final class ScriptedHistory {
   }
 
   /// What readers of a durable topic may have seen by now must stay.
-  private func noteSeen() {
+  func noteSeen() {
     for topic in ledger.withLock({ ledger in topics.map { ledger.topics[$0] } })
     where topic.config.durability == .durable {
       for partition in topic.partitions {
