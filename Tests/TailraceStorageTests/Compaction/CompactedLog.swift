@@ -57,7 +57,7 @@ struct CompactedLog {
 
   init(
     _ directory: TestDirectory? = nil, clock: ManualClock = ManualClock(), config: LogConfig = config,
-    options: LocalLogStore.Options = LocalLogStore.Options()
+    options: LocalLogStore.Options = .alone
   ) async throws {
     self.clock = clock
     self.directory = try directory ?? TestDirectory()

@@ -11,7 +11,7 @@ import Testing
 @Suite struct CompactionReadTests {
   @Test func `readers see every offset once, in order, and the latest of each key`() async throws {
     var generator = SeededGenerator(for: "CompactionReadTests")
-    var options = LocalLogStore.Options()
+    var options = LocalLogStore.Options.alone
     // Files are opened by their names again and again.
     options.idleOpenFiles = 1
     let fixture = try await CompactedLog(config: CompactedLog.config(segmentBytes: 40_000), options: options)

@@ -93,7 +93,8 @@ import Testing
     try fixture.compact()
     let after = try fixture.records()
     #expect(after.filter { $0.key == nil }.map(\.value) == (0..<20).map { "\($0)" })
-    #expect(after.filter { $0.key != nil }.count < 5)
+    // One in what is finished, and at most four in the active segment.
+    #expect(after.filter { $0.key != nil }.count <= 5)
   }
 
   @Test func `records younger than the lag are left alone`() async throws {
