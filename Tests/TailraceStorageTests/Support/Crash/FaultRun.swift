@@ -136,7 +136,7 @@ final class FaultRun: Sendable {
           outcomes.withLock { $0[index] = arrived[0] }
         }
       }, fence: .local)
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(120)
     while outcomes.withLock({ $0.count }) < batches.count {
       guard ContinuousClock.now < deadline else { throw Violation("an append is never answered") }
       clock.advance(byMs: 10)
