@@ -45,6 +45,25 @@ struct FuzzCommandTests {
     #expect(output.contains("stopped cleanly\n") && output.contains("started anew: all "))
   }
 
+  @Test func `A broker that is killed under load loses nothing and stores nothing twice`() throws {
+    let seed = SeededGenerator(for: "fuzz kill").seed
+    let (status, output) = try run(["fuzz", "kill", "--kills", "2", "--seed", "\(seed)", "--timeout", "50"])
+    #expect(status == 0, "\(output)")
+    #expect(output.contains("fuzz kill --kills 2 --producers 3 --partitions 2 --seed \(seed)\n"))
+    #expect(output.contains("none lost, none twice\n") && output.contains("no errors"), "\(output)")
+  }
+
+  @Test func `Kills that are not done in time are a failure, and leave files but no broker`() throws {
+    let directory = try TemporaryDirectory()
+    let arguments = ["fuzz", "kill", "--kills", "1000", "--seed", "5", "--data-dir", directory.path]
+    let (status, output) = try run(arguments + ["--timeout", "3"])
+    #expect(status == 1)
+    #expect(output.contains("FAILED: not done within 3 s\n"), "\(output)")
+    // 17: a broker is at work.
+    #expect(try run(["log", "verify", directory.path]).status == 0)
+    #expect(try run(arguments).status == 64)
+  }
+
   @Test func `Fuzzing is not shown in the help`() throws {
     #expect(try !run(["--help"]).output.contains("fuzz"))
     #expect(try run(["fuzz", "decode", "--iterations", "0"]).status == 64)

@@ -4,7 +4,7 @@ import ArgumentParser
 struct FuzzCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "fuzz", abstract: "Throw random and damaged input at the decoders, or at a broker.",
-    shouldDisplay: false, subcommands: [FuzzDecode.self, FuzzServer.self])
+    shouldDisplay: false, subcommands: [FuzzDecode.self, FuzzServer.self, FuzzKill.self])
 }
 
 /// Why a run of the fuzzer failed: what was seen, and how to see it again.

@@ -8,14 +8,18 @@ final class ChildServer {
   private let errors = Pipe()
 
   /// Starts the program with `arguments` and waits until it says where it listens; nil where it does not. What it writes
-  /// to standard error from then on goes to `onLog`.
-  init?(_ arguments: [String], onLog: @escaping @Sendable (Data) -> Void = { _ in }) throws {
+  /// to standard error goes to `onLog`, from then on or where it never listens. `onStart` is called with the process's
+  /// id before the waiting.
+  init?(
+    _ arguments: [String], onStart: (Int32) -> Void = { _ in }, onLog: @escaping @Sendable (Data) -> Void = { _ in }
+  ) throws {
     process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     process.arguments = arguments
     process.standardError = errors
     process.standardInput = FileHandle.nullDevice
     try process.run()
-    guard let port = Self.announcedPort(errors.fileHandleForReading) else {
+    onStart(process.processIdentifier)
+    guard let port = Self.announcedPort(errors.fileHandleForReading, onSilence: onLog) else {
       process.terminate()
       return nil
     }
@@ -29,11 +33,14 @@ final class ChildServer {
 
   deinit { if process.isRunning { process.terminate() } }
 
-  private static func announcedPort(_ handle: FileHandle) -> UInt16? {
+  private static func announcedPort(_ handle: FileHandle, onSilence: (Data) -> Void) -> UInt16? {
     var text = ""
     while true {
       let data = handle.availableData
-      guard !data.isEmpty else { return nil }
+      guard !data.isEmpty else {
+        onSilence(Data(text.utf8))
+        return nil
+      }
       text += String(decoding: data, as: UTF8.self)
       for line in text.split(separator: "\n") where line.contains("listening on ") && text.hasSuffix("\n") {
         if let port = line.split(separator: ":").last.flatMap({ UInt16($0) }) { return port }
