@@ -139,7 +139,9 @@ func readAll(
 
 private func keyedRecords(_ rest: inout ByteBuffer, _ header: RecordBatchHeader) throws -> [Keyed] {
   rest.moveReaderIndex(forwardBy: RecordBatchHeader.byteCount)
-  let stored = try #require(rest.readSlice(length: Int(header.recordsLength)))
+  guard let stored = rest.readSlice(length: Int(header.recordsLength)) else {
+    throw UnexpectedOutcome(outcome: "a batch is cut off")
+  }
   var reader = try RecordBatchReader(header: header, records: stored)
   var records: [Keyed] = []
   while let record = try reader.next() {

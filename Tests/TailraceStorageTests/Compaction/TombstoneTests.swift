@@ -1,3 +1,5 @@
+import NIOCore
+import Synchronization
 @testable import TailraceStorage
 import TailraceTesting
 import TailraceWire
