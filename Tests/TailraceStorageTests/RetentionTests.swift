@@ -36,9 +36,11 @@ import Testing
     #expect(try bounds(fixture).logStart == Offset(6))
     #expect(try fixture.directory.files("").filter { $0.contains("00000000000000000003.") }.isEmpty)
     #expect(try await fixture.store.allRecords(from: 6, maxBytes: 1_000).map(\.value) == ["6", "7", "8"])
-    guard case .failed(let error, let found) = await fixture.store.read([
-      ReadTarget(partition: partitionA, offset: Offset(5), maxBytes: 100)
-    ])[0] else { return fail("what was removed is read") }
+    guard
+      case .failed(let error, let found) = await fixture.store.read([
+        ReadTarget(partition: partitionA, offset: Offset(5), maxBytes: 100)
+      ])[0]
+    else { return fail("what was removed is read") }
     #expect(error.kind == .offsetOutOfRange && found?.logStart == Offset(6) && found?.highWatermark == Offset(9))
   }
 
@@ -175,9 +177,10 @@ import Testing
     try await fixture.store.append(["a", "b"], .written)
     let directory = "\(try #require(try fixture.directory.files(".log").first).dropLast(25))"
     fixture.fileSystem.failSyncs(ofDirectory: directory, 5)
-    #expect(await kind {
-      try await fixture.store.deleteRecords(before: Offset(1), in: partitionA, fence: .local)
-    } != nil)
+    #expect(
+      await kind {
+        try await fixture.store.deleteRecords(before: Offset(1), in: partitionA, fence: .local)
+      } != nil)
     #expect(try bounds(fixture).logStart == .zero)
     #expect(try await fixture.store.records().map(\.value) == ["a", "b"])
   }

@@ -105,10 +105,11 @@ extension PartitionLog {
     guard ending == nil else { return }
     let (compactedEnd, compactions) = state.withLock { ($0.compactedEnd.rawValue, $0.compactions) }
     do throws(StorageError) {
-      try changeState({ state in
-        state.compactedEndOffset = compactedEnd
-        state.compactions = compactions
-      }, apply: { _ in })
+      try changeState(
+        { state in
+          state.compactedEndOffset = compactedEnd
+          state.compactions = compactions
+        }, apply: { _ in })
     } catch {
       logger.warning(
         "progress of compaction not written: a start may do it again",

@@ -24,7 +24,8 @@ struct ProducerSnapshotFile {
     }
     let name = Self.name(end)
     try DurableFile.replace(
-      name, temporaryName: LogSegment.fileName(end, suffix: Self.unfinishedSuffix), in: directory, with: bytes, fileSystem: fileSystem)
+      name, temporaryName: LogSegment.fileName(end, suffix: Self.unfinishedSuffix), in: directory, with: bytes,
+      fileSystem: fileSystem)
     try removeAll(before: end)
   }
 

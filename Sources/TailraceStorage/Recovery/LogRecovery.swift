@@ -306,7 +306,8 @@ struct LogRecovery {
       producersEndOffset: fault != nil ? -1 : producers.isEmpty ? 0 : findings.end.offset.rawValue)
     try StateFile.write(next, directory: opener.directory, fileSystem: opener.fileSystem)
     return RecoveredLog(
-      segments: findings.segments, producers: producers, logStart: logStart, logEnd: findings.end, durableEnd: findings.end,
+      segments: findings.segments, producers: producers, logStart: logStart, logEnd: findings.end,
+      durableEnd: findings.end,
       partitionEpoch: epoch, epochs: next.epochs,
       lastAppendTimestampMs: findings.lastAppendTimestampMs, fault: fault,
       recovery: findings.figures, state: next)

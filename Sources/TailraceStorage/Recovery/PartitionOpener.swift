@@ -125,7 +125,8 @@ struct PartitionOpener {
     let producers = try ProducerReplay(opener: self, state: state, segments: segments, end: end).replay()
     return RecoveredLog(
       segments: segments, producers: producers, logStart: Offset(state.logStartOffset), logEnd: end, durableEnd: end,
-      partitionEpoch: state.partitionEpoch, epochs: state.epochs, lastAppendTimestampMs: entry.lastAppendTimestampMs, state: state)
+      partitionEpoch: state.partitionEpoch, epochs: state.epochs, lastAppendTimestampMs: entry.lastAppendTimestampMs,
+      state: state)
   }
 
   /// A segment to which nothing is appended any more. Its file is not opened.

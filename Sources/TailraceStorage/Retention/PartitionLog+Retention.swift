@@ -29,7 +29,8 @@ extension PartitionLog {
     }
     guard !isEmpty else { return LogEffects() }
     let isOld = config.segmentMs.map { age in active.firstAppendMs().map { nowMs.isPast($0, by: age) } ?? false }
-    let isExpired = config.cleanup.contains(.delete) && (config.retentionMs.map { nowMs.isPast(lastMs, by: $0) } ?? false)
+    let isExpired =
+      config.cleanup.contains(.delete) && (config.retentionMs.map { nowMs.isPast(lastMs, by: $0) } ?? false)
     guard isOld == true || isExpired else { return LogEffects() }
     let context = context(nowMs: nowMs)
     return state.withLock { $0.roll(active, context) }

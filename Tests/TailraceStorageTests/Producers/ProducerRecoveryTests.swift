@@ -140,7 +140,8 @@ import Testing
     try await fixture.store.create(config: LogConfig(durability: .os))
     _ = await fixture.store.append([try produced("a", 0)], .written)
     fixture.fileSystem.failWrites(.stop(after: 20, code: 28))
-    let failed = await fixture.store.append([try produced("b", 1), try produced("b", 1), try produced("c", 2)], .written)
+    let failed = await fixture.store.append(
+      [try produced("b", 1), try produced("b", 1), try produced("c", 2)], .written)
     for outcome in failed {
       guard case .refused = outcome else { Issue.record("\(outcome)"); continue }
     }
