@@ -184,4 +184,42 @@ import Testing
     #expect(try bounds(fixture).logStart == .zero)
     #expect(try await fixture.store.records().map(\.value) == ["a", "b"])
   }
+
+  @Test func `damage above a log start past the checkpoint is a loss, not a torn tail`() async throws {
+    let fixture = try LocalFixture()
+    try await fixture.store.create()
+    for value in ["a", "b", "c"] { try await fixture.store.append([value, value]) }
+    _ = try await fixture.store.deleteRecords(before: Offset(5), in: partitionA, fence: .local)
+    let copy = try fixture.directory.copy()
+    let path = try #require(try copy.files(".log").first)
+    var bytes = try TestDirectory.read(path)
+    let last = bytes.readableBytes - 1
+    bytes.setInteger(try #require(bytes.getInteger(at: last, as: UInt8.self)) ^ 1, at: last)
+    try TestDirectory.write(bytes, to: path)
+    let reopened = try LocalFixture(copy)
+    try await reopened.store.create()
+    #expect(try await reopened.store.describe(partitionA).fault?.kind == .dataLoss)
+    #expect(try copy.files(".torn").isEmpty)
+    guard case .refused = await reopened.store.append([try batch(["d"])])[0] else {
+      return fail("appended below the log's start")
+    }
+  }
+
+  @Test func `a segment whose age is not known beyond damage is kept`() async throws {
+    let fixture = try LocalFixture()
+    try await fixture.store.create(config: try config { $0.retentionMs = 5_000 })
+    try await append(9, to: fixture, everyMs: 1_000)
+    try await fixture.store.close()
+    let copy = try fixture.directory.copy()
+    for path in try copy.files("index") { try RealFileSystem().removeFile(path) }
+    let path = try copy.files(".log")[0]
+    var bytes = try TestDirectory.read(path)
+    bytes.setInteger(UInt8(0xFF), at: try batch(["0"]).byteCount + 20)
+    try TestDirectory.write(bytes, to: path)
+    let reopened = try LocalFixture(copy)
+    reopened.clock.set(toMs: fixture.clock.nowMs())
+    try await reopened.store.create(config: try config { $0.retentionMs = 7_500 })
+    try await reopened.store.maintain()
+    #expect(try bounds(reopened).logStart == .zero)
+  }
 }

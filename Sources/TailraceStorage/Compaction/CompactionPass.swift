@@ -19,6 +19,8 @@ struct CompactionPass {
   /// Returns whether the pass went over all of the plan: where not, the map was full. Counts in `report`, also where it
   /// throws: segments that were replaced stay so.
   func run(_ report: inout CompactionReport) throws(CompactionStop) -> Bool {
+    let largest = plan.groups(below: plan.end).map { $0.reduce(0) { $0 + $1.byteCount } }.max() ?? 0
+    if let full = log.reserve.refusal(ofFileOf: largest) { throw .failed(full) }
     let keys = try noteKeys()
     var judge = CompactionJudge(
       keys: keys.map, secret: keys.secret, end: keys.end, tombstoneEnd: plan.tombstoneEnd)

@@ -42,6 +42,17 @@ final class DiskReserve: Sendable {
     return nil
   }
 
+  /// Why a file of `byteCount` bytes must not be begun now (`.full`); nil where it may.
+  func refusal(ofFileOf byteCount: Int) -> StorageError? {
+    guard reserveBytes > 0 else { return nil }
+    let available: Int
+    do throws(FileSystemError) { available = try fileSystem.availableBytes(directory) } catch { return nil }
+    let (free, overflow) = available.subtractingReportingOverflow(reserveBytes)
+    guard overflow || free < byteCount else { return nil }
+    return StorageError(
+      .full, "the disk has \(available) bytes left, \(reserveBytes) of them kept in reserve; \(byteCount) are needed")
+  }
+
   /// Lets the next append look at the disk again.
   func refresh() { allowance.store(0, ordering: .relaxed) }
 }

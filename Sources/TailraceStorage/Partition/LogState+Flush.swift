@@ -26,7 +26,7 @@ extension LogState {
     guard isDirty, refusal == nil else { return }
     // Finished segments are brought to disk on every topic, so that their files need not stay open.
     if config.durability == .durable || !durableWaiters.isEmpty || unsynced.count > 1
-      || !finished.isEmpty || activeSegment.files.hasManyPinned
+      || !finished.isEmpty || hasManyUnsyncedBytes || activeSegment.files.hasManyPinned
     {
       effects.wantsFlush = askFlusher() || effects.wantsFlush
     } else if case .interval(let milliseconds) = config.durability, !isFlushTimed {
@@ -34,6 +34,13 @@ extension LogState {
       let (due, overflow) = nowMs.addingReportingOverflow(max(0, milliseconds))
       effects.flushDueMs = overflow ? .max : due
     }
+  }
+
+  /// Whether an `interval` topic has so much that is not on disk that its time does not matter.
+  private var hasManyUnsyncedBytes: Bool {
+    guard case .interval = config.durability else { return false }
+    let start = durableEnd.segment == logEnd.segment ? durableEnd.position : 0
+    return logEnd.position - start >= Self.checkpointBytes
   }
 
   /// True where the caller is to hand the partition to the flusher.

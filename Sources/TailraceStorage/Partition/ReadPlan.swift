@@ -22,6 +22,7 @@ extension LogState {
   /// Which segment a read goes to, and how far it may go. Below the high watermark always.
   func planRead(at offset: Offset, lastEpoch: UInt32?) -> ReadDecision {
     if let unreadable { return .failed(unreadable, nil) }
+    if let fault, offset > highWatermark.offset { return .failed(fault, bounds) }
     if let lastEpoch, let point = truncationPoint(offset, lastEpoch) {
       return .failed(
         StorageError(

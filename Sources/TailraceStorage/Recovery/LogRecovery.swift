@@ -28,6 +28,8 @@ struct LogRecovery {
     var segment: LogSegment
     var from: Int
     var to: Int
+    /// Bytes that were looked at.
+    var scanned = 0
   }
 
   /// What is known after the check.
@@ -107,8 +109,8 @@ struct LogRecovery {
     let start = try start()
     let findings = try check(from: start)
     // A place that is no batch boundary may be the state file's mistake: the segment is looked at from its beginning.
-    guard start.position > 0, let damage = findings.damage, damage.segment == start.segment,
-      damage.position == start.position
+    guard start.position > 0, let damage = findings.damage, findings.checked.first?.scanned == 0,
+      damage.position == (damage.segment == start.segment ? start.position : 0)
     else { return findings }
     return try check(from: Start(segment: start.segment, position: 0, offset: bases[start.segment]))
   }
@@ -158,6 +160,7 @@ struct LogRecovery {
       }
     }
     findings.checked[findings.checked.count - 1].to = findings.end.position
+    findings.checked[findings.checked.count - 1].scanned = findings.end.position - start
     findings.figures.bytesChecked += scanner.position - start
   }
 
@@ -235,6 +238,10 @@ struct LogRecovery {
       for index in bases.indices.reversed() where index > damage.segment {
         later += try tail.setAside(LogSegment.fileName(bases[index]))
       }
+      for base in bases[damage.segment...] {
+        let indexes = SegmentIndexFile(fileSystem: opener.fileSystem, baseOffset: base, logPath: opener.path(of: base))
+        try indexes.remove()
+      }
       let name = LogSegment.fileName(bases[damage.segment])
       let byteCount: Int
       // A segment that begins at the wrong offset holds nothing of this log.
@@ -298,9 +305,7 @@ struct LogRecovery {
       durableEndSegment: place?.segment.rawValue ?? state?.durableEndSegment ?? 0,
       durableEndPosition: place.map { UInt32(clamping: $0.position) } ?? state?.durableEndPosition ?? 0,
       lastAppendTimestampMs: findings.lastAppendTimestampMs,
-      epochs: Array((state?.epochs ?? []).suffix(Self.maxEpochs - 1)) + [
-        EpochStart(epoch: epoch, startOffset: findings.end.offset.rawValue)
-      ],
+      epochs: epochs(epoch, findings.end.offset, fault),
       compactedEndOffset: min(state?.compactedEndOffset ?? 0, findings.end.offset.rawValue),
       compactions: state?.compactions ?? [],
       producersEndOffset: fault != nil ? -1 : producers.isEmpty ? 0 : findings.end.offset.rawValue)
@@ -311,6 +316,13 @@ struct LogRecovery {
       partitionEpoch: epoch, epochs: next.epochs,
       lastAppendTimestampMs: findings.lastAppendTimestampMs, fault: fault,
       recovery: findings.figures, state: next)
+  }
+
+  /// Where the epochs began. What is damaged has not fallen back: it may be put right.
+  private func epochs(_ epoch: UInt32, _ end: Offset, _ fault: StorageError?) -> [EpochStart] {
+    let earlier = state?.epochs ?? []
+    guard fault == nil else { return earlier }
+    return Array(earlier.suffix(Self.maxEpochs - 1)) + [EpochStart(epoch: epoch, startOffset: end.rawValue)]
   }
 
   /// What is remembered of producers at the log's end, kept there durably.

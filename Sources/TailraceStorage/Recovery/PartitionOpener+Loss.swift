@@ -3,9 +3,13 @@ internal import TailraceWire
 
 /// Partitions that lack what was once on disk, or cannot be opened at all.
 extension PartitionOpener {
-  /// Below it everything was once on disk, as the state file says and the last clean stop.
+  /// Below it everything was once on disk, as the state file says and the last clean stop. The log's start never moves
+  /// past what is on disk.
   func knownEnd(_ state: PartitionState?) -> Offset {
-    Offset(max(state?.durableEndOffset ?? 0, state?.cleanEndOffset ?? 0, cleanEntry?.logEnd.rawValue ?? 0))
+    Offset(
+      max(
+        state?.durableEndOffset ?? 0, state?.cleanEndOffset ?? 0, state?.logStartOffset ?? 0,
+        cleanEntry?.logEnd.rawValue ?? 0))
   }
 
   /// A partition without segments, although there was data; nil where there was none. The state file is made to say so,

@@ -59,7 +59,8 @@ private struct RetentionView {
     guard let age = config.retentionMs else { return 0 }
     var count = 0
     while count < removableCount {
-      guard let summary = try segments[count].summary() else { break }
+      // What lies behind damage may be younger than what can be read.
+      guard let summary = try segments[count].summary(), segments[count].damage == nil else { break }
       guard nowMs.isPast(summary.lastAppendMs, by: age) else { break }
       count += 1
     }

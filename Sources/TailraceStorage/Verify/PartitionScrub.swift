@@ -53,7 +53,8 @@ struct PartitionScrub {
     foundCount = 0
     found = []
     do throws(FileSystemError) {
-      let file = try log.files.open(target.segment.path, .read)
+      // Its own file, whatever stands at the path while compaction replaces it.
+      let file = try target.segment.file()
       let length = try file.byteCount()
       let byteCount = target.byteCount ?? length
       if length < byteCount { note([shorter(target, length, byteCount)]) }

@@ -100,7 +100,9 @@ package struct PartitionVerifier {
       note(names, hasState: state != nil)
       if let state { check(state) }
       judge.knownEnd = Offset(
-        max(before?.durableEndOffset ?? 0, before?.cleanEndOffset ?? 0, place.cleanEnd?.rawValue ?? 0))
+        max(
+          before?.durableEndOffset ?? 0, before?.cleanEndOffset ?? 0, before?.logStartOffset ?? 0,
+          place.cleanEnd?.rawValue ?? 0))
       judge.logStart = state.map { Offset(max(0, $0.logStartOffset)) } ?? remaining.first?.base ?? .zero
     } catch {
       phase = .ended

@@ -102,6 +102,8 @@ package struct RecordBatchRewriter {
     else {
       throw RecordBatchError(.batchTooLarge, "the batch at offset \(header.baseOffset) would be too large to be read")
     }
+    // Compressed anew it may come out larger than its producer made it, and than a log takes: then it stays.
+    guard stored.readableBytes <= Int(header.recordsLength) else { return .unchanged }
     var header = header
     header.recordCount = count
     header.maxTimestampMs = maxTimestampMs

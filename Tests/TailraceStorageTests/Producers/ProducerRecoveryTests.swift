@@ -182,4 +182,19 @@ import Testing
       return fail("the newer epoch could not write")
     }
   }
+
+  @Test func `a producer that was forgotten stays forgotten over a stop`() async throws {
+    let fixture = try LocalFixture()
+    try await fixture.store.create(config: try config())
+    for sequence in 0..<UInt32(4) { _ = await fixture.store.append([try produced("x", sequence)]) }
+    fixture.clock.advance(byMs: 86_400_001)
+    try await fixture.store.maintain()
+    try await fixture.store.append(["plain"])
+    try await fixture.store.close()
+    let reopened = try fixture.afterKill()
+    try await reopened.store.create(config: try config())
+    guard case .appended = await reopened.store.append([try produced("new", 0)])[0] else {
+      return fail("a batch of a forgotten producer that begins anew is taken for a repeat")
+    }
+  }
 }

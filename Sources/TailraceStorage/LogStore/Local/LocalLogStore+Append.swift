@@ -1,7 +1,9 @@
+internal import Synchronization
 internal import TailraceWire
 
 extension LocalLogStore {
   package func append(_ requests: [AppendRequest], fence: Fence) {
+    if !hasAppended.load(ordering: .relaxed) { hasAppended.store(true, ordering: .sequentiallyConsistent) }
     var groups = AppendGroups()
     for request in requests {
       guard !request.parts.isEmpty else {

@@ -14,6 +14,7 @@ extension LocalLogStore {
   package func admit(producer: Int64, epoch: UInt32, fence: Fence) {
     guard fence == .local else { return }
     admitted.admit(producer, epoch: epoch)
+    guard hasAppended.load(ordering: .sequentiallyConsistent) else { return }
     // An append that looked before holds its partition's lock still: once each was free, all later ones look again.
     for log in allLogs() { log.state.withLock { _ in } }
   }

@@ -68,6 +68,8 @@ package final class LocalLogStore: LogStore {
   let compaction: BlockingPool
   /// Whether the store is being closed: what takes long is to end.
   let isStopping = Atomic<Bool>(false)
+  /// Whether there was an append: before the first, nobody can have looked whether a producer may write.
+  let hasAppended = Atomic<Bool>(false)
   let contents: Mutex<Contents>
 
   struct Contents {

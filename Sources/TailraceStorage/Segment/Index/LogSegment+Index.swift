@@ -66,7 +66,7 @@ extension LogSegment {
   func summary() throws(StorageError) -> SegmentSummary? {
     if let known = summaryIfKnown { return known }
     let byteCount = unindexedByteCount
-    if byteCount > 0, let loaded = indexFile.loadSummary(byteCount: byteCount) {
+    if byteCount > 0, let loaded = indexFile.loadSummary(of: try openFile(), byteCount: byteCount) {
       contents.withLock { if $0.indexedFrom == byteCount { $0.summary = loaded } }
     } else {
       try buildIndex()

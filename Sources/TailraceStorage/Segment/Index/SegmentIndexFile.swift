@@ -110,12 +110,13 @@ struct SegmentIndexFile {
       coveredBytes: offsets.header.coveredBytes)
   }
 
-  /// The summary alone, of a segment of `byteCount` bytes that is covered wholly; nil where the file does not say so.
-  func loadSummary(byteCount: Int) -> SegmentSummary? {
+  /// The summary alone, of a segment of `byteCount` bytes that is covered wholly; nil where the file does not say so, or
+  /// does not belong to `log`.
+  func loadSummary(of log: any File, byteCount: Int) -> SegmentSummary? {
     do throws(FileSystemError) {
       let file = try fileSystem.open(path(Self.suffixes[0]), .read)
       guard let header = parse(try file.read(Self.headerByteCount, at: 0), Self.offsetMagic),
-        header.coveredBytes == byteCount
+        header.coveredBytes == byteCount, isOf(log, header)
       else { return nil }
       return header.summary
     } catch { return nil }
