@@ -11,6 +11,7 @@ struct ProducerSnapshotFile {
   let directory: String
 
   private static let suffix = ".producers"
+  private static let unfinishedSuffix = ".producers.new"
   /// Far more than the producers that are remembered take.
   private static let maxBytes = 64 << 20
 
@@ -21,16 +22,21 @@ struct ProducerSnapshotFile {
     do throws(EncodeError) { bytes = Checksummed.seal(try snapshot.encoded()) } catch {
       throw StorageError(.failed, "the producers of a partition could not be encoded: \(error)")
     }
-    let name = Self.name(end)
     try DurableFile.replace(
-      name, temporaryName: name + ".new", in: directory, with: bytes, fileSystem: fileSystem)
+      Self.name(end), temporaryName: LogSegment.fileName(end, suffix: Self.unfinishedSuffix), in: directory,
+      with: bytes, fileSystem: fileSystem)
     try removeAll(before: end)
   }
 
-  /// Removes the files of earlier places.
+  /// Removes the files of earlier places, also such as a crash left unfinished: their names never come again.
   func removeAll(before end: Offset) throws(StorageError) {
     do throws(FileSystemError) {
-      for offset in try offsets() where offset < end { try fileSystem.removeFile("\(directory)/\(Self.name(offset))") }
+      for name in try fileSystem.list(directory) {
+        let offset =
+          LogSegment.baseOffset(ofFileName: name, suffix: Self.suffix)
+          ?? LogSegment.baseOffset(ofFileName: name, suffix: Self.unfinishedSuffix)
+        if let offset, offset < end { try fileSystem.removeFile("\(directory)/\(name)") }
+      }
     } catch {
       throw StorageError(error, while: "removing earlier producers")
     }

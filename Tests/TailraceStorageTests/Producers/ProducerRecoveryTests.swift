@@ -80,6 +80,22 @@ import Testing
     }
   }
 
+  @Test func `a snapshot that a kill left unfinished goes with the next one`() async throws {
+    let fixture = try LocalFixture()
+    try await fixture.store.create(config: try config())
+    for sequence in 0..<UInt32(9) { _ = await fixture.store.append([try produced("x", sequence)]) }
+    let copy = try fixture.directory.copy()
+    let written = try #require(try copy.files(".producers").first)
+    let unfinished = "00000000000000000001.producers.new"
+    try TestDirectory.write(
+      ByteBuffer(string: "half"), to: String(written.dropLast(unfinished.count - 4)) + unfinished)
+    let reopened = try LocalFixture(copy)
+    try await reopened.store.create(config: try config())
+    try await expectRemembered(reopened.store, count: 9, "beside an unfinished snapshot")
+    try await reopened.store.close()
+    #expect(try copy.files(".producers.new").isEmpty)
+  }
+
   @Test func `repeats are known after their records are deleted`() async throws {
     let fixture = try LocalFixture()
     try await fixture.store.create(config: try config())
