@@ -22,10 +22,9 @@ struct ProducerSnapshotFile {
     do throws(EncodeError) { bytes = Checksummed.seal(try snapshot.encoded()) } catch {
       throw StorageError(.failed, "the producers of a partition could not be encoded: \(error)")
     }
-    let name = Self.name(end)
     try DurableFile.replace(
-      name, temporaryName: LogSegment.fileName(end, suffix: Self.unfinishedSuffix), in: directory, with: bytes,
-      fileSystem: fileSystem)
+      Self.name(end), temporaryName: LogSegment.fileName(end, suffix: Self.unfinishedSuffix), in: directory,
+      with: bytes, fileSystem: fileSystem)
     try removeAll(before: end)
   }
 
