@@ -41,9 +41,7 @@ package final class InMemoryLogStore: LogStore {
   private func append(
     _ part: AppendPart, _ nowMs: Int64, _ contents: inout Contents, _ actions: inout [@Sendable () -> Void]
   ) -> AppendOutcome {
-    guard contents.partitions[part.partition] != nil else { return .refused(contents.absence(of: part.partition)) }
-    if let refusal = admitted.refusal(of: part.batch.header) { return .refused(refusal) }
-    return contents.partitions[part.partition]?.append(part.batch, nowMs: nowMs, &actions)
+    contents.partitions[part.partition]?.append(part.batch, admitted, nowMs: nowMs, &actions)
       ?? .refused(contents.absence(of: part.partition))
   }
 
@@ -163,6 +161,16 @@ package final class InMemoryLogStore: LogStore {
       return .success(found.start)
     }
     return try result.get()
+  }
+
+  /// Takes out the records for which `isKept` does not hold, as compaction does: the batches keep their spans.
+  package func keep(in partition: PartitionID, _ isKept: (Offset) -> Bool) throws(RecordBatchError) {
+    let result: Result<Void, RecordBatchError> = contents.withLock { contents in
+      do throws(RecordBatchError) { return .success(try contents.partitions[partition]?.keep(isKept) ?? ()) } catch {
+        return .failure(error)
+      }
+    }
+    try result.get()
   }
 
   package func admit(producer: Int64, epoch: UInt32, fence: Fence) {

@@ -27,7 +27,7 @@ struct InMemoryPartition {
 
   /// Appends a batch, or says why not. Who is to be told is added to `notify`.
   mutating func append(
-    _ batch: ValidatedBatch, nowMs: Int64, _ notify: inout [@Sendable () -> Void]
+    _ batch: ValidatedBatch, _ admitted: AdmittedProducers, nowMs: Int64, _ notify: inout [@Sendable () -> Void]
   ) -> AppendOutcome {
     let bound = min(config.maxBatchBytes, LogConfig.maxBatchBytesCeiling)
     guard batch.byteCount <= bound else {
@@ -36,6 +36,7 @@ struct InMemoryPartition {
     guard batch.everyRecordHasKey || !config.requiresKeys else {
       return .refused(StorageError(.missingKey, "a record without a key; this topic takes none"))
     }
+    if let refusal = admitted.refusal(of: batch.header) { return .refused(refusal) }
     switch producers.check(batch.header) {
     case .next: break
     case .duplicate(let batch, _): return .duplicate(batch)
@@ -65,6 +66,17 @@ struct InMemoryPartition {
     }
     start = max(start, offset)
     batches.removeAll { ($0.header.nextOffset ?? .zero) <= start }
+  }
+
+  /// Takes out the records for which `isKept` does not hold.
+  mutating func keep(_ isKept: (Offset) -> Bool) throws(RecordBatchError) {
+    for (index, batch) in batches.enumerated() where batch.header.recordCount > 0 {
+      let rewriter = try RecordBatchRewriter(header: batch.header, records: batch.records)
+      guard case .rewritten(let header, let records) = try rewriter.rewrite(keeping: { isKept($0.offset) }) else {
+        continue
+      }
+      batches[index] = (header, records)
+    }
   }
 
   /// The first record with a timestamp at or after `timestampMs`.

@@ -177,15 +177,16 @@ func decode(_ result: ReadResult) throws -> [Plain] {
 struct LocalFixture {
   let directory: TestDirectory
   let fileSystem: ProbeFileSystem
-  let clock = ManualClock()
+  let clock: ManualClock
   let log = RecordedLog()
   let store: LocalLogStore
 
   init(
     _ directory: TestDirectory? = nil, fileSystem: ProbeFileSystem = ProbeFileSystem(),
-    options: LocalLogStore.Options = .alone
+    clock: ManualClock = ManualClock(), options: LocalLogStore.Options = .alone
   ) throws {
     self.fileSystem = fileSystem
+    self.clock = clock
     self.directory = try directory ?? TestDirectory()
     store = try LocalLogStore(
       directory: self.directory.path, fileSystem: fileSystem, clock: clock,
