@@ -75,6 +75,9 @@ final class LogSegment: Sendable {
   /// The open file, to be written to: it stays open until `unpinFile`.
   func pinnedFile() throws(FileSystemError) -> any File { try file(pinned: true) }
 
+  /// The file, where it is pinned; else nil.
+  var pinnedFileIfAny: (any File)? { contents.withLock { $0.pinnedFile } }
+
   private func file(pinned: Bool) throws(FileSystemError) -> any File {
     let result: Result<any File, FileSystemError> = contents.withLock { contents in
       if let file = contents.pinnedFile { return .success(file) }

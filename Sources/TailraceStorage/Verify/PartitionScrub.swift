@@ -53,8 +53,8 @@ struct PartitionScrub {
     foundCount = 0
     found = []
     do throws(FileSystemError) {
-      // Its own file, whatever stands at the path while compaction replaces it.
-      let file = try target.segment.file()
+      // While compaction puts a segment in its place, only its own file is the right one.
+      let file = try target.segment.pinnedFileIfAny ?? log.files.open(target.segment.path, .read)
       let length = try file.byteCount()
       let byteCount = target.byteCount ?? length
       if length < byteCount { note([shorter(target, length, byteCount)]) }
