@@ -54,7 +54,9 @@ struct PartitionScrub {
     found = []
     do throws(FileSystemError) {
       // While compaction puts a segment in its place, only its own file is the right one.
-      let file = try target.segment.pinnedFileIfAny ?? log.files.open(target.segment.path, .read)
+      let pinned = target.segment.pinnedFileIfAny
+      let file: any File
+      if let pinned { file = pinned } else { file = try log.files.open(target.segment.path, .read) }
       let length = try file.byteCount()
       let byteCount = target.byteCount ?? length
       if length < byteCount { note([shorter(target, length, byteCount)]) }
