@@ -25,7 +25,8 @@ extension RandomRun {
     try await model.drop(topic: old.id, fence: .local)
     for partition in old.partitions {
       let found = await kind { try local.store.bounds(of: partition) }
-      try require(found == .unknownPartition, "\(partition) was dropped, and answers \(found.map { "\($0)" } ?? "still")")
+      try require(
+        found == .unknownPartition, "\(partition) was dropped, and answers \(found.map { "\($0)" } ?? "still")")
       tombstonesSeenMs[partition] = nil
     }
     try await makeTopic(old.name, old.partitionCount, at: index)

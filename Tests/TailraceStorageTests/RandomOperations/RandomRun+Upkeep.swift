@@ -57,7 +57,8 @@ extension RandomRun {
   private func checkRetention(of partition: PartitionID) async throws {
     let before = try model.bounds(of: partition)
     let start = try local.store.bounds(of: partition).logStart.rawValue
-    try require(start >= before.logStart.rawValue, "the start of \(partition) moved from \(before.logStart) to \(start)")
+    try require(
+      start >= before.logStart.rawValue, "the start of \(partition) moved from \(before.logStart) to \(start)")
     guard start > before.logStart.rawValue else { return }
     let config = config(of: partition)
     let base = try layout(of: partition).bases[0]
@@ -81,7 +82,8 @@ extension RandomRun {
     let batches = try await modelBatches(of: partition, from: start)
     if config.cleanup.contains(.delete), layout.bases.count > 1, let firstBytes = layout.firstBytes {
       if let last = batches.last(where: { $0.base < layout.bases[1] }) {
-        try require(!isPast(last.header.appendTimestampMs, config.retentionMs), "\(partition): \(layout.bases[0]) stays")
+        try require(
+          !isPast(last.header.appendTimestampMs, config.retentionMs), "\(partition): \(layout.bases[0]) stays")
       }
       let size = Int64(try await local.store.describe(partition).sizeBytes)
       try require(
