@@ -232,18 +232,4 @@ import Testing
     #expect(found.map(\.partitionEpoch) == [0, 0])
     #expect(found.map(\.appendTimestampMs) == [fixture.clock.nowMs(), fixture.clock.nowMs()])
   }
-
-  @Test func `a producer of which nothing is known begins with sequence 0`() async throws {
-    let fixture = try LocalFixture()
-    try await fixture.store.create()
-    var message = try batch(["a"]).message
-    message.producerID = 7
-    message.baseSequence = 3
-    let validated = try BatchValidator(maxBatchBytes: 1 << 20).validate(message, nowMs: fixture.clock.nowMs())
-    guard case .refused(let error) = await fixture.store.append([validated])[0] else {
-      Issue.record("an unknown producer's batch was taken")
-      return
-    }
-    #expect(error.kind == .unknownProducer)
-  }
 }

@@ -44,7 +44,9 @@ struct BatchSearch {
       let budget = overflow ? Int.max : product
       while let candidate = try scanner.nextTag(from: position) {
         position = candidate + 1
-        guard let batch = try header(at: candidate), batch.end <= byteCount, isPlausible(batch) else { continue }
+        guard let batch = try scanner.headerIfAny(at: candidate), batch.end <= byteCount, isPlausible(batch) else {
+          continue
+        }
         let recordBytes = Int(batch.header.recordsLength)
         guard recordBytes <= budget - checksummedBytes else {
           result.isBrokenOff = true
@@ -61,17 +63,6 @@ struct BatchSearch {
       case .unreadable(let cause): throw StorageError(cause, while: "recovering a partition")
       case .notABatch(let reason): throw StorageError(.inputOutput, "recovering a partition: \(reason)")
       }
-    }
-  }
-
-  /// Nil where no header stands at `position`: its own checksum is part of it.
-  private mutating func header(at position: Int) throws(BatchScanner.Fault) -> BatchScanner.Batch? {
-    guard byteCount - position >= RecordBatchHeader.byteCount else { return nil }
-    do throws(BatchScanner.Fault) {
-      return try scanner.parseHeader(at: position)
-    } catch {
-      guard case .notABatch = error else { throw error }
-      return nil
     }
   }
 

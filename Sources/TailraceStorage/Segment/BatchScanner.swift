@@ -87,6 +87,17 @@ struct BatchScanner {
     return Batch(header: header, position: position)
   }
 
+  /// The same; nil where no header stands there: its own checksum is part of it.
+  mutating func headerIfAny(at position: Int) throws(Fault) -> Batch? {
+    guard byteCount - position >= RecordBatchHeader.byteCount else { return nil }
+    do throws(Fault) {
+      return try parseHeader(at: position)
+    } catch {
+      guard case .notABatch = error else { throw error }
+      return nil
+    }
+  }
+
   /// Goes on after `batch`.
   mutating func skip(_ batch: Batch) { position = batch.end }
 

@@ -110,7 +110,7 @@ package struct SegmentWalker {
     while let candidate = try scanner.nextTag(from: search.position, before: end) {
       search.position = candidate + 1
       self.search = search
-      guard let batch = try header(at: candidate), isPlausible(batch) else { continue }
+      guard let batch = try scanner.headerIfAny(at: candidate), isPlausible(batch) else { continue }
       let recordBytes = Int(batch.header.recordsLength)
       guard recordBytes <= checksumBudget else { return self.end(search, isBrokenOff: true) }
       checksumBudget -= recordBytes
@@ -134,17 +134,6 @@ package struct SegmentWalker {
       Damage(
         range: search.start..<byteCount, reason: unreadable ?? search.reason, isUnreadable: unreadable != nil,
         isBrokenOff: isBrokenOff))
-  }
-
-  /// Nil where no header stands at `position`.
-  private mutating func header(at position: Int) throws(BatchScanner.Fault) -> BatchScanner.Batch? {
-    guard byteCount - position >= RecordBatchHeader.byteCount else { return nil }
-    do throws(BatchScanner.Fault) {
-      return try scanner.parseHeader(at: position)
-    } catch {
-      guard case .notABatch = error else { throw error }
-      return nil
-    }
   }
 
   private func isPlausible(_ batch: BatchScanner.Batch) -> Bool {

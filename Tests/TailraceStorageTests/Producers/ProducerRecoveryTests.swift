@@ -10,34 +10,20 @@ import Testing
   /// Two batches to a segment.
   private func config() throws -> LogConfig { LogConfig(segmentBytes: 2 * (try batch(["0"]).byteCount)) }
 
-  private func produced(_ value: String, _ sequence: UInt32, by producer: Int64 = 7, epoch: UInt32 = 0) throws
-    -> ValidatedBatch
-  {
-    try BatchValidator(maxBatchBytes: 1 << 20).validate(
-      message(try batch([value]), sequence, producer, epoch), nowMs: 1_700_000_000_000)
-  }
-
-  private func message(_ batch: ValidatedBatch, _ sequence: UInt32, _ producer: Int64, _ epoch: UInt32) -> RecordBatch {
-    var message = batch.message
-    message.producerID = producer
-    message.producerEpoch = epoch
-    message.baseSequence = sequence
-    return message
-  }
-
   private func expectRemembered(_ store: LocalLogStore, count: UInt32, _ context: String) async throws {
     for sequence in (count - 5)..<count {
-      guard case .duplicate(let found) = await store.append([try produced("x", sequence)])[0] else {
+      guard case .duplicate(let found) = await store.append([try batch(["x"], producer: 7, sequence: sequence)])[0]
+      else {
         Issue.record("\(context): sequence \(sequence) is no duplicate")
         continue
       }
       #expect(found.baseOffset == Offset(Int64(sequence)), "\(context)")
     }
-    guard case .refused(let error) = await store.append([try produced("x", count + 1)])[0] else {
+    guard case .refused(let error) = await store.append([try batch(["x"], producer: 7, sequence: count + 1)])[0] else {
       return fail("\(context): a gap was taken")
     }
     #expect(error.kind == .outOfOrderSequence, "\(context)")
-    guard case .appended(let next) = await store.append([try produced("next", count)])[0] else {
+    guard case .appended(let next) = await store.append([try batch(["next"], producer: 7, sequence: count)])[0] else {
       return fail("\(context): the next batch was not taken")
     }
     #expect(next.baseOffset == Offset(Int64(count)), "\(context)")
@@ -47,7 +33,9 @@ import Testing
     for isKilled in [false, true] {
       let fixture = try LocalFixture()
       try await fixture.store.create(config: try config())
-      for sequence in 0..<UInt32(9) { _ = await fixture.store.append([try produced("x", sequence)]) }
+      for sequence in 0..<UInt32(9) {
+        _ = await fixture.store.append([try batch(["x"], producer: 7, sequence: sequence)])
+      }
       if !isKilled { try await fixture.store.close() }
       let reopened = try fixture.afterKill()
       let before = reopened.fileSystem.counts.segmentReadBytes
@@ -62,7 +50,9 @@ import Testing
       for isDamaged in [false, true] {
         let fixture = try LocalFixture()
         try await fixture.store.create(config: try config())
-        for sequence in 0..<UInt32(9) { _ = await fixture.store.append([try produced("x", sequence)]) }
+        for sequence in 0..<UInt32(9) {
+          _ = await fixture.store.append([try batch(["x"], producer: 7, sequence: sequence)])
+        }
         if !isKilled { try await fixture.store.close() }
         let copy = try fixture.directory.copy()
         let files = try copy.files(".producers")
@@ -83,7 +73,9 @@ import Testing
   @Test func `a snapshot that a kill left unfinished goes with the next one`() async throws {
     let fixture = try LocalFixture()
     try await fixture.store.create(config: try config())
-    for sequence in 0..<UInt32(9) { _ = await fixture.store.append([try produced("x", sequence)]) }
+    for sequence in 0..<UInt32(9) {
+      _ = await fixture.store.append([try batch(["x"], producer: 7, sequence: sequence)])
+    }
     let copy = try fixture.directory.copy()
     let written = try #require(try copy.files(".producers").first)
     let unfinished = "00000000000000000001.producers.new"
@@ -99,7 +91,9 @@ import Testing
   @Test func `repeats are known after their records are deleted`() async throws {
     let fixture = try LocalFixture()
     try await fixture.store.create(config: try config())
-    for sequence in 0..<UInt32(9) { _ = await fixture.store.append([try produced("x", sequence)]) }
+    for sequence in 0..<UInt32(9) {
+      _ = await fixture.store.append([try batch(["x"], producer: 7, sequence: sequence)])
+    }
     _ = try await fixture.store.deleteRecords(before: nil, in: partitionA, fence: .local)
     try await fixture.store.close()
     let reopened = try fixture.afterKill()
@@ -113,11 +107,13 @@ import Testing
     let fixture = try LocalFixture()
     try await fixture.store.create()
     try await fixture.store.append(["plain"])
-    for sequence in 0..<UInt32(5) { _ = await fixture.store.append([try produced("x", sequence)]) }
+    for sequence in 0..<UInt32(5) {
+      _ = await fixture.store.append([try batch(["x"], producer: 7, sequence: sequence)])
+    }
     _ = try await fixture.store.deleteRecords(before: Offset(3), in: partitionA, fence: .local)
     let killed = try fixture.afterKill()
     try await killed.store.create()
-    guard case .duplicate = await killed.store.append([try produced("x", 4)])[0] else {
+    guard case .duplicate = await killed.store.append([try batch(["x"], producer: 7, sequence: 4)])[0] else {
       return fail("the last batch is not known")
     }
   }
@@ -126,7 +122,10 @@ import Testing
     let fixture = try LocalFixture()
     try await fixture.store.create()
     let (gate, started) = fixture.fileSystem.holdSyncs()
-    let answers = fixture.store.start([try produced("a", 0), try produced("a", 0), try produced("b", 1)])
+    let answers = fixture.store.start([
+      try batch(["a"], producer: 7, sequence: 0), try batch(["a"], producer: 7, sequence: 0),
+      try batch(["b"], producer: 7, sequence: 1),
+    ])
     started.waitForOne()
     #expect(answers.kinds == ["missing", "missing", "missing"])
     fixture.fileSystem.letSyncsThrough()
@@ -138,15 +137,20 @@ import Testing
   @Test func `a batch that could not be written is not taken for a repeat when it comes again`() async throws {
     let fixture = try LocalFixture()
     try await fixture.store.create(config: LogConfig(durability: .os))
-    _ = await fixture.store.append([try produced("a", 0)], .written)
+    _ = await fixture.store.append([try batch(["a"], producer: 7, sequence: 0)], .written)
     fixture.fileSystem.failWrites(.stop(after: 20, code: 28))
     let failed = await fixture.store.append(
-      [try produced("b", 1), try produced("b", 1), try produced("c", 2)], .written)
+      [
+        try batch(["b"], producer: 7, sequence: 1), try batch(["b"], producer: 7, sequence: 1),
+        try batch(["c"], producer: 7, sequence: 2),
+      ], .written)
     for outcome in failed {
       guard case .refused = outcome else { Issue.record("\(outcome)"); continue }
     }
     fixture.fileSystem.failWrites(nil)
-    guard case .appended(let stored) = await fixture.store.append([try produced("b", 1)], .written)[0] else {
+    guard
+      case .appended(let stored) = await fixture.store.append([try batch(["b"], producer: 7, sequence: 1)], .written)[0]
+    else {
       return fail("the batch is not taken")
     }
     #expect(stored.baseOffset == Offset(1))
@@ -155,10 +159,10 @@ import Testing
   @Test func `a producer is forgotten once it has been idle for long`() async throws {
     let fixture = try LocalFixture()
     try await fixture.store.create()
-    _ = await fixture.store.append([try produced("a", 0)])
+    _ = await fixture.store.append([try batch(["a"], producer: 7, sequence: 0)])
     fixture.clock.advance(byMs: 86_400_001)
     try await fixture.store.maintain()
-    guard case .refused(let error) = await fixture.store.append([try produced("b", 1)])[0] else {
+    guard case .refused(let error) = await fixture.store.append([try batch(["b"], producer: 7, sequence: 1)])[0] else {
       return fail("an expired producer went on")
     }
     #expect(error.kind == .unknownProducer)
@@ -169,16 +173,19 @@ import Testing
     let other = PartitionID(topic: topicA, index: 1)
     try await fixture.store.create()
     try await fixture.store.create(other)
-    _ = await fixture.store.append([try produced("a", 0)])
+    _ = await fixture.store.append([try batch(["a"], producer: 7, sequence: 0)])
     fixture.store.admit(producer: 7, epoch: 1, fence: .local)
     for partition in [partitionA, other] {
-      guard case .refused(let error) = await fixture.store.append([try produced("b", 1)], to: partition)[0] else {
+      guard
+        case .refused(let error) = await fixture.store.append(
+          [try batch(["b"], producer: 7, sequence: 1)], to: partition)[0]
+      else {
         Issue.record("the older epoch wrote to \(partition)")
         continue
       }
       #expect(error.kind == .producerFenced)
     }
-    guard case .appended = await fixture.store.append([try produced("c", 0, epoch: 1)])[0] else {
+    guard case .appended = await fixture.store.append([try batch(["c"], producer: 7, epoch: 1, sequence: 0)])[0] else {
       return fail("the newer epoch could not write")
     }
   }
@@ -186,14 +193,16 @@ import Testing
   @Test func `a producer that was forgotten stays forgotten over a stop`() async throws {
     let fixture = try LocalFixture()
     try await fixture.store.create(config: try config())
-    for sequence in 0..<UInt32(4) { _ = await fixture.store.append([try produced("x", sequence)]) }
+    for sequence in 0..<UInt32(4) {
+      _ = await fixture.store.append([try batch(["x"], producer: 7, sequence: sequence)])
+    }
     fixture.clock.advance(byMs: 86_400_001)
     try await fixture.store.maintain()
     try await fixture.store.append(["plain"])
     try await fixture.store.close()
     let reopened = try fixture.afterKill()
     try await reopened.store.create(config: try config())
-    guard case .appended = await reopened.store.append([try produced("new", 0)])[0] else {
+    guard case .appended = await reopened.store.append([try batch(["new"], producer: 7, sequence: 0)])[0] else {
       return fail("a batch of a forgotten producer that begins anew is taken for a repeat")
     }
   }

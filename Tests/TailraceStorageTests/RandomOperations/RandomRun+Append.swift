@@ -122,11 +122,8 @@ extension RandomRun {
         key: key.map { ByteBuffer(string: $0) }, value: value.map { ByteBuffer(string: $0) },
         timestampMs: nowMs - Int64(generator.below(10_000)))
     }
-    var message = try builder.build(compression: Compression.allCases[generator.below(4)]).message
-    message.producerID = producer
-    message.producerEpoch = epoch
-    message.baseSequence = sequence
-    return try BatchValidator(maxBatchBytes: LogConfig.maxBatchBytesCeiling).validate(message, nowMs: nowMs)
+    return try builder.build(compression: Compression.allCases[generator.below(4)])
+      .sent(by: producer, epoch: epoch, sequence: sequence)
   }
 }
 

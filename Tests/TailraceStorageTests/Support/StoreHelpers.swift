@@ -39,11 +39,19 @@ func batch(
 func batch(
   _ values: [String], producer: Int64, epoch: UInt32 = 0, sequence: UInt32, timestampMs: Int64 = 1_000
 ) throws -> ValidatedBatch {
-  var message = try batch(values, timestampMs: timestampMs).message
-  message.producerID = producer
-  message.producerEpoch = epoch
-  message.baseSequence = sequence
-  return try BatchValidator(maxBatchBytes: LogConfig.maxBatchBytesCeiling).validate(message, nowMs: timestampMs)
+  try batch(values, timestampMs: timestampMs).sent(by: producer, epoch: epoch, sequence: sequence)
+}
+
+extension ValidatedBatch {
+  /// The same batch of a producer.
+  func sent(by producer: Int64, epoch: UInt32 = 0, sequence: UInt32) throws -> ValidatedBatch {
+    var message = self.message
+    message.producerID = producer
+    message.producerEpoch = epoch
+    message.baseSequence = sequence
+    return try BatchValidator(maxBatchBytes: LogConfig.maxBatchBytesCeiling)
+      .validate(message, nowMs: header.maxTimestampMs)
+  }
 }
 
 extension LogStore {
