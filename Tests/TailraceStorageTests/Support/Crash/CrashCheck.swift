@@ -17,6 +17,7 @@ struct CrashCheck {
 
   /// What was found of a partition.
   struct Found: Equatable {
+    var start: Int64
     var end: Int64
     var epoch: UInt32
   }
@@ -73,8 +74,11 @@ struct CrashCheck {
     if let fault = try await store.describe(id).fault { throw Violation("fault \(fault.kind): \(fault)") }
     let bounds = try store.bounds(of: id)
     let end = bounds.logEnd.rawValue
-    guard bounds.highWatermark == bounds.logEnd, bounds.durableEnd == bounds.logEnd, bounds.logStart == .zero else {
-      throw Violation("\(bounds) right after the start")
+    guard bounds.highWatermark == bounds.logEnd, bounds.durableEnd == bounds.logEnd, bounds.logStart <= bounds.logEnd
+    else { throw Violation("\(bounds) right after the start") }
+    let starts = ledger.allowedStarts(of: id, at: point)
+    guard starts.contains(bounds.logStart.rawValue) else {
+      throw Violation("the log begins at \(bounds.logStart), not within \(starts)")
     }
     let required = ledger.requiredEnd(of: id, at: point, loss)
     guard end >= required else { throw Violation("the log ends at \(end), but was acked up to \(required)") }
@@ -83,8 +87,8 @@ struct CrashCheck {
       throw Violation("epoch \(bounds.partitionEpoch), where at least \(epoch) is due")
     }
     let sent = ledger.partitions[id]?.batches ?? []
-    var count = 0
-    var next: Int64 = 0
+    var next = bounds.logStart.rawValue
+    var count = sent.firstIndex { $0.nextOffset > next } ?? sent.count
     while next < end {
       var rest = try bytes(try await store.result(from: next, of: id))
       while rest.readableBytes > 0 {
@@ -95,16 +99,26 @@ struct CrashCheck {
       }
     }
     guard next == end else { throw Violation("the log ends at \(end) within a batch") }
-    return Found(end: end, epoch: bounds.partitionEpoch)
+    try await checkRepeat(of: sent.last { $0.nextOffset <= end && $0.sent.header.producerID != 0 }, in: id, of: store)
+    return Found(start: bounds.logStart.rawValue, end: end, epoch: bounds.partitionEpoch)
+  }
+
+  /// The last batch of the producer is known when it is sent again, also where it was deleted.
+  private func checkRepeat(of last: Ledger.Batch?, in id: PartitionID, of store: LocalLogStore) async throws {
+    guard let last else { return }
+    let outcome = await store.append([last.sent], to: id, .written)[0]
+    guard case .duplicate(let known) = outcome, known.baseOffset.rawValue == last.baseOffset else {
+      throw Violation("the batch at offset \(last.baseOffset), sent again, comes to \(outcome)")
+    }
   }
 
   /// Takes a batch from `bytes`, which must be the one that was sent.
   private func compare(_ bytes: inout ByteBuffer, with sent: Ledger.Batch, epoch: UInt32) throws {
     let header = try bytes.withUnsafeReadableBytes { try RecordBatchHeader(parsing: $0) }
     bytes.moveReaderIndex(forwardBy: RecordBatchHeader.byteCount)
-    guard header.baseOffset.rawValue == sent.baseOffset, header.recordCount == sent.recordCount,
+    guard header.baseOffset.rawValue == sent.baseOffset, header.recordCount == sent.sent.header.recordCount,
       header.nextOffset?.rawValue == sent.nextOffset, header.partitionEpoch <= epoch,
-      bytes.readSlice(length: Int(header.recordsLength)) == sent.records
+      bytes.readSlice(length: Int(header.recordsLength)) == sent.sent.records
     else { throw Violation("at offset \(sent.baseOffset) stands another batch, at \(header.baseOffset)") }
   }
 }

@@ -107,7 +107,8 @@ final class CrashSweep: Sendable {
     var after = during
     after.advance(to: changes)
     let again = try await check.open(after.crash(.someUnsynced, using: &generator), at: crash.point, crash.loss).state
-    for (id, found) in state where again[id]?.end != found.end || again[id]?.epoch ?? 0 <= found.epoch {
+    for (id, found) in state
+    where again[id]?.end != found.end || again[id]?.start != found.start || again[id]?.epoch ?? 0 <= found.epoch {
       throw Violation(
         "partition \(id) was \(found) after the first start, \(again[id].debugDescription) after the next")
     }

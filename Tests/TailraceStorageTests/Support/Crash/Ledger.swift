@@ -1,4 +1,3 @@
-import NIOCore
 @testable import TailraceStorage
 import TailraceTesting
 import TailraceWire
@@ -10,8 +9,7 @@ struct Ledger: Sendable {
   struct Batch: Sendable {
     var baseOffset: Int64
     var nextOffset: Int64
-    var recordCount: UInt32
-    var records: ByteBuffer
+    var sent: ValidatedBatch
   }
 
   /// At `at` it was known that everything below `end` is there.
@@ -32,6 +30,10 @@ struct Ledger: Sendable {
     var durable: [Mark] = []
     /// Acked at all.
     var written: [Mark] = []
+    /// Trims that were asked for; a crash may leave one done or not.
+    var trimsBegun: [Mark] = []
+    /// Trims that were acked.
+    var trims: [Mark] = []
     /// The epoch after each start.
     var epochs: [Epoch] = []
   }
@@ -67,6 +69,12 @@ struct Ledger: Sendable {
     guard let partition = partitions[id] else { return 0 }
     let durable = partition.durable.end(at: point)
     return loss == .nothing ? max(durable, partition.written.end(at: point)) : durable
+  }
+
+  /// Where the log may begin after a crash: not below what was acked as deleted, nor past what was asked for.
+  func allowedStarts(of id: PartitionID, at point: Int) -> ClosedRange<Int64> {
+    let trims = partitions[id]?.trims.end(at: point) ?? 0
+    return trims...max(trims, partitions[id]?.trimsBegun.end(at: point) ?? 0)
   }
 
   /// The lowest epoch that a start after a crash may have: above the last one's, where anything was written since and

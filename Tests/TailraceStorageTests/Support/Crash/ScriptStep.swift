@@ -12,6 +12,8 @@ enum ScriptStep: Sendable {
   case appendToAll(valueBytes: Int, AppendDurability)
   /// The first batch's fsync is held until the others are written, each in a call of its own.
   case appendDuringSync(Int, valueBytes: [Int], AppendDurability)
+  /// Everything before a place is deleted, in percent of what there is.
+  case deleteRecords(Int, percent: Int)
   /// What is timed comes due.
   case letTimePass
   case closeAndReopen
@@ -37,6 +39,7 @@ struct ScriptGenerator {
     case 7..<9: return .letTimePass
     case 9..<20: return .appendDuringSync(partition, valueBytes: sizes(atMost: 5), durability)
     case 20..<26: return .appendToAll(valueBytes: size(), durability)
+    case 26..<31: return .deleteRecords(partition, percent: generator.below(101))
     default: return .append(partition, valueBytes: sizes(atMost: 3), durability)
     }
   }

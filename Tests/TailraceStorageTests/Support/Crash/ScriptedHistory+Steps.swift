@@ -10,11 +10,14 @@ extension ScriptedHistory {
   func perform(_ step: ScriptStep) async throws {
     switch step {
     case .append(let partition, let sizes, let durability):
-      try await appendAndWait([try sizes.map { (partitions[partition], try nextBatch($0)) }], durability)
+      let id = partitions[partition]
+      try await appendAndWait([try sizes.map { (id, try nextBatch($0, for: id)) }], durability)
     case .appendToAll(let size, let durability):
-      try await appendAndWait([try partitions.map { ($0, try nextBatch(size)) }], durability)
+      try await appendAndWait([try partitions.map { ($0, try nextBatch(size, for: $0)) }], durability)
     case .appendDuringSync(let partition, let sizes, let durability):
       try await appendDuringSync(partitions[partition], sizes, durability)
+    case .deleteRecords(let partition, let percent):
+      try await deleteRecords(of: partitions[partition], percent: percent)
     case .letTimePass: await letTimePass()
     case .closeAndReopen:
       ledger.withLock { $0.closes.append(fileSystem.changeCount) }
@@ -30,11 +33,16 @@ extension ScriptedHistory {
 
   private typealias Part = (partition: PartitionID, batch: ValidatedBatch)
 
-  private func nextBatch(_ valueBytes: Int) throws -> ValidatedBatch {
+  /// Two of three are of the partition's producer, which numbers its records.
+  private func nextBatch(_ valueBytes: Int, for partition: PartitionID) throws -> ValidatedBatch {
     batchCount += 1
     let count = 1 + batchCount % 3
     let filler = String(repeating: "x", count: valueBytes / count)
-    return try batch((0..<count).map { "\(batchCount).\($0)" + filler })
+    let plain = try batch((0..<count).map { "\(batchCount).\($0)" + filler })
+    guard batchCount % 3 > 0 else { return plain }
+    let sequence = sequences[partition, default: 0]
+    sequences[partition] = sequence + UInt32(count)
+    return try plain.sent(by: Self.producer, sequence: sequence)
   }
 
   // MARK: - Appends
@@ -78,9 +86,9 @@ extension ScriptedHistory {
       return nil
     }
     let answers = Arrivals()
-    start([[(partition, try nextBatch(5))]], .durable, answers)
+    start([[(partition, try nextBatch(5, for: partition))]], .durable, answers)
     started.waitForOne()
-    for size in sizes { start([[(partition, try nextBatch(size))]], durability, answers) }
+    for size in sizes { start([[(partition, try nextBatch(size, for: partition))]], durability, answers) }
     noteSeen()
     gate.signal()
     try await answers.wait(for: sizes.count + 1)
@@ -89,6 +97,20 @@ extension ScriptedHistory {
   }
 
   // MARK: - Other steps
+
+  private func deleteRecords(of partition: PartitionID, percent: Int) async throws {
+    let bounds = try store.bounds(of: partition)
+    let (start, end) = (bounds.logStart.rawValue, bounds.highWatermark.rawValue)
+    let target = start + (end - start) * Int64(percent) / 100
+    ledger.withLock {
+      $0.partitions[partition]?.trimsBegun.append(Ledger.Mark(at: fileSystem.changeCount, end: target))
+    }
+    let reached = try await store.deleteRecords(before: Offset(target), in: partition, fence: .local)
+    guard reached.rawValue == target else { throw UnexpectedOutcome(outcome: "trimmed to \(reached), not \(target)") }
+    ledger.withLock {
+      $0.partitions[partition]?.trims.append(Ledger.Mark(at: fileSystem.changeCount, end: target))
+    }
+  }
 
   private func letTimePass() async {
     clock.advance(byMs: 1_000)
@@ -117,7 +139,7 @@ extension Ledger {
     let base = appended.baseOffset.rawValue
     let next = base + Int64(batch.header.lastOffsetDelta) + 1
     partitions[partition]?.batches.append(
-      Batch(baseOffset: base, nextOffset: next, recordCount: batch.header.recordCount, records: batch.records))
+      Batch(baseOffset: base, nextOffset: next, sent: batch))
     partitions[partition]?.written.append(Mark(at: at, end: next))
     if isDurable { partitions[partition]?.durable.append(Mark(at: at, end: next)) }
   }

@@ -34,6 +34,9 @@ final class ScriptedHistory {
   /// Places of the script's topics in the ledger.
   var topics: [Int] = []
   var batchCount = 0
+  /// What the producer of each partition numbers its next record.
+  var sequences: [PartitionID: UInt32] = [:]
+  static let producer: Int64 = 7
   private var nextTopicNumber: UInt64 = 1
 
   init() async throws {
