@@ -14,11 +14,7 @@ struct ProducerReplay {
 
   /// What is remembered at the log's end.
   func replay() throws(StorageError) -> ProducerState {
-    var found = try opener.producerFile.newest(upTo: end.offset)
-    // Nobody was remembered at the checkpoint: an older file tells of producers that have been forgotten since.
-    if let state, state.producersEndOffset == 0, let older = found, older.end.rawValue <= state.durableEndOffset {
-      found = nil
-    }
+    let found = try opener.producerFile.newest(upTo: end.offset)
     var producers = found?.producers ?? ProducerState()
     let start = start(found?.end)
     guard start < end.offset else { return producers }

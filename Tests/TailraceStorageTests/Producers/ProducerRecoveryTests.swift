@@ -200,7 +200,8 @@ import Testing
     try await fixture.store.maintain()
     try await fixture.store.append(["plain"])
     try await fixture.store.close()
-    let reopened = try fixture.afterKill()
+    #expect(try !fixture.directory.files(".producers").isEmpty)
+    let reopened = try LocalFixture(try fixture.directory.copy(), clock: fixture.clock)
     try await reopened.store.create(config: try config())
     guard case .appended = await reopened.store.append([try batch(["new"], producer: 7, sequence: 0)])[0] else {
       return fail("a batch of a forgotten producer that begins anew is taken for a repeat")

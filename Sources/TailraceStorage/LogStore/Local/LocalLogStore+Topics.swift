@@ -120,7 +120,9 @@ extension LocalLogStore {
     let opener = PartitionOpener(
       id: id, topicDirectory: topic, files: files, logger: logger,
       cleanEntry: contents.withLock { $0.cleanEntries[id] })
-    let recovered = try opener.open()
+    var recovered = try opener.open()
+    // A snapshot may be from before they were forgotten.
+    recovered.producers.expire(before: clock.nowMs() - options.producerExpiryMs)
     contents.withLock { $0.startReport.note(recovered) }
     return PartitionLog(
       id: id, directory: opener.directory, config: config, recovered: recovered, files: files,
