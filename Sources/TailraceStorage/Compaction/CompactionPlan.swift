@@ -67,13 +67,16 @@ extension LogState {
     var compactions: [CompactionMark]
   }
 
-  /// The finished segments below both the durable end and the high watermark; nil where the partition is not compacted,
-  /// or there are none. Neither end lies in one of them then, so no position in a file that is replaced is kept.
+  /// The finished segments below the durable end, the high watermark and the last checkpoint; nil where the partition is
+  /// not compacted, or there are none. No end lies in one of them then, so no position in a file that is replaced is
+  /// kept, and none holds what producers are read from.
   mutating func viewForCompaction() -> CompactionView? {
     guard refusal == nil, isReadable, config.cleanup.contains(.compact) else { return nil }
     durableEnd = settled(durableEnd)
     highWatermark = settled(highWatermark)
-    let bound = min(durableEnd.segment, highWatermark.segment, activeSegment.baseOffset)
+    guard let checkpointed = segmentIndex(of: checkpointEnd) else { return nil }
+    let bound = min(
+      durableEnd.segment, highWatermark.segment, activeSegment.baseOffset, segments[checkpointed].baseOffset)
     let finished = segments.prefix { $0.baseOffset < bound }
     guard !finished.isEmpty else { return nil }
     return CompactionView(

@@ -73,11 +73,11 @@ extension LogState {
   }
 
   /// Takes out what is to be flushed; nil where there is nothing, or nothing may be: then nobody waits any more.
-  /// `written`: what the state file says.
+  /// `written`: what the state file says. `needsCheckpoint`: one is to follow in any case.
   mutating func beginFlush(
-    directory: String, written: PartitionState?, _ effects: inout LogEffects
+    directory: String, written: PartitionState?, needsCheckpoint: Bool, _ effects: inout LogEffects
   ) -> FlushJob? {
-    guard fault == nil, ending?.kind != .unknownPartition, isDirty else {
+    guard fault == nil, ending?.kind != .unknownPartition, isDirty || needsCheckpoint else {
       flushStage = .idle
       if let refusal = fault ?? ending { releaseWaiters(refusal, &effects) }
       return nil
@@ -85,7 +85,7 @@ extension LogState {
     flushStage = .running
     isFlushTimed = false
     // A finished segment is worth a checkpoint, and so are many bytes.
-    let isCheckpointDue = isDirectoryUnsynced || bytesPast(written) >= Self.checkpointBytes
+    let isCheckpointDue = needsCheckpoint || isDirectoryUnsynced || bytesPast(written) >= Self.checkpointBytes
     let job = FlushJob(
       segments: unsynced, directory: isDirectoryUnsynced ? directory : nil, finished: finished, target: logEnd,
       checkpoint: isCheckpointDue ? producers : nil)
@@ -112,6 +112,13 @@ extension LogState {
     if isWanted, isDirty, ending == nil { effects.wantsFlush = askFlusher() }
     if !isWanted { wantFlush(nowMs: nowMs, &effects) }
     return effects
+  }
+
+  /// The checkpoint that was due at `end` was written, or not. Returns whether that is news.
+  mutating func endCheckpoint(at end: Offset, isWritten: Bool) -> Bool {
+    if isWritten { checkpointEnd = max(checkpointEnd, end) }
+    defer { isCheckpointMissing = !isWritten }
+    return isCheckpointMissing == isWritten
   }
 
   /// How long a flush that could not open a file is put off, milliseconds.

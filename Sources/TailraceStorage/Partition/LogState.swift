@@ -41,6 +41,11 @@ struct LogState {
   var logStart: Offset
   var logEnd: LogPosition
   var durableEnd: LogPosition
+  /// Producers are remembered on disk up to here. What lies past it must stay in the log, also below `logStart`: a start
+  /// reads producers from it. Never past the durable end.
+  var checkpointEnd: Offset
+  /// Whether the last checkpoint that was due could not be written.
+  var isCheckpointMissing = false
   /// Never moves back, whatever the configuration becomes.
   var highWatermark: LogPosition
   var partitionEpoch: UInt32
@@ -88,6 +93,7 @@ struct LogState {
     logStart = recovered.logStart
     logEnd = recovered.logEnd
     durableEnd = recovered.durableEnd
+    checkpointEnd = recovered.state.map(\.checkpointEnd) ?? .zero
     highWatermark = recovered.highWatermark(config)
     partitionEpoch = recovered.partitionEpoch
     epochs = recovered.epochs

@@ -4,12 +4,14 @@ internal import TailraceWire
 
 extension PartitionLog {
   /// Brings everything that is written now to disk, and moves the durable end. Blocks; one at a time. The effects are
-  /// the caller's to carry out.
-  func flush() -> LogEffects {
+  /// the caller's to carry out. `needsCheckpoint`: also where none is due.
+  func flush(needsCheckpoint: Bool = false) -> LogEffects {
     flushing.withLock { written in
       let (begun, left) = state.withLock { state in
         var effects = LogEffects()
-        return (state.beginFlush(directory: directory, written: written, &effects), effects)
+        let job = state.beginFlush(
+          directory: directory, written: written, needsCheckpoint: needsCheckpoint, &effects)
+        return (job, effects)
       }
       guard let job = begun else { return left }
       do throws(FileSystemError) {
@@ -46,15 +48,25 @@ extension PartitionLog {
   }
 
   /// Notes the durable end in the state file, so that recovery need not look below it. A failure costs time at the next
-  /// start, no more.
+  /// start, and until it is made good nothing past the last one is removed from the log.
   private func writeCheckpoint(
     _ producers: ProducerState, at end: LogPosition, _ written: inout PartitionState?
   ) {
     do throws(StorageError) {
       try write(checkpoint(producers, at: end, isClean: false), producers, &written)
+      _ = state.withLock { $0.endCheckpoint(at: end.offset, isWritten: true) }
     } catch {
-      logger.warning("checkpoint not written", metadata: .keys([.partition: "\(id)", .error: "\(error)"]))
+      guard state.withLock({ $0.endCheckpoint(at: end.offset, isWritten: false) }) else { return }
+      logger.warning(
+        "checkpoint not written, to be tried again", metadata: .keys([.partition: "\(id)", .error: "\(error)"]))
     }
+  }
+
+  /// Writes the checkpoint that could not be written when it was due, and removes what had to wait for it. Blocks.
+  func catchUp(_ flusher: Flusher) {
+    guard state.withLock({ $0.isCheckpointMissing && $0.refusal == nil }) else { return }
+    flusher.carryOut(flush(needsCheckpoint: true), of: self)
+    restructuring.withLock { _ in removeTrimmed() }
   }
 
   /// What the state file is to say: everything below `end` is on disk. `isClean`: and nothing more will be written.

@@ -68,11 +68,11 @@ struct PartitionOpener {
     }
   }
 
-  /// Removes segments that lie below the log's start: a trim was broken off before it came to them.
+  /// Removes segments that lie below the log's start and the checkpoint: a trim was broken off before it came to them.
   private func dropTrimmed(_ bases: [Offset], _ state: PartitionState?) throws(StorageError) -> [Offset] {
-    guard let state, let first = bases.lastIndex(where: { $0.rawValue <= state.logStartOffset }), first > 0 else {
-      return bases
-    }
+    guard let state else { return bases }
+    let bound = min(Offset(state.logStartOffset), state.checkpointEnd)
+    guard let first = bases.lastIndex(where: { $0 <= bound }), first > 0 else { return bases }
     do throws(FileSystemError) {
       for base in bases[..<first] { try LogSegment.removeFiles(path(of: base), baseOffset: base, fileSystem) }
       try fileSystem.syncDirectory(directory)

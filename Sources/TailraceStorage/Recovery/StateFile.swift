@@ -44,3 +44,8 @@ package enum StateFile {
   /// The message without the checksum that ends it; nil where that does not match.
   package static func content(_ bytes: ByteBuffer) -> ByteBuffer? { Checksummed.open(bytes) }
 }
+
+extension PartitionState {
+  /// Producers are remembered on disk up to here; past it they are read from the log. Zero where that is not known.
+  var checkpointEnd: Offset { producersEndOffset < 0 ? .zero : Offset(max(0, durableEndOffset)) }
+}

@@ -49,9 +49,9 @@ extension PartitionLog {
     removeTrimmed()
   }
 
-  /// Removes segments that lie wholly below the log's start. What cannot be removed now is by the next start. Under
-  /// `restructuring`.
-  private func removeTrimmed() {
+  /// Removes segments that lie wholly below the log's start and the last checkpoint. What cannot be removed now is by
+  /// the next start. Under `restructuring`.
+  func removeTrimmed() {
     let removed = state.withLock { $0.takeTrimmed() }
     guard !removed.isEmpty else { return }
     do throws(FileSystemError) {
@@ -68,9 +68,9 @@ extension PartitionLog {
 }
 
 extension LogState {
-  /// Takes out the segments that lie wholly below the log's start and the durable end; never the active one.
+  /// Takes out the segments that lie wholly below the log's start and the last checkpoint; never the active one.
   mutating func takeTrimmed() -> [LogSegment] {
-    let bound = min(logStart, durableEnd.segment)
+    let bound = min(logStart, checkpointEnd)
     guard let first = segments.lastIndex(where: { $0.baseOffset <= bound }), first > 0 else { return [] }
     let removed = Array(segments[..<first])
     segments.removeFirst(first)

@@ -32,6 +32,7 @@ extension LocalLogStore {
     for log in allLogs() {
       guard !contents.withLock({ $0.isClosed }) else { return }
       flusher.carryOut(log.rollByAge(nowMs: nowMs), of: log)
+      log.catchUp(flusher)
       log.forgetProducers(before: nowMs - options.producerExpiryMs)
       do throws(StorageError) {
         try log.applyRetention(nowMs: nowMs, flusher)

@@ -87,6 +87,20 @@ struct CrashCheck {
       throw Violation("epoch \(bounds.partitionEpoch), where at least \(epoch) is due")
     }
     let sent = ledger.partitions[id]?.batches ?? []
+    if ledger.isCompacted(id) {
+      try await CompactedCheck(sent: sent, start: bounds.logStart.rawValue, end: end).check(id, of: store)
+    } else {
+      try await checkBatches(sent, bounds, of: id, in: store)
+    }
+    try await checkRepeat(of: sent.last { $0.nextOffset <= end && $0.sent.header.producerID != 0 }, in: id, of: store)
+    return Found(start: bounds.logStart.rawValue, end: end, epoch: bounds.partitionEpoch)
+  }
+
+  /// All that was sent and lies within the bounds is there, as it was sent.
+  private func checkBatches(
+    _ sent: [Ledger.Batch], _ bounds: PartitionBounds, of id: PartitionID, in store: LocalLogStore
+  ) async throws {
+    let end = bounds.logEnd.rawValue
     var next = bounds.logStart.rawValue
     var count = sent.firstIndex { $0.nextOffset > next } ?? sent.count
     while next < end {
@@ -99,8 +113,6 @@ struct CrashCheck {
       }
     }
     guard next == end else { throw Violation("the log ends at \(end) within a batch") }
-    try await checkRepeat(of: sent.last { $0.nextOffset <= end && $0.sent.header.producerID != 0 }, in: id, of: store)
-    return Found(start: bounds.logStart.rawValue, end: end, epoch: bounds.partitionEpoch)
   }
 
   /// The last batch of the producer is known when it is sent again, also where it was deleted.

@@ -64,6 +64,11 @@ struct Ledger: Sendable {
     }
   }
 
+  /// Whether of each key only the latest record has to be there.
+  func isCompacted(_ id: PartitionID) -> Bool {
+    topics.first { $0.id == id.topic }?.config.cleanup.contains(.compact) ?? false
+  }
+
   /// Below which offset everything must be there after a crash.
   func requiredEnd(of id: PartitionID, at point: Int, _ loss: CrashLoss) -> Int64 {
     guard let partition = partitions[id] else { return 0 }

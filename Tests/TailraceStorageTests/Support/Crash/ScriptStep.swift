@@ -16,11 +16,31 @@ enum ScriptStep: Sendable {
   case deleteRecords(Int, percent: Int)
   /// What is timed comes due.
   case letTimePass
+  /// One round of compaction over all partitions.
+  case compact
+  /// One round of what is done from time to time: segments go by age and size.
+  case maintain
+  case configure(topic: Int, ConfigChange)
   case closeAndReopen
   /// The process ends at once and the next one finds the page cache.
   case killAndReopen
   /// A topic goes, and one of the same name and another id is made.
   case dropAndCreate(topic: Int)
+}
+
+/// What is changed of a topic's configuration while it is used.
+enum ConfigChange: Sendable {
+  case durability(LogConfig.Durability)
+  case segmentBytes(Int)
+  case retentionBytes(Int64?)
+
+  func apply(to config: inout LogConfig) {
+    switch self {
+    case .durability(let durability): config.durability = durability
+    case .segmentBytes(let count): config.segmentBytes = count
+    case .retentionBytes(let count): config.retentionBytes = count
+    }
+  }
 }
 
 /// Draws steps.
@@ -40,7 +60,18 @@ struct ScriptGenerator {
     case 9..<20: return .appendDuringSync(partition, valueBytes: sizes(atMost: 5), durability)
     case 20..<26: return .appendToAll(valueBytes: size(), durability)
     case 26..<31: return .deleteRecords(partition, percent: generator.below(101))
+    case 31..<37: return .compact
+    case 37..<40: return .maintain
+    case 40..<44: return .configure(topic: generator.below(topicCount), change())
     default: return .append(partition, valueBytes: sizes(atMost: 3), durability)
+    }
+  }
+
+  private mutating func change() -> ConfigChange {
+    switch generator.below(3) {
+    case 0: .durability([.durable, .os, .interval(milliseconds: 100)][generator.below(3)])
+    case 1: .segmentBytes(500 + generator.below(1_000))
+    default: .retentionBytes(generator.below(3) == 0 ? nil : Int64(1_000 + generator.below(3_000)))
     }
   }
 

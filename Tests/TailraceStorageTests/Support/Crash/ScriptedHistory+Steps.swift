@@ -19,6 +19,9 @@ extension ScriptedHistory {
     case .deleteRecords(let partition, let percent):
       try await deleteRecords(of: partitions[partition], percent: percent)
     case .letTimePass: await letTimePass()
+    case .compact: try await store.compact()
+    case .maintain: try await maintain()
+    case .configure(let topic, let change): try await configure(topic, change)
     case .closeAndReopen:
       ledger.withLock { $0.closes.append(fileSystem.changeCount) }
       try await store.close()
@@ -38,7 +41,13 @@ extension ScriptedHistory {
     batchCount += 1
     let count = 1 + batchCount % 3
     let filler = String(repeating: "x", count: valueBytes / count)
-    let plain = try batch((0..<count).map { "\(batchCount).\($0)" + filler })
+    let hasKeys = ledger.withLock { $0.isCompacted(partition) }
+    let plain = try keyedBatch(
+      (0..<count).map { index in
+        Keyed(
+          hasKeys ? "key \((batchCount * 31 + index * 7) % Self.keyCount)" : nil,
+          hasKeys && batchCount % 5 == 0 ? nil : "\(batchCount).\(index)" + filler)
+      })
     guard batchCount % 3 > 0 else { return plain }
     let sequence = sequences[partition, default: 0]
     sequences[partition] = sequence + UInt32(count)
@@ -110,6 +119,36 @@ extension ScriptedHistory {
     ledger.withLock {
       $0.partitions[partition]?.trims.append(Ledger.Mark(at: fileSystem.changeCount, end: target))
     }
+  }
+
+  /// Retention may move a log's start to wherever the log is readable.
+  private func maintain() async throws {
+    noteStarts(asBegun: true) { $0.highWatermark }
+    try await store.maintain()
+    noteStarts(asBegun: true) { $0.logStart }
+    noteStarts(asBegun: false) { $0.logStart }
+  }
+
+  private func noteStarts(asBegun isBegun: Bool, _ place: (PartitionBounds) -> Offset) {
+    for partition in partitions {
+      guard let bounds = try? store.bounds(of: partition) else { continue }
+      let mark = Ledger.Mark(at: fileSystem.changeCount, end: place(bounds).rawValue)
+      ledger.withLock { ledger in
+        if isBegun {
+          ledger.partitions[partition]?.trimsBegun.append(mark)
+        } else {
+          ledger.partitions[partition]?.trims.append(mark)
+        }
+      }
+    }
+  }
+
+  private func configure(_ place: Int, _ change: ConfigChange) async throws {
+    let topic = ledger.withLock { ledger in
+      change.apply(to: &ledger.topics[topics[place]].config)
+      return ledger.topics[topics[place]]
+    }
+    try await store.configure(topic: topic.id, config: topic.config, fence: .local)
   }
 
   private func letTimePass() async {

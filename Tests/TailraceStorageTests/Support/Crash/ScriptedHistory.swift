@@ -19,12 +19,21 @@ final class ScriptedHistory {
   static let directory = "/data"
   /// Small, so that there are many segments.
   static let segmentBytes = 1_000
+  /// Tombstones go after the next pass but one, if time has passed.
+  private static let compacted = {
+    var config = LogConfig(segmentBytes: segmentBytes, cleanup: .compact)
+    config.deleteRetentionMs = 500
+    return config
+  }()
+  /// Of compacted topics.
+  static let keyCount = 12
   static let plans = [
     Plan(name: "durable", config: LogConfig(segmentBytes: segmentBytes), partitionCount: 2),
     Plan(
       name: "interval", config: LogConfig(durability: .interval(milliseconds: 100), segmentBytes: segmentBytes),
       partitionCount: 1),
     Plan(name: "os", config: LogConfig(durability: .os, segmentBytes: segmentBytes), partitionCount: 2),
+    Plan(name: "compacted", config: compacted, partitionCount: 2),
   ]
 
   var fileSystem = RecordingFileSystem()
@@ -53,6 +62,8 @@ final class ScriptedHistory {
     // Nothing but the script is to move the disk or look at it.
     options.maintenanceIntervalMs = 3_600_000
     options.scrubBytesPerSecond = 0
+    // Not for all keys: one round takes several passes.
+    options.compactionKeyMapBytes = 256
     return try LocalLogStore(
       directory: directory, fileSystem: fileSystem, clock: clock,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, options: options)
