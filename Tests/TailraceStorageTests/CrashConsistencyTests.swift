@@ -10,6 +10,17 @@ import Testing
 @Suite struct CrashConsistencyTests {
   private static let steps = 2_000
 
+  @Test func `the same seed gives the same history, so that a failure can be seen again`() async throws {
+    let seed = SeededGenerator(for: "CrashConsistencyTests, same history").seed
+    let histories = [
+      try await ScriptedHistory.run(steps: 300, seed: seed), try await ScriptedHistory.run(steps: 300, seed: seed),
+    ]
+    let changes = histories.map { $0.history.changes.map { "\($0)" } }
+    #expect(changes[0].count > 1_000)
+    #expect(zip(changes[0], changes[1]).enumerated().first { $0.element.0 != $0.element.1 } == nil)
+    #expect(changes[0].count == changes[1].count)
+  }
+
   @Test func `after a crash between any two changes of the disk all that was acked is there`() async throws {
     var generator = SeededGenerator(for: "CrashConsistencyTests, between changes")
     let sweep = try await CrashSweep(steps: Self.steps, seed: generator.seed)

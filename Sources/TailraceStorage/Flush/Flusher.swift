@@ -66,7 +66,7 @@ final class Flusher: Sendable {
       lastMs = nowMs
       waiting.removeAll { flush in
         guard flush.dueMs <= nowMs || isSetBack else { return false }
-        if flush.log.state.withLock({ $0.askFlusherWhenDue() }) { queue.push(flush.log) }
+        if flush.log.state.withLock({ $0.askFlusher(dueMs: flush.dueMs) }) { queue.push(flush.log) }
         return true
       }
     }

@@ -29,11 +29,16 @@ extension LogState {
       || !finished.isEmpty || hasManyUnsyncedBytes || activeSegment.files.hasManyPinned
     {
       effects.wantsFlush = askFlusher() || effects.wantsFlush
-    } else if case .interval(let milliseconds) = config.durability, !isFlushTimed {
-      isFlushTimed = true
+    } else if case .interval(let milliseconds) = config.durability, flushDueMs == nil {
       let (due, overflow) = nowMs.addingReportingOverflow(max(0, milliseconds))
-      effects.flushDueMs = overflow ? .max : due
+      timeFlush(at: overflow ? .max : due, &effects)
     }
+  }
+
+  /// Has the flusher's timer ask for a flush at `dueMs`.
+  private mutating func timeFlush(at dueMs: Int64, _ effects: inout LogEffects) {
+    flushDueMs = dueMs
+    effects.flushDueMs = dueMs
   }
 
   /// Whether an `interval` topic has so much that is not on disk that its time does not matter.
@@ -57,8 +62,9 @@ extension LogState {
     }
   }
 
-  /// The same when a timed flush is due, also one that was put back.
-  mutating func askFlusherWhenDue() -> Bool {
+  /// The same for a flush that was timed at `dueMs`, also one that was put back; false where it was carried out before.
+  mutating func askFlusher(dueMs: Int64) -> Bool {
+    guard flushDueMs == dueMs else { return false }
     if flushStage == .putBack { flushStage = .idle }
     return askFlusher()
   }
@@ -83,7 +89,7 @@ extension LogState {
       return nil
     }
     flushStage = .running
-    isFlushTimed = false
+    flushDueMs = nil
     // A finished segment is worth a checkpoint, and so are many bytes.
     let isCheckpointDue = needsCheckpoint || isDirectoryUnsynced || bytesPast(written) >= Self.checkpointBytes
     let job = FlushJob(
@@ -135,7 +141,7 @@ extension LogState {
     flushStage = .putBack
     isFlushPutOff = true
     let (due, overflow) = nowMs.addingReportingOverflow(Self.putOffMs)
-    effects.flushDueMs = overflow ? .max : due
+    timeFlush(at: overflow ? .max : due, &effects)
     return effects
   }
 

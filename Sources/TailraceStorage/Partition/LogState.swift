@@ -78,7 +78,8 @@ struct LogState {
   /// Whether a segment file's directory entry may not be on disk.
   var isDirectoryUnsynced = false
   var flushStage = FlushStage.idle
-  var isFlushTimed = false
+  /// When the flusher's timer asks for a flush, milliseconds since 1970; nil: it does not.
+  var flushDueMs: Int64?
   /// Whether the last flush had to be put off.
   var isFlushPutOff = false
 

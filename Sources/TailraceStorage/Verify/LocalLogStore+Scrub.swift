@@ -6,9 +6,7 @@ extension LocalLogStore {
     guard options.scrubBytesPerSecond > 0 else { return nil }
     return Scrubber(
       bytesPerSecond: options.scrubBytesPerSecond, intervalMs: options.scrubIntervalMs, logger: logger,
-      partitions: { [weak self] in
-        self?.contents.withLock { Array($0.partitions.values) } ?? []
-      })
+      partitions: { [weak self] in self?.allLogs() ?? [] })
   }
 
   /// Lets the scrub of `store` take its steps on a thread of its own, for as long as `ticks` is open.

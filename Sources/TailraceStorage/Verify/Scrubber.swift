@@ -86,7 +86,7 @@ struct Scrubber {
     if let nextRoundMs, nowMs < nextRoundMs, nextRoundMs - nowMs <= intervalMs { return false }
     let (next, overflow) = nowMs.addingReportingOverflow(intervalMs)
     nextRoundMs = overflow ? .max : next
-    rest = partitions().sorted { "\($0.id)" < "\($1.id)" }.map { WeakLog(log: $0) }[...]
+    rest = partitions().map { WeakLog(log: $0) }[...]
     isInRound = true
     return true
   }

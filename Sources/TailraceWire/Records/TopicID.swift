@@ -1,7 +1,7 @@
 package import NIOCore
 
 /// A topic's identity: 16 random bytes, never used again, so that a topic made anew under an old name is another one.
-package struct TopicID: Hashable, Sendable, CustomStringConvertible {
+package struct TopicID: Hashable, Comparable, Sendable, CustomStringConvertible {
   private let high: UInt64
   private let low: UInt64
 
@@ -36,6 +36,11 @@ package struct TopicID: Hashable, Sendable, CustomStringConvertible {
     self.init(high: high, low: low)
   }
 
+  /// By the bytes, the first one first.
+  package static func < (first: TopicID, second: TopicID) -> Bool {
+    (first.high, first.low) < (second.high, second.low)
+  }
+
   /// The 16 bytes.
   package var bytes: ByteBuffer {
     var buffer = ByteBuffer()
@@ -65,4 +70,11 @@ package struct PartitionID: Hashable, Sendable, CustomStringConvertible {
   }
 
   package var description: String { "\(topic)/\(index)" }
+}
+
+extension PartitionID: Comparable {
+  /// By topic id, then by index.
+  package static func < (first: PartitionID, second: PartitionID) -> Bool {
+    first.topic == second.topic ? first.index < second.index : first.topic < second.topic
+  }
 }

@@ -9,12 +9,12 @@ extension LocalLogStore {
   }
 
   private func closeNow() throws(StorageError) {
-    let logs: [PartitionLog]? = contents.withLock { contents in
-      guard !contents.isClosed else { return nil }
-      contents.isClosed = true
-      return Array(contents.partitions.values)
+    let isFirst = contents.withLock { contents in
+      defer { contents.isClosed = true }
+      return !contents.isClosed
     }
-    guard let logs else { throw .storeClosed }
+    guard isFirst else { throw .storeClosed }
+    let logs = allLogs()
     maintenanceTicks.close()
     // What is under way ends first: it must not change what the clean stop vouches for.
     isStopping.store(true, ordering: .releasing)

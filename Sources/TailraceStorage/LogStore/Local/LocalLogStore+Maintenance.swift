@@ -55,7 +55,10 @@ extension LocalLogStore {
     }
   }
 
-  private func allLogs() -> [PartitionLog] { contents.withLock { Array($0.partitions.values) } }
+  /// All that are open, by id: what is done to one after the other is done in the same order each time.
+  func allLogs() -> [PartitionLog] {
+    contents.withLock { Array($0.partitions.values) }.sorted { $0.id < $1.id }
+  }
 
   /// Asks for a round of each kind of upkeep every so often, for as long as `ticks` is open and there is a store.
   static func keepMaintaining(

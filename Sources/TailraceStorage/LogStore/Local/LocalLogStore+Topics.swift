@@ -69,9 +69,7 @@ extension LocalLogStore {
     guard fence == .local else { throw .fenced }
   }
 
-  private func logs(of topic: TopicID) -> [PartitionLog] {
-    contents.withLock { contents in contents.partitions.values.filter { $0.id.topic == topic } }
-  }
+  private func logs(of topic: TopicID) -> [PartitionLog] { allLogs().filter { $0.id.topic == topic } }
 
   // MARK: - Opening
 

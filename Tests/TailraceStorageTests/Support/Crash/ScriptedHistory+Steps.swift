@@ -153,8 +153,9 @@ extension ScriptedHistory {
 
   private func letTimePass() async {
     clock.advance(byMs: 1_000)
+    let nowMs = clock.nowMs()
     for log in store.contents.withLock({ Array($0.partitions.values) }) {
-      while log.state.withLock({ $0.isFlushTimed }) { await Task.yield() }
+      while log.state.withLock({ $0.flushDueMs ?? .max <= nowMs }) { await Task.yield() }
     }
   }
 
