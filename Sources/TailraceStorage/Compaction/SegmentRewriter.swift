@@ -78,7 +78,9 @@ struct SegmentRewriter {
     guard judge.concerns(batch.header) else { return .unchanged }
     let records = try reader.records(of: batch)
     do throws(RecordBatchError) {
-      return try records.rewrite { judge.keeps($0) }
+      return try records.rewrite(maxBytes: LogConfig.maxBatchBytesCeiling - RecordBatchHeader.byteCount) {
+        judge.keeps($0)
+      }
     } catch {
       throw CompactionStop(error, in: reader.file.path)
     }

@@ -22,7 +22,7 @@ final class Flusher: Sendable {
     do throws(StorageError) {
       for index in 0..<max(1, threadCount) {
         try WorkerThread.start(name: "flusher-\(index)") { [queue, timed] in
-          while let log = queue.pop() { Self.carryOut(log.flush(), of: log, queue, timed) }
+          while let log = queue.pop() { Self.flush(log, needsCheckpoint: false, queue, timed) }
         }
       }
       try WorkerThread.start(name: "flush-timer") { [queue, timed] in Self.watch(timed, clock, queue) }
@@ -33,6 +33,18 @@ final class Flusher: Sendable {
   }
 
   deinit { close() }
+
+  /// Flushes `log` on the caller's thread, see `PartitionLog.flush`, and then makes room for more. Blocks.
+  func flush(_ log: PartitionLog, needsCheckpoint: Bool = false) {
+    Self.flush(log, needsCheckpoint: needsCheckpoint, queue, timed)
+  }
+
+  private static func flush(
+    _ log: PartitionLog, needsCheckpoint: Bool, _ queue: WorkQueue<PartitionLog>, _ timed: WorkQueue<TimedFlush>
+  ) {
+    carryOut(log.flush(needsCheckpoint: needsCheckpoint), of: log, queue, timed)
+    carryOut(log.preallocate(), of: log, queue, timed)
+  }
 
   /// Carries out what an append, a flush or a change left to do on a partition. No lock may be held.
   func carryOut(_ effects: LogEffects, of log: PartitionLog) { Self.carryOut(effects, of: log, queue, timed) }

@@ -127,7 +127,7 @@ extension LogState {
     }
   }
 
-  private var segmentBytes: Int { min(max(config.segmentBytes, 1), Int(Int32.max)) }
+  var segmentBytes: Int { min(max(config.segmentBytes, 1), Int(Int32.max)) }
 
   private func mustRoll(before batch: ValidatedBatch, after run: Run) -> Bool {
     let position = logEnd.position + run.byteCount
@@ -199,6 +199,7 @@ extension LogState {
   /// Removes what a failed write left behind the last whole batch. A torn batch is never taken for a whole one, but
   /// where it cannot be removed the disk is not to be trusted: read-only.
   private mutating func cutBack(_ file: any File, to byteCount: Int) {
+    preallocation.end = 0
     do throws(FileSystemError) {
       try file.truncate(to: byteCount)
     } catch {
@@ -235,6 +236,7 @@ extension LogState {
     logEnd.segment = logEnd.offset
     logEnd.position = 0
     isDirectoryUnsynced = true
+    preallocation = Preallocation(maxBytes: preallocation.maxBytes)
     return nil
   }
 }

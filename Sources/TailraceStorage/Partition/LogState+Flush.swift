@@ -113,6 +113,7 @@ extension LogState {
       effects.resolve(waiter.receiver, waiter.outcome)
     }
     advanceHighWatermark(&effects)
+    notePreallocation(after: job)
     let isWanted = flushStage == .runningAndWanted
     flushStage = .idle
     if isWanted, isDirty, ending == nil { effects.wantsFlush = askFlusher() }

@@ -71,6 +71,8 @@ struct LogState {
   /// Dropped or closed: nothing works any more.
   var ending: StorageError?
 
+  /// Of the active segment's file.
+  var preallocation = Preallocation()
   /// Segments with bytes that may not be on disk, in offset order.
   var unsynced: [LogSegment] = []
   /// Segments that were finished since the last flush: their index files are to be written.
@@ -88,7 +90,7 @@ struct LogState {
   var advanceWaiters: [UInt64: AdvanceEntry] = [:]
   var nextWaiterNumber: UInt64 = 0
 
-  init(config: LogConfig, recovered: RecoveredLog) {
+  init(config: LogConfig, recovered: RecoveredLog, preallocatedBytes: Int = 0) {
     self.config = config
     segments = recovered.segments
     logStart = recovered.logStart
@@ -105,6 +107,7 @@ struct LogState {
     fault = recovered.fault
     isReadable = recovered.isReadable
     appendTrouble = recovered.fault
+    preallocation.maxBytes = preallocatedBytes
     if logEnd.offset > durableEnd.offset, fault == nil {
       unsynced = segments.filter { $0.baseOffset >= durableEnd.segment }
     }

@@ -4,8 +4,8 @@ internal import TailraceWire
 
 extension PartitionLog {
   /// Brings everything that is written now to disk, and moves the durable end. Blocks; one at a time. The effects are
-  /// the caller's to carry out. `needsCheckpoint`: also where none is due.
-  func flush(needsCheckpoint: Bool = false) -> LogEffects {
+  /// the caller's to carry out; see `Flusher.flush`. `needsCheckpoint`: also where none is due.
+  func flush(needsCheckpoint: Bool) -> LogEffects {
     flushing.withLock { written in
       let (begun, left) = state.withLock { state in
         var effects = LogEffects()
@@ -15,14 +15,15 @@ extension PartitionLog {
       }
       guard let job = begun else { return left }
       do throws(FileSystemError) {
+        for segment in job.finished {
+          if let byteCount = segment.sealedByteCount { try segment.cutUnused(after: byteCount) }
+        }
         for segment in job.segments { try segment.file().sync() }
         if let directory = job.directory { try fileSystem.syncDirectory(directory) }
       } catch {
         guard ending?.kind != .unknownPartition else { return LogEffects() }
         if error.isFailedOpenForResources { return putOff(job, error) }
-        logger.error(
-          "fsync failed: the partition is read-only", metadata: .keys([.partition: "\(id)", .error: "\(error)"]))
-        return state.withLock { $0.failFlush(error) }
+        return failFlush(error)
       }
       let nowMs = clock.nowMs()
       let effects = state.withLock { $0.endFlush(job, nowMs: nowMs) }
@@ -30,6 +31,13 @@ extension PartitionLog {
       if let producers = job.checkpoint { writeCheckpoint(producers, at: job.target, &written) }
       return effects
     }
+  }
+
+  /// Something did not get to disk.
+  func failFlush(_ error: FileSystemError) -> LogEffects {
+    logger.error(
+      "fsync failed: the partition is read-only", metadata: .keys([.partition: "\(id)", .error: "\(error)"]))
+    return state.withLock { $0.failFlush(error) }
   }
 
   /// Nothing is lost yet: tries again soon. Said once, however often it takes.
@@ -65,7 +73,7 @@ extension PartitionLog {
   /// Writes the checkpoint that could not be written when it was due, and removes what had to wait for it. Blocks.
   func catchUp(_ flusher: Flusher) {
     guard state.withLock({ $0.isCheckpointMissing && $0.refusal == nil }) else { return }
-    flusher.carryOut(flush(needsCheckpoint: true), of: self)
+    flusher.flush(self, needsCheckpoint: true)
     restructuring.withLock { _ in removeTrimmed() }
   }
 
@@ -126,7 +134,7 @@ extension PartitionLog {
   /// Flushes for the last time and writes the state file. Nil where the partition is damaged or failed and so not
   /// clean. Appends must have been stopped.
   func closeCleanly(_ flusher: Flusher) throws(StorageError) -> CleanShutdown.Entry? {
-    flusher.carryOut(flush(), of: self)
+    flusher.flush(self)
     return try closeFlushed()
   }
 
@@ -140,6 +148,9 @@ extension PartitionLog {
         return (state.logEnd, entry, state.producers, state.activeSegment)
       }
     guard let found else { return nil }
+    do throws(FileSystemError) { try found.active.cutUnused(after: found.end.position) } catch {
+      throw StorageError(error, while: "closing partition \(id)")
+    }
     found.active.writeIndexFiles(coveredBytes: found.end.position)
     let result: Result<Void, StorageError> = flushing.withLock { written in
       do throws(StorageError) {

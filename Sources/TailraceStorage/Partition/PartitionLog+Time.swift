@@ -33,7 +33,7 @@ extension PartitionLog {
     }
     if let damage, floor.position >= damage.position { throw damage.error }
     let file = try segment.openFile()
-    var limit = segment.baseOffset == end.segment ? end.position : try length(of: file)
+    var limit = segment.baseOffset == end.segment ? end.position : try length(of: segment, file)
     if let damage { limit = min(limit, damage.position) }
     var scanner = BatchScanner(file: file, from: floor.position, byteCount: limit)
     while let batch = try scanner.next() {
@@ -61,7 +61,8 @@ extension PartitionLog {
     }
   }
 
-  private func length(of file: any File) throws(StorageError) -> Int {
+  private func length(of segment: LogSegment, _ file: any File) throws(StorageError) -> Int {
+    if let known = segment.sealedByteCount { return known }
     do throws(FileSystemError) { return try file.byteCount() } catch { throw StorageError(error, while: "reading") }
   }
 

@@ -26,7 +26,8 @@ final class PartitionLog: Sendable {
 
   init(
     id: PartitionID, directory: String, config: LogConfig, recovered: RecoveredLog, files: OpenFiles,
-    admitted: AdmittedProducers, reserve: DiskReserve, clock: any WallClock, logger: Logger
+    admitted: AdmittedProducers, reserve: DiskReserve, preallocatedBytes: Int = 0, clock: any WallClock,
+    logger: Logger
   ) {
     self.id = id
     self.directory = directory
@@ -35,7 +36,7 @@ final class PartitionLog: Sendable {
     self.reserve = reserve
     self.clock = clock
     self.logger = logger
-    state = Mutex(LogState(config: config, recovered: recovered))
+    state = Mutex(LogState(config: config, recovered: recovered, preallocatedBytes: preallocatedBytes))
     flushing = Mutex(recovered.state)
   }
 

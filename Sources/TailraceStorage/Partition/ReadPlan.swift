@@ -44,7 +44,7 @@ extension LogState {
       return .failed(StorageError(.dataLoss, "offset \(offset) is in no segment"), bounds)
     }
     let segment = segments[index]
-    let limit = segment.baseOffset == highWatermark.segment ? highWatermark.position : nil
+    let limit = segment.baseOffset == highWatermark.segment ? highWatermark.position : segment.sealedByteCount
     return .plan(ReadPlan(segment: segment, offset: offset, limit: limit, bounds: bounds))
   }
 

@@ -30,6 +30,8 @@ struct LogRecovery {
     var to: Int
     /// Bytes that were looked at.
     var scanned = 0
+    /// Zeros that follow `to`: room that was not used.
+    var unused = 0
   }
 
   /// What is known after the check.
@@ -74,6 +76,7 @@ struct LogRecovery {
       fault = StorageError(
         .dataLoss, "partition \(id) is damaged: offsets \(state.logStartOffset) to \(bases[0]) (exclusive) are missing")
     }
+    if fault == nil { try cutUnused(findings.checked) }
     try rewrite(findings.checked)
     return try finish(findings, fault)
   }
@@ -130,7 +133,7 @@ struct LogRecovery {
           segment: index, position: 0, reason: "the segment begins at \(bases[index]), not at \(findings.end.offset)")
       }
     }
-    for segment in findings.segments.dropLast() { try opener.seal(segment) }
+    for part in findings.checked.dropLast() { part.segment.seal(byteCount: part.to) }
     return findings
   }
 
@@ -156,12 +159,25 @@ struct LogRecovery {
       switch error {
       case .unreadable(let cause): throw StorageError(cause, while: "recovering partition \(id)")
       case .notABatch(let reason):
-        findings.damage = Damage(segment: index, position: findings.end.position, reason: reason)
+        if try isUnused(from: findings.end.position, &scanner) {
+          findings.checked[findings.checked.count - 1].unused = byteCount - findings.end.position
+        } else {
+          findings.damage = Damage(segment: index, position: findings.end.position, reason: reason)
+        }
       }
     }
     findings.checked[findings.checked.count - 1].to = findings.end.position
     findings.checked[findings.checked.count - 1].scanned = findings.end.position - start
     findings.figures.bytesChecked += scanner.position - start
+  }
+
+  private func isUnused(from position: Int, _ scanner: inout BatchScanner) throws(StorageError) -> Bool {
+    do throws(BatchScanner.Fault) { return try scanner.isUnused(from: position) } catch {
+      switch error {
+      case .unreadable(let cause): throw StorageError(cause, while: "recovering partition \(id)")
+      case .notABatch: return false
+      }
+    }
   }
 
   private func checkBatch(
@@ -257,6 +273,18 @@ struct LogRecovery {
           .offset: "\(end)", .reason: damage.reason,
         ]))
       return byteCount + later
+    } catch {
+      throw StorageError(error, while: "recovering partition \(id)")
+    }
+  }
+
+  /// Cuts off room that was not used, so that files end where their batches end.
+  private func cutUnused(_ checked: [Checked]) throws(StorageError) {
+    let tail = TornTail(fileSystem: opener.fileSystem, directory: opener.directory)
+    do throws(FileSystemError) {
+      for part in checked where part.unused > 0 {
+        try tail.cutUnused(LogSegment.fileName(part.segment.baseOffset), at: part.to)
+      }
     } catch {
       throw StorageError(error, while: "recovering partition \(id)")
     }

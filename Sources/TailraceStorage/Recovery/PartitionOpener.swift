@@ -137,11 +137,6 @@ struct PartitionOpener {
     return segment
   }
 
-  /// Makes a segment one to which nothing is appended any more.
-  func seal(_ segment: LogSegment) throws(StorageError) {
-    segment.seal(byteCount: try byteCount(of: segment.baseOffset))
-  }
-
   func path(of base: Offset) -> String { "\(directory)/\(LogSegment.fileName(base))" }
 
   /// Length of a segment file.

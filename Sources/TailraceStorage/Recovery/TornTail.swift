@@ -6,11 +6,15 @@ struct TornTail {
   let directory: String
   private static let chunkBytes = 1 << 20
 
-  /// Copies the file's bytes from `position` on aside, durably, and then cuts them off, durably. Returns their number.
+  /// Copies the file's bytes from `position` on aside, durably, but for the zeros that end it, and then cuts them off,
+  /// durably. Returns how many were kept.
   func cut(_ name: String, at position: Int) throws(FileSystemError) -> Int {
     let file = try fileSystem.open("\(directory)/\(name)", .readWrite)
-    let byteCount = try file.byteCount()
-    guard byteCount > position else { return 0 }
+    let byteCount = try usedByteCount(of: file, from: position)
+    guard byteCount > position else {
+      try cutUnused(name, at: position)
+      return 0
+    }
     let copy = try fileSystem.open("\(directory)/\(try freeName(name))", .createNew)
     var at = position
     while at < byteCount {
@@ -24,6 +28,33 @@ struct TornTail {
     try file.truncate(to: position)
     try file.sync()
     return byteCount - position
+  }
+
+  /// Cuts off what follows `position`, durably.
+  func cutUnused(_ name: String, at position: Int) throws(FileSystemError) {
+    let file = try fileSystem.open("\(directory)/\(name)", .readWrite)
+    guard try file.byteCount() > position else { return }
+    try file.truncate(to: position)
+    try file.sync()
+  }
+
+  /// Zeros in whole blocks at the end of the file are room that was not used; fewer may be part of what was written.
+  private static let blockBytes = 4 << 10
+
+  /// Where the unused room begins that ends the file; `position` where there is nothing else after it.
+  private func usedByteCount(of file: any File, from position: Int) throws(FileSystemError) -> Int {
+    let byteCount = try file.byteCount()
+    var used = position
+    var at = position
+    while at < byteCount {
+      let bytes = try file.read(min(Self.chunkBytes, byteCount - at), at: at)
+      guard bytes.readableBytes > 0 else { break }
+      let last = bytes.withUnsafeReadableBytes { $0.lastIndex { $0 != 0 } }
+      if let last { used = at + last + 1 }
+      at += bytes.readableBytes
+    }
+    guard used > position else { return position }
+    return min(byteCount, (used + Self.blockBytes - 1) / Self.blockBytes * Self.blockBytes)
   }
 
   /// Renames a whole segment file aside, durably. Returns its length.

@@ -11,7 +11,7 @@ extension PartitionLog {
   func trim(to offset: Offset?, _ flusher: Flusher) throws(StorageError) -> Offset {
     let target = try trimTarget(offset)
     // The start must not be past what a crash leaves.
-    if state.withLock({ $0.durableEnd.offset < target }) { flusher.carryOut(flush(), of: self) }
+    if state.withLock({ $0.durableEnd.offset < target }) { flusher.flush(self) }
     let result: Result<Offset, StorageError> = restructuring.withLock { _ in
       do throws(StorageError) {
         try moveStart(to: target)

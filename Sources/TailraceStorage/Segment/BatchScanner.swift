@@ -147,6 +147,20 @@ struct BatchScanner {
     return nil
   }
 
+  /// Whether nothing but zeros stands from `position` on: room that was made for batches and not used. No batch begins
+  /// with a zero.
+  mutating func isUnused(from position: Int) throws(Fault) -> Bool {
+    var at = position
+    while at < byteCount {
+      try load(at, 1)
+      let offset = at - windowStart
+      let isZero = window.withUnsafeReadableBytes { bytes in bytes[offset...].allSatisfy { $0 == 0 } }
+      guard isZero else { return false }
+      at = windowStart + window.readableBytes
+    }
+    return position < byteCount
+  }
+
   /// Makes at least `count` bytes from `position` on available in the window; the file must have them.
   private mutating func load(_ position: Int, _ count: Int) throws(Fault) {
     if position >= windowStart, position + count <= windowStart + window.readableBytes { return }

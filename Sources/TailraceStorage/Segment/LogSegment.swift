@@ -129,6 +129,14 @@ final class LogSegment: Sendable {
     }
   }
 
+  /// Cuts off what follows the last batch, which ends at `position`, durably. Blocks.
+  func cutUnused(after position: Int) throws(FileSystemError) {
+    let file = try file()
+    guard try file.byteCount() > position else { return }
+    try file.truncate(to: position)
+    try file.sync()
+  }
+
   /// The open file, the error in storage's words.
   func openFile() throws(StorageError) -> any File {
     do throws(FileSystemError) { return try file() } catch { throw StorageError(error, while: "opening a segment") }

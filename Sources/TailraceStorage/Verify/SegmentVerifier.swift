@@ -57,7 +57,7 @@ package struct SegmentVerifier {
       switch walker.step() {
       case .batch(let batch): check(batch)
       case .damage(let damage): note(damage)
-      case .searching: break
+      case .searching, .unused: break
       case nil: finish()
       }
     } while !isAtEnd && walker.loadedBytes - start < maxBytes

@@ -33,6 +33,8 @@ package struct SegmentWalker {
     case damage(Damage)
     /// The search for the end of damage goes on with the next step.
     case searching
+    /// Zeros up to the end: room that was not used.
+    case unused(Range<Int>)
   }
 
   private struct Search {
@@ -78,6 +80,10 @@ package struct SegmentWalker {
       case .notABatch(let reason):
         // Within a search no batch is expected anywhere: this is a file that shrank.
         if let search { return end(search) }
+        if (try? scanner.isUnused(from: position)) == true {
+          defer { position = byteCount }
+          return .unused(position..<byteCount)
+        }
         search = Search(start: position, reason: reason, position: position + 1)
         return .searching
       }

@@ -14,7 +14,7 @@ package struct RecordGlance {
 /// Goes over the records of a stored batch, and makes the batch that stays when some are taken out.
 ///
 /// Records that stay keep their bytes. Only one that stated no `offset_delta`, and whose predecessor is gone, gets one,
-/// so a batch gets smaller by what is taken out. In memory, beside the batch: its records decompressed, twice.
+/// so a batch gets smaller by what is taken out; compressed anew, a small one may get a few bytes larger. In memory, beside the batch: its records decompressed, twice.
 package struct RecordBatchRewriter {
   package let header: RecordBatchHeader
   private let records: ByteBuffer
@@ -58,8 +58,11 @@ package struct RecordBatchRewriter {
   }
 
   /// The batch with the records for which `keep` holds; asked once for each, in order. Same offsets, same codec, same
-  /// fields but for counts, lengths, the highest timestamp and checksums.
-  package func rewrite(keeping keep: (RecordGlance) -> Bool) throws(RecordBatchError) -> Outcome {
+  /// fields but for counts, lengths, the highest timestamp and checksums. One whose records would be larger than before
+  /// and take more than `maxBytes` as they are stored, or more than readers take decompressed, stays as it is.
+  package func rewrite(
+    maxBytes: Int = RecordBatchHeader.maxRecordsBytes, keeping keep: (RecordGlance) -> Bool
+  ) throws(RecordBatchError) -> Outcome {
     var output = ByteBuffer()
     var isChanged = false
     var count: UInt32 = 0
@@ -89,21 +92,18 @@ package struct RecordBatchRewriter {
     }
     guard isChanged else { return .unchanged }
     guard let maxDeltaMs else { return .rewritten(header.emptied(), ByteBuffer()) }
-    return try finish(output, count: count, maxDeltaMs: maxDeltaMs)
+    return try finish(output, count: count, maxDeltaMs: maxDeltaMs, maxBytes: maxBytes)
   }
 
   private func finish(
-    _ output: ByteBuffer, count: UInt32, maxDeltaMs: Int64
+    _ output: ByteBuffer, count: UInt32, maxDeltaMs: Int64, maxBytes: Int
   ) throws(RecordBatchError) -> Outcome {
     let (maxTimestampMs, overflow) = header.baseTimestampMs.addingReportingOverflow(maxDeltaMs)
     guard !overflow, let compression = header.attributes.compression else { throw malformed("a timestamp too large") }
     let stored = try compression.compress(output)
-    guard output.readableBytes <= Self.maxDecompressedBytes, stored.readableBytes <= RecordBatchHeader.maxRecordsBytes
-    else {
-      throw RecordBatchError(.batchTooLarge, "the batch at offset \(header.baseOffset) would be too large to be read")
-    }
-    // Compressed anew it may come out larger than its producer made it, and than a log takes: then it stays.
-    guard stored.readableBytes <= Int(header.recordsLength) else { return .unchanged }
+    guard output.readableBytes <= Self.maxDecompressedBytes,
+      stored.readableBytes <= max(min(maxBytes, RecordBatchHeader.maxRecordsBytes), Int(header.recordsLength))
+    else { return .unchanged }
     var header = header
     header.recordCount = count
     header.maxTimestampMs = maxTimestampMs

@@ -32,7 +32,7 @@ struct SegmentDump {
     switch step {
     case .batch(let batch): try take(batch, &walker)
     case .damage(let damage): note(damage.range.lowerBound, damage.range.upperBound, damage.reason)
-    case .searching: break
+    case .searching, .unused: break
     }
     if output.bytes.count >= Self.outputBytes { try output.flush() }
   }

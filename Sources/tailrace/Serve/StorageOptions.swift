@@ -10,6 +10,14 @@ struct StorageOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
+    help: """
+      Mebibytes that are made ready at most on disk behind what a partition holds, where produces wait for the disk; 0 \
+      turns it off.
+      """)
+  var preallocateMib: Int = LocalLogStore.Options().preallocatedBytes >> 20
+
+  @Option(
+    parsing: .unconditional,
     help: "Mebibytes that the scrub, which looks for damage on disk, reads in a second at most; 0 turns it off.")
   var scrubMibPerSecond: Int = LocalLogStore.Options().scrubBytesPerSecond >> 20
 
@@ -26,6 +34,7 @@ struct StorageOptions: ParsableArguments {
   func validate() throws {
     let bounds: [(flag: String, value: Int, range: ClosedRange<Int>)] = [
       ("--disk-reserve-mib", diskReserveMib, 0...16_777_216),
+      ("--preallocate-mib", preallocateMib, 0...1_024),
       ("--scrub-mib-per-second", scrubMibPerSecond, 0...65_536),
       ("--compaction-memory-mib", compactionMemoryMib, 1...65_536),
       ("--producer-expiry-hours", producerExpiryHours, 1...87_600),
@@ -38,6 +47,7 @@ struct StorageOptions: ParsableArguments {
   var options: LocalLogStore.Options {
     var options = LocalLogStore.Options()
     options.diskReserveBytes = diskReserveMib << 20
+    options.preallocatedBytes = preallocateMib << 20
     options.scrubBytesPerSecond = scrubMibPerSecond << 20
     options.compactionKeyMapBytes = compactionMemoryMib << 20
     options.producerExpiryMs = Int64(producerExpiryHours) * 3_600_000

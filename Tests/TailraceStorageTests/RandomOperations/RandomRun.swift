@@ -50,6 +50,7 @@ final class RandomRun {
     options.producerExpiryMs = .max / 2
     options.compactionMinDirtyRatio = 0
     options.idleOpenFiles = 1 + generator.below(16)
+    options.preallocatedBytes = generator.below(2) == 0 ? 0 : 4_000
     options.indexCacheBytes = generator.below(2) == 0 ? 1 << 10 : 1 << 20
     options.compactionKeyMapBytes = generator.below(2) == 0 ? 0 : 1 << 16
     self.options = options
@@ -115,7 +116,7 @@ final class RandomRun {
   func settle() async {
     _ = try? await local.store.topicsOnDisk()
     for log in local.store.contents.withLock({ Array($0.partitions.values) }) {
-      while log.state.withLock({ $0.flushStage != .idle }) { await Task.yield() }
+      while log.state.withLock({ $0.flushStage != .idle || $0.preallocation.target != nil }) { await Task.yield() }
       log.flushing.withLock { _ in }
     }
   }

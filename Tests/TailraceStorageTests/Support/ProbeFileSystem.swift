@@ -22,6 +22,8 @@ final class ProbeFileSystem: FileSystem {
   enum WriteFault {
     /// Writes this many bytes, then fails with the code.
     case stop(after: Int, code: Int32)
+    /// Fails with the code where the bytes begin with a zero, which no batch does.
+    case refuseZeros(code: Int32)
   }
 
   private struct Contents {
@@ -118,9 +120,15 @@ final class ProbeFileSystem: FileSystem {
       $0.counts.segmentWrites += 1
       return $0.writeFault
     }
-    guard case .stop(let count, let code) = fault else { return file.write(buffers, at: position) }
     var all = ByteBuffer()
     for buffer in buffers { all.writeImmutableBuffer(buffer) }
+    let (count, code): (Int, Int32)
+    switch fault {
+    case .stop(let after, let stopCode): (count, code) = (after, stopCode)
+    case .refuseZeros(let refusalCode) where all.getInteger(at: 0, as: UInt8.self) == 0:
+      (count, code) = (0, refusalCode)
+    case .refuseZeros, nil: return file.write(buffers, at: position)
+    }
     let part = all.readSlice(length: min(count, all.readableBytes)) ?? ByteBuffer()
     let done = file.write([part], at: position).byteCount
     return WriteOutcome(

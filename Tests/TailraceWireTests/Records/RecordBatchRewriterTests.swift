@@ -88,6 +88,20 @@ struct RecordBatchRewriterTests {
     #expect(try rewriter.rewrite { _ in true } == .unchanged)
   }
 
+  @Test func `A batch that would be larger than before, and than a log takes, stays as it is`() throws {
+    // All alike they compress to nearly nothing; each second one, its offset stated, does not.
+    let (header, records) = try stored(Array(repeating: Record(key: buffer("a")), count: 200), .gzip)
+    let rewriter = try RecordBatchRewriter(header: header, records: records)
+    let isOdd = { (record: RecordGlance) in record.offset.rawValue % 2 == 1 }
+    guard case .rewritten(let grown, let content) = try rewriter.rewrite(keeping: isOdd) else {
+      Issue.record("not rewritten")
+      return
+    }
+    #expect(grown.recordsLength > header.recordsLength)
+    #expect(try readAll(RecordBatchReader(header: grown, records: content)).count == 100)
+    #expect(try rewriter.rewrite(maxBytes: content.readableBytes - 1, keeping: isOdd) == .unchanged)
+  }
+
   @Test func `Keys, tombstones and offsets are shown, absence kept apart from emptiness`() throws {
     let (header, records) = try stored(
       [Record(key: buffer("a"), value: buffer("1")), Record(key: ByteBuffer(), value: ByteBuffer()), Record()], .none)

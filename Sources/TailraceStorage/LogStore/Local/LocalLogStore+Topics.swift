@@ -124,7 +124,7 @@ extension LocalLogStore {
     contents.withLock { $0.startReport.note(recovered) }
     return PartitionLog(
       id: id, directory: opener.directory, config: config, recovered: recovered, files: files,
-      admitted: admitted, reserve: reserve, clock: clock, logger: logger)
+      admitted: admitted, reserve: reserve, preallocatedBytes: options.preallocatedBytes, clock: clock, logger: logger)
   }
 
   // MARK: - Dropping

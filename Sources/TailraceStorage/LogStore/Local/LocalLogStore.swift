@@ -24,6 +24,9 @@ package final class LocalLogStore: LogStore {
     package var indexCacheBytes = 64 << 20
     /// Appends are refused while the disk has less than this left, bytes; 0: only when it is full.
     package var diskReserveBytes = 0
+    /// Room that is made ready on disk behind the batches of a partition whose appends wait for the disk, at most,
+    /// bytes; 0: none.
+    package var preallocatedBytes = 8 << 20
     /// A producer that has not written to a partition for so long is forgotten there, milliseconds.
     package var producerExpiryMs: Int64 = 86_400_000
     /// Pause between two rounds of maintenance (age of segments, retention, expiry), milliseconds of real time.

@@ -62,6 +62,8 @@ final class ScriptedHistory {
     // Nothing but the script is to move the disk or look at it.
     options.maintenanceIntervalMs = 3_600_000
     options.scrubBytesPerSecond = 0
+    // Half of what a segment holds, as it grows.
+    options.preallocatedBytes = 1_000
     // Not for all keys: one round takes several passes.
     options.compactionKeyMapBytes = 256
     return try LocalLogStore(
@@ -133,7 +135,7 @@ final class ScriptedHistory {
   func settle() async {
     _ = try? await store.topicsOnDisk()
     for log in store.contents.withLock({ Array($0.partitions.values) }) {
-      while log.state.withLock({ $0.flushStage != .idle }) { await Task.yield() }
+      while log.state.withLock({ $0.flushStage != .idle || $0.preallocation.target != nil }) { await Task.yield() }
       log.flushing.withLock { _ in }
     }
     noteSeen()

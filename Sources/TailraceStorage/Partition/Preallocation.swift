@@ -1,0 +1,85 @@
+internal import NIOCore
+internal import Synchronization
+internal import TailraceWire
+
+/// Zeros that are on disk behind the last batch of the active segment, for the batches to come: an fsync of bytes that
+/// replace others has no file length and no blocks to bring to disk, which is most of what an fsync of a few KiB costs.
+///
+/// They grow with the segment, so that a partition that gets little takes little: half of what there is, up to
+/// `maxBytes`, none below a 32nd of that. They are cut off when the segment is finished, at a clean stop and at the next
+/// start; a batch never begins with a zero.
+struct Preallocation {
+  /// The most that is made ready at once, bytes; 0: nothing is.
+  var maxBytes = 0
+  /// Where the zeros end; 0 where there are none.
+  var end = 0
+  /// Flushes since the segment was begun.
+  var flushCount = 0
+  /// Where they are to end next; nil: no more are wanted for now.
+  var target: Int?
+
+  /// A segment that was flushed less often may never be again.
+  static let minFlushCount = 4
+  /// Zeros are written in such pieces, each under the partition's lock: appends wait no longer than for one.
+  static let pieceBytes = 64 << 10
+
+  /// Notes a flush of a segment that is filled up to `position` and holds at most `segmentBytes`.
+  mutating func noteFlush(position: Int, segmentBytes: Int) {
+    flushCount += 1
+    let room = min(position / 2, maxBytes)
+    guard maxBytes > 0, flushCount >= Self.minFlushCount, room >= maxBytes / 32, end - position < room / 2 else {
+      return
+    }
+    let next = min(position + room, segmentBytes)
+    if next > max(end, position) { target = next }
+  }
+}
+
+extension LogState {
+  /// After `job` was carried out: whether there should be room for more. Where nobody waits for the disk, it is of no
+  /// use.
+  mutating func notePreallocation(after job: FlushJob) {
+    guard config.durability == .durable, refusal == nil, job.target.segment == logEnd.segment else { return }
+    preallocation.noteFlush(position: logEnd.position, segmentBytes: segmentBytes)
+  }
+
+  /// Writes the next piece to `file`, that of `segment`; false where there is none.
+  mutating func preallocatePiece(of segment: LogSegment, _ file: any File) -> Bool {
+    guard let target = preallocation.target, refusal == nil, activeSegment === segment else { return false }
+    let start = max(preallocation.end, logEnd.position)
+    guard start < target else { return false }
+    let outcome = file.write([Self.zeros(min(Preallocation.pieceBytes, target - start))], at: start)
+    preallocation.end = start + outcome.byteCount
+    return outcome.error == nil
+  }
+
+  private static func zeros(_ count: Int) -> ByteBuffer {
+    zeros.getSlice(at: 0, length: count) ?? ByteBuffer(repeating: 0, count: count)
+  }
+
+  private static let zeros = ByteBuffer(repeating: 0, count: Preallocation.pieceBytes)
+}
+
+extension PartitionLog {
+  /// Makes room for batches to come where that is wanted, and brings it to disk. Blocks; to be called after what a flush
+  /// left to do was carried out, so that nobody waits for it. The effects are the caller's to carry out.
+  ///
+  /// A failed write costs nothing but the room. A failed fsync is final, as any: it may be that of a batch.
+  func preallocate() -> LogEffects {
+    let (segment, wanted) = state.withLock { state in
+      (state.activeSegment, state.preallocation.target.map { $0 - max(state.preallocation.end, state.logEnd.position) })
+    }
+    guard let wanted else { return LogEffects() }
+    defer { state.withLock { $0.preallocation.target = nil } }
+    guard wanted > 0, reserve.refusal(ofFileOf: wanted) == nil else { return LogEffects() }
+    do throws(FileSystemError) {
+      let file = try segment.file()
+      while state.withLock({ $0.preallocatePiece(of: segment, file) }) {}
+      try file.sync()
+      return LogEffects()
+    } catch {
+      guard ending == nil, !error.isFailedOpenForResources else { return LogEffects() }
+      return failFlush(error)
+    }
+  }
+}

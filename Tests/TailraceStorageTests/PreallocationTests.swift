@@ -1,0 +1,155 @@
+import Glibc
+import NIOCore
+import Synchronization
+@testable import TailraceStorage
+import TailraceTesting
+import TailraceWire
+import Testing
+
+/// Room that is made ready behind the batches of a log whose appends wait for the disk.
+@Suite struct PreallocationTests {
+  private static let options = {
+    var options = LocalLogStore.Options.alone
+    options.preallocatedBytes = 16_000
+    return options
+  }()
+
+  /// Appends one batch after the other, and waits until there is room behind them, or none is wanted.
+  private func fill(_ fixture: LocalFixture, count: Int, _ durability: AppendDurability = .durable) async throws {
+    for number in 0..<count {
+      try await fixture.store.append(["\(number) " + String(repeating: "v", count: 100)], durability)
+    }
+    let log = try fixture.store.log(of: partitionA).get()
+    await expectSoon { log.state.withLock { $0.flushStage == .idle && $0.preallocation.target == nil } }
+  }
+
+  private func sizes(_ fixture: LocalFixture) throws -> (end: Int, file: Int) {
+    let log = try fixture.store.log(of: partitionA).get()
+    let path = try #require(try fixture.directory.files(".log").last)
+    return (log.state.withLock { $0.logEnd.position }, try #require(try RealFileSystem().status(path)).byteCount)
+  }
+
+  @Test func `room behind the last batch is no data to readers, to a start after a kill, or to log verify`()
+    async throws
+  {
+    let fixture = try LocalFixture(options: Self.options)
+    try await fixture.store.create()
+    try await fill(fixture, count: 60)
+    let (end, file) = try sizes(fixture)
+    #expect(file > end && file <= end + end / 2)
+    let written = try await fixture.store.allRecords(maxBytes: 2_000)
+    #expect(written.count == 60)
+
+    let copy = try fixture.directory.copy()
+    #expect(try Verdict(copy.path).findings.isEmpty)
+
+    let killed = try LocalFixture(copy)
+    try await killed.store.create()
+    #expect(try await killed.store.allRecords(maxBytes: 2_000) == written)
+    #expect(try killed.directory.files(".torn").isEmpty)
+    #expect(try sizes(killed) == (end, end))
+    #expect(try await killed.store.append(["next"]) == 60)
+  }
+
+  @Test func `a clean stop leaves none, and neither does a finished segment`() async throws {
+    let fixture = try LocalFixture(options: Self.options)
+    try await fixture.store.create(config: LogConfig(segmentBytes: 6_000))
+    try await fill(fixture, count: 90)
+    let paths = try fixture.directory.files(".log")
+    #expect(paths.count >= 3)
+    #expect(try sizes(fixture).file > sizes(fixture).end)
+    for path in paths.dropLast() { try expectBatchesOnly(path) }
+    try await fixture.store.close()
+    for path in paths { try expectBatchesOnly(path) }
+    let reopened = try fixture.afterKill()
+    let before = reopened.fileSystem.counts.segmentReadBytes
+    try await reopened.store.create()
+    #expect(reopened.fileSystem.counts.segmentReadBytes == before)
+    #expect(try await reopened.store.allRecords(maxBytes: 2_000).count == 90)
+  }
+
+  @Test func `where nobody waits for the disk, none is made`() async throws {
+    for durability in [LogConfig.Durability.os, .interval(milliseconds: 10)] {
+      let fixture = try LocalFixture(options: Self.options)
+      try await fixture.store.create(config: LogConfig(durability: durability))
+      try await fill(fixture, count: 60)
+      #expect(try sizes(fixture).file == sizes(fixture).end)
+    }
+  }
+
+  @Test func `a torn batch in the room is kept aside without what follows it`() async throws {
+    let fixture = try LocalFixture(options: Self.options)
+    try await fixture.store.create()
+    try await fill(fixture, count: 100)
+    let (end, file) = try sizes(fixture)
+    let copy = try fixture.directory.copy()
+    let path = try #require(try copy.files(".log").first)
+    let torn = try TestDirectory.read(path)
+    var bytes = torn
+    bytes.setBytes([RecordBatchHeader.firstTag, 1, 2, 3], at: end)
+    try TestDirectory.write(bytes, to: path)
+    #expect(bytes.readableBytes == file && file > end + 4_100)
+    let reopened = try LocalFixture(copy)
+    try await reopened.store.create()
+    #expect(try await reopened.store.allRecords(maxBytes: 2_000).count == 100)
+    let aside = try TestDirectory.read(try #require(try copy.files(".torn").first))
+    #expect(aside.readableBytes < 4_100 && aside.getBytes(at: 0, length: 4) == [RecordBatchHeader.firstTag, 1, 2, 3])
+    #expect(try sizes(reopened) == (end, end))
+  }
+
+  @Test func `zeros in place of what was on disk are a loss, not unused room`() async throws {
+    let fixture = try LocalFixture(options: Self.options)
+    try await fixture.store.create(config: LogConfig(segmentBytes: 6_000))
+    try await fill(fixture, count: 90)
+    let copy = try fixture.directory.copy()
+    let path = try #require(try copy.files(".log").last)
+    let length = try TestDirectory.read(path).readableBytes
+    try TestDirectory.write(ByteBuffer(repeating: 0, count: length), to: path)
+    let reopened = try LocalFixture(copy)
+    try await reopened.store.create()
+    #expect(try await reopened.store.describe(partitionA).fault?.kind == .dataLoss)
+    #expect(try !Verdict(copy.path).errors.isEmpty)
+  }
+
+  @Test func `an fsync of it that fails is final`() async throws {
+    let directory = try TestDirectory()
+    let fileSystem = HookedFileSystem()
+    let store = try LocalLogStore(
+      directory: directory.path, fileSystem: fileSystem, clock: ManualClock(), logger: RecordedLog().logger,
+      options: Self.options)
+    try await store.create()
+    let log = try store.log(of: partitionA).get()
+    fileSystem.set { change in
+      guard case .sync(let path) = change, path.hasSuffix(".log") else { return nil }
+      return log.state.withLock { $0.preallocation.end > $0.logEnd.position } ? EIO : nil
+    }
+    for number in 0..<100 {
+      let outcome = await store.append([try batch(["\(number) " + String(repeating: "v", count: 100)])])[0]
+      if case .appended = outcome { continue }
+      await expectSoon { log.state.withLock { $0.fault != nil } }
+      return
+    }
+    fail("no fsync failed")
+  }
+
+  @Test func `where there is no space for it, appends go on`() async throws {
+    let fixture = try LocalFixture(options: Self.options)
+    try await fixture.store.create()
+    fixture.fileSystem.failWrites(.refuseZeros(code: ENOSPC))
+    try await fill(fixture, count: 60)
+    #expect(try sizes(fixture).file == sizes(fixture).end)
+    #expect(try await fixture.store.describe(partitionA).fault == nil)
+    fixture.fileSystem.failWrites(nil)
+    try await fill(fixture, count: 10)
+    #expect(try sizes(fixture).file > sizes(fixture).end)
+    #expect(try await fixture.store.allRecords(maxBytes: 2_000).count == 70)
+  }
+
+  private func expectBatchesOnly(_ path: String) throws {
+    let file = try RealFileSystem().open(path, .read)
+    let byteCount = try file.byteCount()
+    var scanner = BatchScanner(file: file, byteCount: byteCount)
+    while try scanner.next() != nil {}
+    #expect(scanner.position == byteCount)
+  }
+}
