@@ -145,6 +145,24 @@ import Testing
     #expect(try await fixture.store.allRecords(maxBytes: 2_000).count == 70)
   }
 
+  @Test
+  func `a segment that is finished with room behind it, and not flushed, is read and compacted up to its last batch`()
+    async throws
+  {
+    let log = try await CompactedLog(config: LogConfig(cleanup: .compact), options: Self.options)
+    for number in 0..<60 { try await log.append(["key": "\(number) " + String(repeating: "v", count: 100)]) }
+    let partition = try log.partition
+    await expectSoon { partition.state.withLock { $0.flushStage == .idle && $0.preallocation.target == nil } }
+    _ = partition.flush(needsCheckpoint: true)
+    #expect(partition.state.withLock { $0.preallocation.end > $0.logEnd.position })
+    #expect(partition.state.withLock { $0.roll(partition.context(nowMs: 0)) } == nil)
+    #expect(try log.records().count == 60)
+    #expect(try log.compact()?.outcome == .complete)
+    #expect(try log.records().map(\.offset) == [59])
+    _ = partition.flush(needsCheckpoint: false)
+    #expect(partition.state.withLock { $0.fault } == nil)
+  }
+
   private func expectBatchesOnly(_ path: String) throws {
     let file = try RealFileSystem().open(path, .read)
     let byteCount = try file.byteCount()

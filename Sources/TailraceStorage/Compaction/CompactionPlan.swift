@@ -131,7 +131,7 @@ extension LogState.CompactionView {
   }
 
   /// The plan. Blocks: sizes are asked for, and where there is a lag the last batch of new segments is looked at.
-  func plan(nowMs: Int64, fileSystem: any FileSystem) throws(CompactionStop) -> CompactionPlan {
+  func plan(nowMs: Int64) throws(CompactionStop) -> CompactionPlan {
     let dirtyStart = max(compactedEnd, logStart)
     var plan = CompactionPlan(
       sources: [], dirtyStart: dirtyStart, tombstoneEnd: tombstoneEnd(nowMs: nowMs),
@@ -144,20 +144,12 @@ extension LogState.CompactionView {
           guard !overflow, try segment.lastAppendTimestampMs() <= youngest else { break }
         }
         plan.sources.append(
-          CompactionPlan.Source(segment: segment, end: end, byteCount: try byteCount(of: segment, fileSystem)))
+          CompactionPlan.Source(segment: segment, end: end, byteCount: segment.sealedByteCount ?? 0))
       } catch {
         throw error.kind == .dataLoss ? .barred(error) : .failed(error)
       }
     }
     return plan
-  }
-
-  private func byteCount(of segment: LogSegment, _ fileSystem: any FileSystem) throws(StorageError) -> Int {
-    do throws(FileSystemError) {
-      return try fileSystem.status(segment.path)?.byteCount ?? 0
-    } catch {
-      throw StorageError(error, while: "compacting")
-    }
   }
 }
 
@@ -169,7 +161,7 @@ extension LogSegment {
     if let damage { throw damage.error }
     let file = try openFile()
     let byteCount: Int
-    do throws(FileSystemError) { byteCount = try file.byteCount() } catch {
+    do throws(FileSystemError) { byteCount = try usedByteCount(of: file) } catch {
       throw StorageError(error, while: "compacting")
     }
     var scanner = BatchScanner(file: file, from: floor(ofPosition: byteCount)?.position ?? 0, byteCount: byteCount)

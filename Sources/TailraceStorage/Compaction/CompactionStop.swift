@@ -39,7 +39,9 @@ struct CompactionReader {
     do throws(StorageError) { file = try source.segment.openFile() } catch {
       throw source.segment.isRetired ? .interrupted : CompactionStop(error)
     }
-    do throws(FileSystemError) { byteCount = try file.byteCount() } catch { throw CompactionStop(error) }
+    do throws(FileSystemError) { byteCount = try source.segment.usedByteCount(of: file) } catch {
+      throw CompactionStop(error)
+    }
     let start = source.segment.floor(of: max(offset, source.base)) ?? IndexedPlace(offset: source.base, position: 0)
     let place = offset > source.base ? start : IndexedPlace(offset: source.base, position: 0)
     scanner = BatchScanner(file: file, from: place.position, byteCount: byteCount, windowBytes: Self.windowBytes)

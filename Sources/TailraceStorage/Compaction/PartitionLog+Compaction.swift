@@ -58,7 +58,7 @@ extension PartitionLog {
     _ options: CompactionOptions, nowMs: Int64, isContinued: Bool
   ) throws(CompactionStop) -> CompactionPlan? {
     guard let view = state.withLock({ $0.viewForCompaction() }) else { return nil }
-    let plan = try view.plan(nowMs: nowMs, fileSystem: fileSystem)
+    let plan = try view.plan(nowMs: nowMs)
     let isDue = isContinued ? plan.hasDirty : plan.isDue(minDirtyRatio: options.minDirtyRatio)
     return isDue ? plan : nil
   }

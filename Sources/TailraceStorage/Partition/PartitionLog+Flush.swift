@@ -15,9 +15,7 @@ extension PartitionLog {
       }
       guard let job = begun else { return left }
       do throws(FileSystemError) {
-        for segment in job.finished {
-          if let byteCount = segment.sealedByteCount { try segment.cutUnused(after: byteCount) }
-        }
+        for segment in job.finished { try cutUnused(segment) }
         for segment in job.segments { try segment.file().sync() }
         if let directory = job.directory { try fileSystem.syncDirectory(directory) }
       } catch {
@@ -30,6 +28,14 @@ extension PartitionLog {
       for segment in job.finished { segment.keepIndex() }
       if let producers = job.checkpoint { writeCheckpoint(producers, at: job.target, &written) }
       return effects
+    }
+  }
+
+  /// Cuts off the room behind a finished segment. One that was removed meanwhile, or replaced, needs nothing.
+  private func cutUnused(_ segment: LogSegment) throws(FileSystemError) {
+    guard let byteCount = segment.sealedByteCount else { return }
+    do throws(FileSystemError) { try segment.cutUnused(after: byteCount) } catch {
+      guard segment.isRetired else { throw error }
     }
   }
 

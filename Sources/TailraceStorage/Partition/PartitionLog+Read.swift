@@ -40,7 +40,7 @@ extension PartitionLog {
     let file = try plan.segment.openFile()
     let limit: Int
     do throws(FileSystemError) {
-      if let known = plan.limit { limit = known } else { limit = try file.byteCount() }
+      if let known = plan.limit { limit = known } else { limit = try plan.segment.usedByteCount(of: file) }
     } catch {
       throw StorageError(error, while: "reading")
     }

@@ -62,8 +62,9 @@ extension PartitionLog {
   }
 
   private func length(of segment: LogSegment, _ file: any File) throws(StorageError) -> Int {
-    if let known = segment.sealedByteCount { return known }
-    do throws(FileSystemError) { return try file.byteCount() } catch { throw StorageError(error, while: "reading") }
+    do throws(FileSystemError) { return try segment.usedByteCount(of: file) } catch {
+      throw StorageError(error, while: "reading")
+    }
   }
 
   /// Exactly `count` bytes.

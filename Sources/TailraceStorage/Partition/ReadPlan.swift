@@ -5,7 +5,7 @@ struct ReadPlan {
   let segment: LogSegment
   /// The offset wanted.
   let offset: Offset
-  /// Position in the segment below which all may be read: a batch boundary, or the file's end.
+  /// Position in the segment below which all may be read, a batch boundary; nil: all of it.
   let limit: Int?
   let bounds: PartitionBounds
 }
@@ -44,7 +44,7 @@ extension LogState {
       return .failed(StorageError(.dataLoss, "offset \(offset) is in no segment"), bounds)
     }
     let segment = segments[index]
-    let limit = segment.baseOffset == highWatermark.segment ? highWatermark.position : segment.sealedByteCount
+    let limit = segment.baseOffset == highWatermark.segment ? highWatermark.position : nil
     return .plan(ReadPlan(segment: segment, offset: offset, limit: limit, bounds: bounds))
   }
 

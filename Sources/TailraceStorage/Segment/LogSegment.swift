@@ -129,6 +129,13 @@ final class LogSegment: Sendable {
     }
   }
 
+  /// Where the batches end in a segment to which nothing is appended any more. Else the file's length, which may be
+  /// more.
+  func usedByteCount(of file: any File) throws(FileSystemError) -> Int {
+    if let known = sealedByteCount { return known }
+    return try file.byteCount()
+  }
+
   /// Cuts off what follows the last batch, which ends at `position`, durably. Blocks.
   func cutUnused(after position: Int) throws(FileSystemError) {
     let file = try file()
