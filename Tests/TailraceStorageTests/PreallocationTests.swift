@@ -77,6 +77,14 @@ import Testing
     }
   }
 
+  @Test func `where much is flushed at a time, none is made`() async throws {
+    let fixture = try LocalFixture(options: Self.options)
+    try await fixture.store.create()
+    for _ in 0..<20 { try await fixture.store.append([String(repeating: "v", count: 100_000)]) }
+    try await fill(fixture, count: 1)
+    #expect(try sizes(fixture).file == sizes(fixture).end)
+  }
+
   @Test func `a torn batch in the room is kept aside without what follows it`() async throws {
     let fixture = try LocalFixture(options: Self.options)
     try await fixture.store.create()

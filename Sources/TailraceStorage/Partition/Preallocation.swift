@@ -4,6 +4,7 @@ internal import TailraceWire
 
 /// Zeros that are on disk behind the last batch of the active segment, for the batches to come: an fsync of bytes that
 /// replace others has no file length and no blocks to bring to disk, which is most of what an fsync of a few KiB costs.
+/// Where much is flushed at a time it is not worth writing everything twice.
 ///
 /// They grow with the segment, so that a partition that gets little takes little: half of what there is, up to
 /// `maxBytes`, none below a 32nd of that. They are cut off when the segment is finished, at a clean stop and at the next
@@ -13,23 +14,36 @@ struct Preallocation {
   var maxBytes = 0
   /// Where the zeros end; 0 where there are none.
   var end = 0
-  /// Flushes since the segment was begun.
-  var flushCount = 0
   /// Where they are to end next; nil: no more are wanted for now.
   var target: Int?
+  /// Flushes since the segment was begun.
+  private var flushCount = 0
+  /// What a flush brings to disk, on average, the latest counting most; bytes.
+  private var meanFlushBytes = 0
+  private var lastPosition = 0
 
   /// A segment that was flushed less often may never be again.
-  static let minFlushCount = 4
+  private static let minFlushCount = 4
+  /// Larger flushes are as fast without.
+  private static let maxFlushBytes = 16 << 10
+  /// Room is made for so many flushes, as far as the bounds allow: more would hold up the next one for longer, fewer would
+  /// do so more often.
+  private static let flushesAhead = 64
   /// Zeros are written in such pieces, each under the partition's lock: appends wait no longer than for one.
   static let pieceBytes = 64 << 10
 
-  /// Notes a flush of a segment that is filled up to `position` and holds at most `segmentBytes`.
-  mutating func noteFlush(position: Int, segmentBytes: Int) {
+  init(maxBytes: Int = 0) { self.maxBytes = maxBytes }
+
+  /// Notes a flush up to `flushed` of a segment that is filled up to `position` and holds at most `segmentBytes`.
+  mutating func noteFlush(upTo flushed: Int, position: Int, segmentBytes: Int) {
     flushCount += 1
-    let room = min(position / 2, maxBytes)
-    guard maxBytes > 0, flushCount >= Self.minFlushCount, room >= maxBytes / 32, end - position < room / 2 else {
-      return
-    }
+    meanFlushBytes = (3 * meanFlushBytes + max(0, flushed - lastPosition)) / 4
+    lastPosition = flushed
+    let least = maxBytes / 32
+    let room = min(position / 2, maxBytes, max(least, Self.flushesAhead * meanFlushBytes))
+    guard maxBytes > 0, flushCount >= Self.minFlushCount, meanFlushBytes <= Self.maxFlushBytes, room >= least,
+      end - position < room / 2
+    else { return }
     let next = min(position + room, segmentBytes)
     if next > max(end, position) { target = next }
   }
@@ -40,7 +54,8 @@ extension LogState {
   /// use.
   mutating func notePreallocation(after job: FlushJob) {
     guard config.durability == .durable, refusal == nil, job.target.segment == logEnd.segment else { return }
-    preallocation.noteFlush(position: logEnd.position, segmentBytes: segmentBytes)
+    preallocation.noteFlush(
+      upTo: job.target.position, position: logEnd.position, segmentBytes: segmentBytes)
   }
 
   /// Writes the next piece to `file`, that of `segment`; false where there is none.
