@@ -74,6 +74,8 @@ package struct FileSystemError: Error, Hashable, Sendable, CustomStringConvertib
 extension StorageError {
   /// Names what was being done, with the system's answer.
   package init(_ error: FileSystemError, while action: String) {
-    self.init(error.isOutOfSpace || error.isOutOfResources ? .full : .inputOutput, "\(action): \(error)")
+    self.init(
+      error.isOutOfSpace || error.isOutOfResources ? .full : .inputOutput, "\(action): \(error)",
+      isOutOfSpace: error.isOutOfSpace)
   }
 }

@@ -31,10 +31,13 @@ package struct StorageError: Error, Hashable, Sendable, CustomStringConvertible 
   package let kind: Kind
   /// For a person: what was wrong, the value, the bound.
   package let message: String
+  /// Whether the disk has no space left, as the system said: trying again is of no use before it has.
+  package let isOutOfSpace: Bool
 
-  package init(_ kind: Kind, _ message: String) {
+  package init(_ kind: Kind, _ message: String, isOutOfSpace: Bool = false) {
     self.kind = kind
     self.message = message
+    self.isOutOfSpace = isOutOfSpace
   }
 
   package var description: String { message }

@@ -49,15 +49,26 @@ struct ProducerSnapshotFile {
       throw StorageError(error, while: "listing producers")
     }
     for offset in found.reversed() where offset <= end {
-      guard
-        let bytes = try DurableFile.read(
-          Self.name(offset), in: directory, maxBytes: Self.maxBytes, fileSystem: fileSystem),
-        let content = Checksummed.open(bytes), let snapshot = try? ProducerSnapshot(decoding: content),
-        snapshot.endOffset == offset.rawValue, let producers = ProducerState(snapshot.producers)
-      else { continue }
-      return (producers, offset)
+      if let producers = try read(offset) { return (producers, offset) }
     }
     return nil
+  }
+
+  /// Whether the file of this name can be read and says what it should.
+  func isIntact(_ name: String) -> Bool {
+    guard let offset = LogSegment.baseOffset(ofFileName: name, suffix: Self.suffix) else { return false }
+    do throws(StorageError) { return try read(offset) != nil } catch { return false }
+  }
+
+  /// Nil where it is missing or damaged.
+  private func read(_ offset: Offset) throws(StorageError) -> ProducerState? {
+    guard
+      let bytes = try DurableFile.read(
+        Self.name(offset), in: directory, maxBytes: Self.maxBytes, fileSystem: fileSystem),
+      let content = Checksummed.open(bytes), let snapshot = try? ProducerSnapshot(decoding: content),
+      snapshot.endOffset == offset.rawValue
+    else { return nil }
+    return ProducerState(snapshot.producers)
   }
 
   /// Of the files there are, ascending.

@@ -59,6 +59,7 @@ struct LogRecovery {
     }
     var findings = try check()
     var fault: StorageError?
+    var tail: Damage?
     if let damage = findings.damage {
       let search = try search(after: damage, findings.end.offset)
       findings.provenEnd = max(findings.provenEnd, search.provenEnd)
@@ -67,7 +68,7 @@ struct LogRecovery {
       } else if search.isBrokenOff {
         fault = doubt(findings, damage)
       } else {
-        findings.figures.bytesCut = try cut(damage, findings.end.offset)
+        tail = damage
       }
     } else if findings.provenEnd > findings.end.offset {
       fault = loss(findings, nil)
@@ -76,9 +77,15 @@ struct LogRecovery {
       fault = StorageError(
         .dataLoss, "partition \(id) is damaged: offsets \(state.logStartOffset) to \(bases[0]) (exclusive) are missing")
     }
-    if fault == nil { try cutUnused(findings.checked) }
     try rewrite(findings.checked)
-    return try finish(findings, fault)
+    do throws(StorageError) {
+      if let tail { findings.figures.bytesCut = try cut(tail, findings.end.offset) }
+      if fault == nil { try cutUnused(findings.checked) }
+      return try finish(findings, fault)
+    } catch {
+      guard error.isOutOfSpace else { throw error }
+      return readOnly(findings, fault ?? noSpace(error))
+    }
   }
 
   // MARK: - Check
@@ -344,6 +351,24 @@ struct LogRecovery {
       partitionEpoch: epoch, epochs: next.epochs,
       lastAppendTimestampMs: findings.lastAppendTimestampMs, fault: fault,
       recovery: findings.figures, state: next)
+  }
+
+  private func noSpace(_ cause: StorageError) -> StorageError {
+    let fault = StorageError(
+      .full, "partition \(id) is read-only until the broker is started again with space on its disk: \(cause)")
+    opener.logger.error("recovery without space", metadata: .keys([.partition: "\(id)", .reason: fault.message]))
+    return fault
+  }
+
+  /// What was accepted is on disk and can be read. That it is, and all that follows from an unclean stop, could not be
+  /// written: the next start finds everything as this one did.
+  private func readOnly(_ findings: Findings, _ fault: StorageError) -> RecoveredLog {
+    RecoveredLog(
+      segments: findings.segments, logStart: Offset(max(state?.logStartOffset ?? 0, bases[0].rawValue)),
+      logEnd: findings.end, durableEnd: findings.end,
+      partitionEpoch: max(state?.partitionEpoch ?? 0, findings.lastEpoch),
+      epochs: state?.epochs ?? [], lastAppendTimestampMs: findings.lastAppendTimestampMs, fault: fault,
+      recovery: findings.figures, state: state)
   }
 
   /// Where the epochs began. What is damaged has not fallen back: it may be put right.

@@ -15,19 +15,30 @@ struct TornTail {
       try cutUnused(name, at: position)
       return 0
     }
-    let copy = try fileSystem.open("\(directory)/\(try freeName(name))", .createNew)
-    var at = position
-    while at < byteCount {
-      let bytes = try file.read(min(Self.chunkBytes, byteCount - at), at: at)
-      guard bytes.readableBytes > 0 else { break }
-      if let error = copy.write([bytes], at: at - position).error { throw error }
-      at += bytes.readableBytes
+    let copyPath = "\(directory)/\(try freeName(name))"
+    do throws(FileSystemError) {
+      try copy(position..<byteCount, of: file, to: copyPath)
+    } catch {
+      // The next start does it anew.
+      try? fileSystem.removeFile(copyPath)
+      throw error
     }
-    try copy.sync()
     try fileSystem.syncDirectory(directory)
     try file.truncate(to: position)
     try file.sync()
     return byteCount - position
+  }
+
+  private func copy(_ range: Range<Int>, of file: any File, to path: String) throws(FileSystemError) {
+    let copy = try fileSystem.open(path, .createNew)
+    var at = range.lowerBound
+    while at < range.upperBound {
+      let bytes = try file.read(min(Self.chunkBytes, range.upperBound - at), at: at)
+      guard bytes.readableBytes > 0 else { break }
+      if let error = copy.write([bytes], at: at - range.lowerBound).error { throw error }
+      at += bytes.readableBytes
+    }
+    try copy.sync()
   }
 
   /// Cuts off what follows `position`, durably.

@@ -116,8 +116,13 @@ package struct PartitionVerifier {
       let file = PartitionFile(name: name)
       switch file {
       case .segment(let base): bases.append(base)
-      case .index: summary.indexFiles += 1
-      case .producers: summary.producerSnapshots += 1
+      case .index:
+        summary.indexFiles += 1
+        checkDerived(name, SegmentIndexFile.isIntact(name, in: place.directory, fileSystem))
+      case .producers:
+        summary.producerSnapshots += 1
+        let file = ProducerSnapshotFile(fileSystem: fileSystem, directory: place.directory)
+        checkDerived(name, file.isIntact(name))
       default: break
       }
       let isInWork = options.isOnline && (file == .unfinished || file == .compacting)
@@ -139,6 +144,15 @@ package struct PartitionVerifier {
       findings.append(
         VerifyFinding(.error, .state, path: path, "the state file is missing: what was on disk is not known"))
     }
+  }
+
+  private mutating func checkDerived(_ name: String, _ isIntact: Bool) {
+    // A broker at work writes them anew at any time.
+    guard !isIntact, !options.isOnline else { return }
+    findings.append(
+      VerifyFinding(
+        .warning, .derived, path: "\(place.directory)/\(name)",
+        "damaged, or cut short; it is made anew from the log where it is needed"))
   }
 
   private mutating func check(_ state: PartitionState) {

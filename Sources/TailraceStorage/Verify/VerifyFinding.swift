@@ -24,6 +24,8 @@ package struct VerifyFinding: Sendable, Hashable {
     case state
     /// What a start or a compaction left, or what is no file of a broker's.
     case leftover
+    /// An index, or what is remembered of producers: made anew from the log where it is needed.
+    case derived
   }
 
   package var severity: Severity

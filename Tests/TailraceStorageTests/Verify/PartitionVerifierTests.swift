@@ -144,7 +144,7 @@ import Testing
     #expect(try Verdict(directory.path).errors.map(\.kind) == [.state])
   }
 
-  @Test func `leftovers are warnings, indexes are counted`() async throws {
+  @Test func `leftovers are warnings, indexes are counted, and damaged ones warned of`() async throws {
     let directory = try await written(isClean: true)
     let partition = "\(directory.path)/topics/orders@\(topicA)/0"
     let before = try #require(try Verdict(directory.path).summaries["orders/0"]?.indexFiles)
@@ -155,7 +155,9 @@ import Testing
       try TestDirectory.write(ByteBuffer(string: "?"), to: "\(partition)/\(name)")
     }
     let verdict = try Verdict(directory.path)
-    #expect(verdict.errors.isEmpty && verdict.warnings.map(\.kind) == Array(repeating: .leftover, count: 6))
+    #expect(verdict.errors.isEmpty && verdict.warnings.filter { $0.kind == .leftover }.count == 6)
+    #expect(verdict.warnings.filter { $0.kind == .derived && $0.path.contains("/000000000000000000") }.count == 3)
+    #expect(verdict.warnings.count == 9)
     #expect(verdict.summaries["orders/0"]?.indexFiles == before + 2)
     #expect(verdict.summaries["orders/0"]?.producerSnapshots == 1)
   }

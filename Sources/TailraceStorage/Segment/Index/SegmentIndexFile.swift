@@ -122,6 +122,16 @@ struct SegmentIndexFile {
     } catch { return nil }
   }
 
+  /// Whether the file of this name is whole and matches its checksums; not whether it belongs to the segment.
+  static func isIntact(_ name: String, in directory: String, _ fileSystem: any FileSystem) -> Bool {
+    for (suffix, magic) in zip(suffixes, [offsetMagic, timeMagic]) {
+      guard let base = LogSegment.baseOffset(ofFileName: name, suffix: suffix) else { continue }
+      let logPath = "\(directory)/\(LogSegment.fileName(base))"
+      return SegmentIndexFile(fileSystem: fileSystem, baseOffset: base, logPath: logPath).read(suffix, magic) != nil
+    }
+    return false
+  }
+
   private struct Header: Equatable {
     var coveredBytes: Int
     var summary: SegmentSummary
