@@ -56,6 +56,29 @@ import Testing
     await expectSoon { (try? fixture.store.bounds(of: partitionA).durableEnd) == Offset(2) }
   }
 
+  @Test func `an interval topic goes on being flushed after a time came when nothing was to be done`() async throws {
+    let fixture = try LocalFixture()
+    let config = LogConfig(durability: .interval(milliseconds: 500), maxBatchBytes: 1_000)
+    try await fixture.store.create(config: config)
+    let (gate, started) = fixture.fileSystem.holdSyncs()
+    try await fixture.store.append(["a"], .written)
+    fixture.clock.advance(byMs: 500)
+    started.waitForOne()
+    // While the flush runs there is something to flush: even a refused append has one timed.
+    let tooLarge = try batch([String(repeating: "x", count: 2_000)])
+    guard case .refused = await fixture.store.append([tooLarge], .written)[0] else { return fail("not refused") }
+    fixture.fileSystem.letSyncsThrough()
+    gate.signal()
+    await expectSoon { (try? fixture.store.bounds(of: partitionA).durableEnd) == Offset(1) }
+    let log = try fixture.store.log(of: partitionA).get()
+    #expect(log.state.withLock { $0.flushDueMs } != nil)
+    fixture.clock.advance(byMs: 500)
+    await expectSoon { log.state.withLock { $0.flushDueMs == nil && $0.flushStage == .idle } }
+    try await fixture.store.append(["b"], .written)
+    fixture.clock.advance(byMs: 500)
+    await expectSoon { (try? fixture.store.bounds(of: partitionA).durableEnd) == Offset(2) }
+  }
+
   @Test func `a durable topic made os moves the high watermark up and never back`() async throws {
     let fixture = try LocalFixture()
     let store = fixture.store

@@ -46,9 +46,9 @@ import Testing
       for offset in 0..<12 {
         #expect(try await full.records(from: Int64(offset)).first?.value == expected[offset])
       }
-      #expect(try await full.describe(partitionA).fault?.kind == .full)
+      #expect(try await full.describe(partitionA).fault?.kind == .failed)
       guard case .refused(let refusal) = await full.append([try batch(["x"])])[0] else { return fail("not refused") }
-      #expect(refusal.kind == .full)
+      #expect(refusal.kind == .failed)
       // Nothing is cut that could not be kept aside.
       #expect(try TestDirectory.read(path).readableBytes == whole.readableBytes + (isTorn ? 4 : 0))
       _ = await kind { try await full.close() }

@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import NIOCore
 import Synchronization
@@ -8,11 +9,11 @@ import Testing
 
 /// Room that is made ready behind the batches of a log whose appends wait for the disk.
 @Suite struct PreallocationTests {
-  private static let options = {
+  private static func options(_ bytes: Int = 16_000) -> LocalLogStore.Options {
     var options = LocalLogStore.Options.alone
-    options.preallocatedBytes = 16_000
+    options.preallocatedBytes = bytes
     return options
-  }()
+  }
 
   /// Appends one batch after the other, and waits until there is room behind them, or none is wanted.
   private func fill(_ fixture: LocalFixture, count: Int, _ durability: AppendDurability = .durable) async throws {
@@ -32,7 +33,7 @@ import Testing
   @Test func `room behind the last batch is no data to readers, to a start after a kill, or to log verify`()
     async throws
   {
-    let fixture = try LocalFixture(options: Self.options)
+    let fixture = try LocalFixture(options: Self.options())
     try await fixture.store.create()
     try await fill(fixture, count: 60)
     let (end, file) = try sizes(fixture)
@@ -52,7 +53,7 @@ import Testing
   }
 
   @Test func `a clean stop leaves none, and neither does a finished segment`() async throws {
-    let fixture = try LocalFixture(options: Self.options)
+    let fixture = try LocalFixture(options: Self.options(4_000))
     try await fixture.store.create(config: LogConfig(segmentBytes: 6_000))
     try await fill(fixture, count: 90)
     let paths = try fixture.directory.files(".log")
@@ -70,7 +71,7 @@ import Testing
 
   @Test func `where nobody waits for the disk, none is made`() async throws {
     for durability in [LogConfig.Durability.os, .interval(milliseconds: 10)] {
-      let fixture = try LocalFixture(options: Self.options)
+      let fixture = try LocalFixture(options: Self.options())
       try await fixture.store.create(config: LogConfig(durability: durability))
       try await fill(fixture, count: 60)
       #expect(try sizes(fixture).file == sizes(fixture).end)
@@ -78,7 +79,7 @@ import Testing
   }
 
   @Test func `where much is flushed at a time, none is made`() async throws {
-    let fixture = try LocalFixture(options: Self.options)
+    let fixture = try LocalFixture(options: Self.options())
     try await fixture.store.create()
     for _ in 0..<20 { try await fixture.store.append([String(repeating: "v", count: 100_000)]) }
     try await fill(fixture, count: 1)
@@ -86,7 +87,7 @@ import Testing
   }
 
   @Test func `a torn batch in the room is kept aside without what follows it`() async throws {
-    let fixture = try LocalFixture(options: Self.options)
+    let fixture = try LocalFixture(options: Self.options())
     try await fixture.store.create()
     try await fill(fixture, count: 100)
     let (end, file) = try sizes(fixture)
@@ -106,7 +107,7 @@ import Testing
   }
 
   @Test func `zeros in place of what was on disk are a loss, not unused room`() async throws {
-    let fixture = try LocalFixture(options: Self.options)
+    let fixture = try LocalFixture(options: Self.options(4_000))
     try await fixture.store.create(config: LogConfig(segmentBytes: 6_000))
     try await fill(fixture, count: 90)
     let copy = try fixture.directory.copy()
@@ -119,29 +120,45 @@ import Testing
     #expect(try !Verdict(copy.path).errors.isEmpty)
   }
 
-  @Test func `an fsync of it that fails is final`() async throws {
+  @Test func `an fsync of it that fails is final, and no batch that came meanwhile is acked`() async throws {
     let directory = try TestDirectory()
     let fileSystem = HookedFileSystem()
     let store = try LocalLogStore(
       directory: directory.path, fileSystem: fileSystem, clock: ManualClock(), logger: RecordedLog().logger,
-      options: Self.options)
+      options: Self.options())
     try await store.create()
     let log = try store.log(of: partitionA).get()
+    let late = try batch(["meanwhile"])
+    let lateAnswers = Mutex<Answers?>(nil)
+    let otherSync = DispatchSemaphore(value: 0)
     fileSystem.set { change in
       guard case .sync(let path) = change, path.hasSuffix(".log") else { return nil }
-      return log.state.withLock { $0.preallocation.end > $0.logEnd.position } ? EIO : nil
+      guard log.state.withLock({ $0.preallocation.target != nil }) else { return nil }
+      // The kernel tells of a failed write once: whoever else has the file brought to disk now is told that all is well.
+      let isFirst = lateAnswers.withLock { answers in
+        guard answers == nil else { return false }
+        answers = store.start([late])
+        return true
+      }
+      guard isFirst else {
+        otherSync.signal()
+        return nil
+      }
+      _ = otherSync.wait(timeout: .now() + .milliseconds(100))
+      return EIO
     }
-    for number in 0..<100 {
-      let outcome = await store.append([try batch(["\(number) " + String(repeating: "v", count: 100)])])[0]
-      if case .appended = outcome { continue }
-      await expectSoon { log.state.withLock { $0.fault != nil } }
-      return
+    for number in 0..<100 where lateAnswers.withLock({ $0 == nil }) {
+      _ = await store.append([try batch(["\(number) " + String(repeating: "v", count: 100)])])
+      await expectSoon { log.state.withLock { $0.preallocation.target == nil } }
     }
-    fail("no fsync failed")
+    let answers = try #require(lateAnswers.withLock { $0 })
+    await expectSoon { answers.kinds != ["missing"] }
+    #expect(answers.kinds != ["appended 0"] && answers.kinds.allSatisfy { !$0.hasPrefix("appended") })
+    #expect(log.state.withLock { $0.fault } != nil)
   }
 
   @Test func `where there is no space for it, appends go on`() async throws {
-    let fixture = try LocalFixture(options: Self.options)
+    let fixture = try LocalFixture(options: Self.options())
     try await fixture.store.create()
     fixture.fileSystem.failWrites(.refuseZeros(code: ENOSPC))
     try await fill(fixture, count: 60)
@@ -157,7 +174,7 @@ import Testing
   func `a segment that is finished with room behind it, and not flushed, is read and compacted up to its last batch`()
     async throws
   {
-    let log = try await CompactedLog(config: LogConfig(cleanup: .compact), options: Self.options)
+    let log = try await CompactedLog(config: LogConfig(cleanup: .compact), options: Self.options())
     for number in 0..<60 { try await log.append(["key": "\(number) " + String(repeating: "v", count: 100)]) }
     let partition = try log.partition
     await expectSoon { partition.state.withLock { $0.flushStage == .idle && $0.preallocation.target == nil } }
@@ -169,6 +186,25 @@ import Testing
     #expect(try log.records().map(\.offset) == [59])
     _ = partition.flush(needsCheckpoint: false)
     #expect(partition.state.withLock { $0.fault } == nil)
+  }
+
+  @Test
+  func `a segment that was finished at its checkpoint, and killed before the room behind it was cut off, is whole`()
+    async throws
+  {
+    let fixture = try LocalFixture(options: Self.options())
+    try await fixture.store.create()
+    try await fill(fixture, count: 100)
+    let log = try fixture.store.log(of: partitionA).get()
+    _ = log.flush(needsCheckpoint: true)
+    #expect(try sizes(fixture).file > sizes(fixture).end)
+    #expect(log.state.withLock { $0.roll(log.context(nowMs: 0)) } == nil)
+    let killed = try fixture.afterKill()
+    try await killed.store.create()
+    #expect(try await killed.store.append(["next"]) == 100)
+    #expect(try await killed.store.allRecords(maxBytes: 2_000).count == 101)
+    #expect(try await killed.store.firstOffset(atOrAfter: 1_000)?.offset == .zero)
+    for path in try killed.directory.files(".log") { try expectBatchesOnly(path) }
   }
 
   private func expectBatchesOnly(_ path: String) throws {

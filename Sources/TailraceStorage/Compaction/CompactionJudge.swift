@@ -22,6 +22,15 @@ struct CompactionJudge {
     self.tombstoneEnd = tombstoneEnd
   }
 
+  /// Whether no tombstone may go any more: a value that one of them hides has stayed.
+  private var mayDropTombstones = true
+
+  /// A batch stayed as it was, with records that were to go: whatever hides them stays, too.
+  mutating func keepTombstones() {
+    mayDropTombstones = false
+    keepsTombstones = true
+  }
+
   /// Whether a batch may hold something to take out.
   func concerns(_ header: RecordBatchHeader) -> Bool {
     header.recordCount > 0 && header.baseOffset < (keys == nil ? tombstoneEnd : max(end, tombstoneEnd))
@@ -36,12 +45,12 @@ struct CompactionJudge {
       return false
     }
     guard record.isTombstone else { return true }
-    if record.offset < tombstoneEnd {
+    if record.offset < tombstoneEnd, mayDropTombstones {
       recordsDropped += 1
       tombstonesDropped += 1
       return false
     }
-    if record.offset < end { keepsTombstones = true }
+    if record.offset < max(end, tombstoneEnd) { keepsTombstones = true }
     return true
   }
 }

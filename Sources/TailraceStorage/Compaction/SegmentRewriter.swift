@@ -17,6 +17,8 @@ struct SegmentRewriter {
   private var copyStart = 0
   /// Batches without records, not written yet.
   private var run: EmptyRun?
+  /// Bytes by which the new segment may be larger than the group.
+  private var growthLeft: Int
 
   /// Batches without records that follow one another.
   private struct EmptyRun {
@@ -36,6 +38,7 @@ struct SegmentRewriter {
     self.output = output
     self.judge = judge
     self.isCancelled = isCancelled
+    growthLeft = Int(Int32.max) - group.reduce(0) { $0 + $1.byteCount }
   }
 
   /// Reads the whole group. The new segment and its length, on disk in the stage `.compacting`; nil where nothing changes. Where it
@@ -59,7 +62,7 @@ struct SegmentRewriter {
   ) throws(CompactionStop) {
     guard batch.header.recordCount > 0 else { return try addEmpty(batch.header, at: batch.position, isChanged: false) }
     switch try outcome(batch, &reader) {
-    case .unchanged:
+    case .unchanged, .tooLarge:
       try endRun(at: batch.position)
       note(batch.header, at: batch.position)
     case .rewritten(let header, _) where header.recordCount == 0:
@@ -72,15 +75,30 @@ struct SegmentRewriter {
     }
   }
 
+  /// What the records of a batch may take: what a log takes, and together no more than makes a file of 2 GiB.
+  private func maxRecordsBytes(of batch: BatchScanner.Batch) -> Int {
+    min(
+      LogConfig.maxBatchBytesCeiling - RecordBatchHeader.byteCount, Int(batch.header.recordsLength) + max(0, growthLeft)
+    )
+  }
+
   private mutating func outcome(
     _ batch: BatchScanner.Batch, _ reader: inout CompactionReader
   ) throws(CompactionStop) -> RecordBatchRewriter.Outcome {
     guard judge.concerns(batch.header) else { return .unchanged }
     let records = try reader.records(of: batch)
     do throws(RecordBatchError) {
-      return try records.rewrite(maxBytes: LogConfig.maxBatchBytesCeiling - RecordBatchHeader.byteCount) {
-        judge.keeps($0)
+      let before = judge
+      let outcome = try records.rewrite(maxBytes: maxRecordsBytes(of: batch)) { judge.keeps($0) }
+      switch outcome {
+      case .rewritten(let header, _):
+        growthLeft -= max(0, Int(header.recordsLength) - Int(batch.header.recordsLength))
+      case .tooLarge:
+        judge = before
+        judge.keepTombstones()
+      case .unchanged: break
       }
+      return outcome
     } catch {
       throw CompactionStop(error, in: reader.file.path)
     }

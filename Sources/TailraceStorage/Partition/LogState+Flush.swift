@@ -83,13 +83,13 @@ extension LogState {
   mutating func beginFlush(
     directory: String, written: PartitionState?, needsCheckpoint: Bool, _ effects: inout LogEffects
   ) -> FlushJob? {
+    flushDueMs = nil
     guard fault == nil, ending?.kind != .unknownPartition, isDirty || needsCheckpoint else {
       flushStage = .idle
       if let refusal = fault ?? ending { releaseWaiters(refusal, &effects) }
       return nil
     }
     flushStage = .running
-    flushDueMs = nil
     // A finished segment is worth a checkpoint, and so are many bytes.
     let isCheckpointDue = needsCheckpoint || isDirectoryUnsynced || bytesPast(written) >= Self.checkpointBytes
     let job = FlushJob(

@@ -107,7 +107,7 @@ struct LogState {
     fault = recovered.fault
     isReadable = recovered.isReadable
     appendTrouble = recovered.fault
-    preallocation.maxBytes = preallocatedBytes
+    preallocation = Preallocation(maxBytes: preallocatedBytes, position: recovered.logEnd.position)
     if logEnd.offset > durableEnd.offset, fault == nil {
       unsynced = segments.filter { $0.baseOffset >= durableEnd.segment }
     }

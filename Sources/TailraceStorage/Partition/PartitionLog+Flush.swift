@@ -76,10 +76,11 @@ extension PartitionLog {
     }
   }
 
-  /// Writes the checkpoint that could not be written when it was due, and removes what had to wait for it. Blocks.
+  /// Writes the checkpoint that could not be written when it was due, and removes what had to wait for one. Blocks.
   func catchUp(_ flusher: Flusher) {
-    guard state.withLock({ $0.isCheckpointMissing && $0.refusal == nil }) else { return }
-    flusher.flush(self, needsCheckpoint: true)
+    let isMissing = state.withLock { $0.isCheckpointMissing && $0.refusal == nil }
+    if isMissing { flusher.flush(self, needsCheckpoint: true) }
+    guard state.withLock({ $0.trimmedCount > 0 && $0.refusal == nil }) else { return }
     restructuring.withLock { _ in removeTrimmed() }
   }
 
@@ -145,17 +146,21 @@ extension PartitionLog {
   }
 
   private func closeFlushed() throws(StorageError) -> CleanShutdown.Entry? {
-    let found: (end: LogPosition, entry: CleanShutdown.Entry, producers: ProducerState, active: LogSegment)? =
-      state.withLock { state in
-        guard state.fault == nil, !state.isDirty else { return nil }
-        let entry = CleanShutdown.Entry(
-          logEnd: state.logEnd.offset, lastSegment: state.logEnd.segment, lastSegmentBytes: state.logEnd.position,
-          lastAppendTimestampMs: state.lastAppendTimestampMs)
-        return (state.logEnd, entry, state.producers, state.activeSegment)
-      }
+    let found:
+      (end: LogPosition, entry: CleanShutdown.Entry, producers: ProducerState, active: LogSegment, hasRoom: Bool)? =
+        state.withLock { state in
+          guard state.fault == nil, !state.isDirty else { return nil }
+          let entry = CleanShutdown.Entry(
+            logEnd: state.logEnd.offset, lastSegment: state.logEnd.segment, lastSegmentBytes: state.logEnd.position,
+            lastAppendTimestampMs: state.lastAppendTimestampMs)
+          let hasRoom = state.preallocation.end > state.logEnd.position
+          return (state.logEnd, entry, state.producers, state.activeSegment, hasRoom)
+        }
     guard let found else { return nil }
-    do throws(FileSystemError) { try found.active.cutUnused(after: found.end.position) } catch {
-      throw StorageError(error, while: "closing partition \(id)")
+    if found.hasRoom {
+      do throws(FileSystemError) { try found.active.cutUnused(after: found.end.position) } catch {
+        throw StorageError(error, while: "closing partition \(id)")
+      }
     }
     found.active.writeIndexFiles(coveredBytes: found.end.position)
     let result: Result<Void, StorageError> = flushing.withLock { written in

@@ -115,13 +115,7 @@ final class PartitionLog: Sendable {
     }
     if let ending { throw ending }
     var byteCount = UInt64(active)
-    for segment in segments.dropLast() {
-      do throws(FileSystemError) {
-        byteCount += UInt64(try fileSystem.status(segment.path)?.byteCount ?? 0)
-      } catch {
-        throw StorageError(error, while: "describing partition \(id)")
-      }
-    }
+    for segment in segments.dropLast() { byteCount += UInt64(segment.sealedByteCount ?? 0) }
     return PartitionFigures(bounds: bounds, sizeBytes: byteCount, segmentCount: segments.count, fault: fault)
   }
 }

@@ -104,12 +104,14 @@ struct LogRecovery {
   /// The checkpoint's place, where the state file tells it and the segment is that long; else the beginning of the
   /// segment that holds the checkpoint.
   private func start() throws(StorageError) -> Start {
-    if let state, state.durableEndPosition > Self.alwaysCheckedBytes,
-      let index = bases.firstIndex(of: Offset(state.durableEndSegment)), bases[index] < checkpoint,
-      index + 1 == bases.count || bases[index + 1] >= checkpoint,
-      try opener.byteCount(of: bases[index]) >= Int(state.durableEndPosition)
+    if let state, let index = bases.firstIndex(of: Offset(state.durableEndSegment)), bases[index] < checkpoint,
+      index + 1 == bases.count || bases[index + 1] >= checkpoint
     {
-      return Start(segment: index, position: Int(state.durableEndPosition), offset: checkpoint)
+      let position = Int(state.durableEndPosition)
+      guard position > Self.alwaysCheckedBytes, try opener.byteCount(of: bases[index]) >= position else {
+        return Start(segment: index, position: 0, offset: bases[index])
+      }
+      return Start(segment: index, position: position, offset: checkpoint)
     }
     let index = bases.lastIndex { $0 <= checkpoint } ?? 0
     return Start(segment: index, position: 0, offset: bases[index])
@@ -355,7 +357,7 @@ struct LogRecovery {
 
   private func noSpace(_ cause: StorageError) -> StorageError {
     let fault = StorageError(
-      .full, "partition \(id) is read-only until the broker is started again with space on its disk: \(cause)")
+      .failed, "partition \(id) is read-only until the broker is started again with space on its disk: \(cause)")
     opener.logger.error("recovery without space", metadata: .keys([.partition: "\(id)", .reason: fault.message]))
     return fault
   }

@@ -9,12 +9,15 @@ extension PartitionLog {
     let view = state.withLock { state in
       RetentionView(
         config: state.config, segments: state.segments, activeBytes: state.logEnd.position,
-        bound: min(state.highWatermark.offset, state.durableEnd.offset), isFit: state.refusal == nil)
+        logStart: state.logStart, bound: min(state.highWatermark.offset, state.durableEnd.offset),
+        isFit: state.refusal == nil)
     }
     guard view.isFit, view.config.cleanup.contains(.delete) else { return }
     let count = max(try view.expiredCount(nowMs: nowMs), view.surplusCount())
     guard count > 0 else { return }
     let start = view.segments[count].baseOffset
+    // What lies below the log's start goes by itself.
+    guard start > view.logStart else { return }
     let kept = try trim(to: start, flusher)
     logger.info(
       "segments removed by retention",
@@ -50,6 +53,7 @@ private struct RetentionView {
   var config: LogConfig
   var segments: [LogSegment]
   var activeBytes: Int
+  var logStart: Offset
   /// No segment that ends past it may go.
   var bound: Offset
   var isFit: Bool

@@ -68,12 +68,19 @@ extension PartitionLog {
 }
 
 extension LogState {
-  /// Takes out the segments that lie wholly below the log's start and the last checkpoint; never the active one.
+  /// How many segments lie wholly below the log's start and the last checkpoint, and before one that is on disk; never
+  /// the active one.
+  var trimmedCount: Int {
+    let bound = min(logStart, checkpointEnd, durableEnd.segment)
+    return segments.lastIndex { $0.baseOffset <= bound } ?? 0
+  }
+
+  /// Takes those out.
   mutating func takeTrimmed() -> [LogSegment] {
-    let bound = min(logStart, checkpointEnd)
-    guard let first = segments.lastIndex(where: { $0.baseOffset <= bound }), first > 0 else { return [] }
-    let removed = Array(segments[..<first])
-    segments.removeFirst(first)
+    let count = trimmedCount
+    guard count > 0 else { return [] }
+    let removed = Array(segments[..<count])
+    segments.removeFirst(count)
     for segment in removed { segment.retire() }
     return removed
   }

@@ -190,7 +190,7 @@ package struct PartitionVerifier {
       let file = try fileSystem.open(path, .read)
       current = SegmentVerifier(
         file: file, byteCount: try file.byteCount(), base: segment.base, nextBase: segment.nextBase,
-        isDeep: options.isDeep)
+        isDeep: options.isDeep, mayHaveRoom: place.cleanEnd == nil)
     } catch {
       end = segment.nextBase ?? segment.base
       if options.isOnline, error.isNotFound { return }

@@ -35,16 +35,19 @@ package struct SegmentVerifier {
   package var position: Int { walker.position }
 
   /// `byteCount`: how much of the file is looked at. `base`: the offset in its name. `nextBase`: that of the segment
-  /// after it; nil where it is the last one.
+  /// after it; nil where it is the last one. `mayHaveRoom`: whether zeros at its end are room that was made ahead, as a
+  /// broker that was not stopped in order leaves it; else they are damage.
   package init(
-    file: any File, byteCount: Int, base: Offset, nextBase: Offset?, isDeep: Bool, windowBytes: Int = 1 << 20
+    file: any File, byteCount: Int, base: Offset, nextBase: Offset?, isDeep: Bool, mayHaveRoom: Bool = false,
+    windowBytes: Int = 1 << 20
   ) {
     path = file.path
     self.byteCount = byteCount
     self.base = base
     self.nextBase = nextBase
     self.isDeep = isDeep
-    walker = SegmentWalker(file: file, byteCount: byteCount, base: base, windowBytes: windowBytes)
+    walker = SegmentWalker(
+      file: file, byteCount: byteCount, base: base, mayHaveRoom: mayHaveRoom, windowBytes: windowBytes)
     end = base
     totals.segments = 1
   }

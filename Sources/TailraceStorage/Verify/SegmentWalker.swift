@@ -48,6 +48,7 @@ package struct SegmentWalker {
 
   private var scanner: BatchScanner
   private let byteCount: Int
+  private let mayHaveRoom: Bool
   private var search: Search?
   private var checksumBudget: Int
   /// The end of the highest offset seen, exclusive: what is found after damage does not lie below.
@@ -58,10 +59,14 @@ package struct SegmentWalker {
   /// Bytes read from the file so far.
   package var loadedBytes: Int { scanner.loadedBytes }
 
-  /// Walks the file's first `byteCount` bytes. `base`: no batch is expected below.
-  package init(file: any File, byteCount: Int, base: Offset = .zero, windowBytes: Int = 1 << 20) {
+  /// Walks the file's first `byteCount` bytes. `base`: no batch is expected below. `mayHaveRoom`: whether zeros up to the
+  /// end are room that was made ahead; else they are damage.
+  package init(
+    file: any File, byteCount: Int, base: Offset = .zero, mayHaveRoom: Bool, windowBytes: Int = 1 << 20
+  ) {
     scanner = BatchScanner(file: file, byteCount: byteCount, windowBytes: windowBytes)
     self.byteCount = byteCount
+    self.mayHaveRoom = mayHaveRoom
     let (product, overflow) = byteCount.multipliedReportingOverflow(by: BatchSearch.maxChecksums)
     checksumBudget = overflow ? .max : product
     nextOffset = base
@@ -80,7 +85,7 @@ package struct SegmentWalker {
       case .notABatch(let reason):
         // Within a search no batch is expected anywhere: this is a file that shrank.
         if let search { return end(search) }
-        if (try? scanner.isUnused(from: position)) == true {
+        if mayHaveRoom, (try? scanner.isUnused(from: position)) == true {
           defer { position = byteCount }
           return .unused(position..<byteCount)
         }

@@ -14,7 +14,8 @@ package struct RecordGlance {
 /// Goes over the records of a stored batch, and makes the batch that stays when some are taken out.
 ///
 /// Records that stay keep their bytes. Only one that stated no `offset_delta`, and whose predecessor is gone, gets one,
-/// so a batch gets smaller by what is taken out; compressed anew, a small one may get a few bytes larger. In memory, beside the batch: its records decompressed, twice.
+/// so a batch gets smaller by what is taken out. Compressed anew it may come out larger all the same, the more so where
+/// its producer compressed harder. In memory, beside the batch: its records decompressed, twice.
 package struct RecordBatchRewriter {
   package let header: RecordBatchHeader
   private let records: ByteBuffer
@@ -26,6 +27,8 @@ package struct RecordBatchRewriter {
   package enum Outcome: Hashable, Sendable {
     /// Every record stays: the batch is good as it stands.
     case unchanged
+    /// The batch stays as it stands, although records were to go: what stays of it takes too much.
+    case tooLarge
     /// The batch with what stays. Where nothing does it has no records, and still spans its offsets.
     case rewritten(RecordBatchHeader, ByteBuffer)
   }
@@ -59,7 +62,7 @@ package struct RecordBatchRewriter {
 
   /// The batch with the records for which `keep` holds; asked once for each, in order. Same offsets, same codec, same
   /// fields but for counts, lengths, the highest timestamp and checksums. One whose records would be larger than before
-  /// and take more than `maxBytes` as they are stored, or more than readers take decompressed, stays as it is.
+  /// and take more than `maxBytes` as they are stored, or more than readers take decompressed, is `.tooLarge`.
   package func rewrite(
     maxBytes: Int = RecordBatchHeader.maxRecordsBytes, keeping keep: (RecordGlance) -> Bool
   ) throws(RecordBatchError) -> Outcome {
@@ -103,7 +106,7 @@ package struct RecordBatchRewriter {
     let stored = try compression.compress(output)
     guard output.readableBytes <= Self.maxDecompressedBytes,
       stored.readableBytes <= max(min(maxBytes, RecordBatchHeader.maxRecordsBytes), Int(header.recordsLength))
-    else { return .unchanged }
+    else { return .tooLarge }
     var header = header
     header.recordCount = count
     header.maxTimestampMs = maxTimestampMs

@@ -62,7 +62,7 @@ struct DumpCommand: ToolCommand {
     }
     var dump = SegmentDump(
       printer: DumpPrinter(format: format), withRecords: records, from: Offset(from), left: count)
-    var walker = SegmentWalker(file: open.file, byteCount: open.byteCount)
+    var walker = SegmentWalker(file: open.file, byteCount: open.byteCount, mayHaveRoom: true)
     while !dump.isDone, !interruption.isRequested, let step = walker.step() {
       try dump.take(step, &walker)
     }

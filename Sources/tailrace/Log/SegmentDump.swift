@@ -32,7 +32,10 @@ struct SegmentDump {
     switch step {
     case .batch(let batch): try take(batch, &walker)
     case .damage(let damage): note(damage.range.lowerBound, damage.range.upperBound, damage.reason)
-    case .searching, .unused: break
+    case .searching: break
+    case .unused(let range):
+      StandardError.write(
+        "tailrace: positions \(range.lowerBound) to \(range.upperBound) are zeros: room that is not used\n")
     }
     if output.bytes.count >= Self.outputBytes { try output.flush() }
   }

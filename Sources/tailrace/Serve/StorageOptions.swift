@@ -34,7 +34,7 @@ struct StorageOptions: ParsableArguments {
   func validate() throws {
     let bounds: [(flag: String, value: Int, range: ClosedRange<Int>)] = [
       ("--disk-reserve-mib", diskReserveMib, 0...16_777_216),
-      ("--preallocate-mib", preallocateMib, 0...1_024),
+      ("--preallocate-mib", preallocateMib, 0...64),
       ("--scrub-mib-per-second", scrubMibPerSecond, 0...65_536),
       ("--compaction-memory-mib", compactionMemoryMib, 1...65_536),
       ("--producer-expiry-hours", producerExpiryHours, 1...87_600),

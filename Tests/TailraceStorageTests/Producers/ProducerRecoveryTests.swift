@@ -1,4 +1,5 @@
 import Dispatch
+import Glibc
 import NIOCore
 @testable import TailraceStorage
 import TailraceTesting
@@ -116,6 +117,67 @@ import Testing
     guard case .duplicate = await killed.store.append([try batch(["x"], producer: 7, sequence: 4)])[0] else {
       return fail("the last batch is not known")
     }
+  }
+
+  @Test func `what producers are read from is neither removed nor compacted before the checkpoint is past it`()
+    async throws
+  {
+    for cleanup in [LogConfig.Cleanup.delete, .compact] {
+      let config = LogConfig(segmentBytes: 400, cleanup: cleanup)
+      let log = try await CompactedLog(config: config)
+      log.fileSystem.set { change in
+        if case .create(let path) = change, path.hasSuffix(".producers.new") { EIO } else { nil }
+      }
+      for sequence in 0..<UInt32(12) {
+        let keyed = try keyedBatch([Keyed("key", "\(sequence)")]).sent(by: 7, sequence: sequence)
+        _ = await log.store.append([keyed])
+      }
+      let before = try log.segmentFiles().count
+      if cleanup == .delete {
+        #expect(try await log.store.deleteRecords(before: nil, in: partitionA, fence: .local) == Offset(12))
+      } else {
+        try log.compact()
+      }
+      #expect(try log.segmentFiles().count == before && before > 3)
+      if cleanup == .compact { #expect(try log.records().count == 12) }
+      func expectKnown(_ context: String) async throws {
+        let killed = try await log.afterKill(config: config)
+        for sequence in UInt32(7)..<12 {
+          let again = try keyedBatch([Keyed("key", "\(sequence)")]).sent(by: 7, sequence: sequence)
+          guard case .duplicate = await killed.store.append([again])[0] else {
+            Issue.record("\(context): sequence \(sequence) is not known")
+            continue
+          }
+        }
+      }
+      try await expectKnown("without a checkpoint")
+
+      log.fileSystem.set(nil)
+      try await log.store.maintain()
+      if cleanup == .delete {
+        #expect(try log.segmentFiles().count == 1)
+      } else {
+        try log.compact()
+        #expect(try log.records().map(\.offset) == [8, 9, 10, 11])
+      }
+      try await expectKnown("with a checkpoint")
+    }
+  }
+
+  @Test func `a start removes no segment from which it has yet to read producers`() async throws {
+    let fixture = try LocalFixture()
+    try await fixture.store.create()
+    for sequence in 0..<UInt32(9) {
+      _ = await fixture.store.append([try batch(["x"], producer: 7, sequence: sequence)])
+    }
+    _ = try await fixture.store.deleteRecords(before: nil, in: partitionA, fence: .local)
+    // A segment was begun at the end, and the kill came before anything of it was on disk.
+    let copy = try fixture.directory.copy()
+    let first = try #require(try copy.files(".log").first)
+    try TestDirectory.write(ByteBuffer(), to: first.dropLast(24) + LogSegment.fileName(Offset(9)))
+    let reopened = try LocalFixture(copy)
+    try await reopened.store.create()
+    try await expectRemembered(reopened.store, count: 9, "deleted, and rolled")
   }
 
   @Test func `a repeat in the same request is a duplicate of the first, and both wait for the disk`() async throws {

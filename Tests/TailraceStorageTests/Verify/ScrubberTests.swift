@@ -113,6 +113,18 @@ import Testing
     }
   }
 
+  @Test func `zeros in place of the last batches are found, where room was made behind them, too`() async throws {
+    let (fixture, log) = try await fixture()
+    let path = try #require(try fixture.directory.files(".log").last)
+    let end = log.state.withLock { $0.logEnd.position }
+    let file = try RealFileSystem().open(path, .readWrite)
+    #expect(file.write([ByteBuffer(repeating: 0, count: end + 5_000)], at: 0).error == nil)
+    var scrubber = scrubber(fixture, log)
+    runRound(&scrubber, fixture.clock)
+    #expect(scrubber.totals.findings == 1)
+    #expect(try await fixture.store.describe(partitionA).fault?.kind == .dataLoss)
+  }
+
   @Test func `a segment that the log gives up is no finding`() async throws {
     let (fixture, log) = try await fixture()
     var scrubber = scrubber(fixture, log, bytesPerSecond: 1)

@@ -26,7 +26,7 @@ package final class LocalLogStore: LogStore {
     package var diskReserveBytes = 0
     /// Room that is made ready on disk behind the batches of a partition whose appends wait for the disk, at most,
     /// bytes; 0: none.
-    package var preallocatedBytes = 8 << 20
+    package var preallocatedBytes = 1 << 20
     /// A producer that has not written to a partition for so long is forgotten there, milliseconds.
     package var producerExpiryMs: Int64 = 86_400_000
     /// Pause between two rounds of maintenance (age of segments, retention, expiry), milliseconds of real time.
