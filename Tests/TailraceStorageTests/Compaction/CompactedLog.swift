@@ -80,12 +80,14 @@ struct CompactedLog {
 
   var partition: PartitionLog { get throws { try store.log(of: partitionA).get() } }
 
-  /// Appends one batch for each list, durably.
+  /// Appends one batch for each list, durably, and waits for the checkpoint that comes after the ack: before that nothing
+  /// is compacted.
   func append(_ batches: [[Keyed]], compression: Compression = .none) async throws {
     for batch in batches {
       let outcome = await store.append([try keyedBatch(batch, compression: compression)])[0]
       guard case .appended = outcome else { throw UnexpectedOutcome(outcome: "\(outcome)") }
     }
+    try partition.flushing.withLock { _ in }
   }
 
   /// Appends a batch for each: key, then value; no value: a tombstone.

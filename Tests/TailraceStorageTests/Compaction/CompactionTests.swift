@@ -94,7 +94,8 @@ import Testing
     #expect(try fixture.compact() == nil)
     #expect(try fixture.records().count == 40)
     gate.signal()
-    await expectSoon { (try? fixture.store.bounds(of: partitionA).durableEnd) ?? .zero > Offset(35) }
+    let log = try fixture.partition
+    await expectSoon { log.state.withLock { $0.checkpointEnd } > Offset(35) }
     #expect(try fixture.compact()?.outcome == .complete)
     #expect(try fixture.records().count < 10)
   }
