@@ -70,4 +70,27 @@ typedef struct {
 int ctb_append_file(const ctb_file_load *load, uint64_t *latencies_ns, uint64_t latency_capacity,
                     ctb_load_result *result);
 
+/// One connection produces, another reads what comes, from one thread.
+typedef struct {
+  const char *address;         // IPv4, dotted
+  uint16_t port;
+  const ctb_frame *produce;    // one record each; the i-th carries call_id i + 1
+  uint32_t depth;              // of those; as many are in flight at most
+  size_t value_bytes;          // the frames' last; the first eight become the time when the record was due
+  size_t records_bytes;        // the frames' last, of which crc_bytes before the end is the CRC-32C
+  size_t crc_bytes;
+  ctb_frame fetch;             // call_id 1; one target
+  size_t offset_at;            // in `fetch`: a varint of nine bytes
+  double rate;                 // records per second
+  double warm_up_seconds;      // not counted
+  double seconds;
+} ctb_end_to_end;
+
+/// Runs an open loop of records; a call is a record, and its latency the time from when it was due until its reader had
+/// it whole. The reader fetches anew as soon as it has an answer. Ends when it has all. Returns 0 or an errno value:
+/// ETIME as ctb_run_load, EPROTO where an answer is malformed or a record missing or out of place, EREMOTEIO where the
+/// broker reports that the partition has failed.
+int ctb_run_end_to_end(const ctb_end_to_end *setup, uint64_t *latencies_ns, uint64_t latency_capacity,
+                       ctb_load_result *result);
+
 #endif

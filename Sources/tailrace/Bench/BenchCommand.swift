@@ -8,11 +8,11 @@ struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure the broker against what the machine can do.",
     discussion: """
-      Each benchmark starts a broker of its own on a temporary directory. All but latency measure in \
+      Each benchmark starts a broker of its own on a temporary directory. All but latency and end-to-end measure in \
       turn a plain C program that does the least that the same work takes, and print the ratio of the medians. All of \
       it shares this machine with the load.
       """,
-    subcommands: [BenchRPC.self, BenchProduce.self, BenchLatency.self, BenchFetch.self])
+    subcommands: [BenchRPC.self, BenchProduce.self, BenchLatency.self, BenchFetch.self, BenchEndToEnd.self])
 }
 
 extension BenchOutput: ExpressibleByArgument {}

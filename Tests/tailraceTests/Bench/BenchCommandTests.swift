@@ -1,4 +1,6 @@
 import Foundation
+import NIOCore
+import TailraceWire
 import Testing
 
 @testable import tailrace
@@ -58,5 +60,26 @@ struct BenchCommandTests {
   @Test func `an open loop is in flight no further than told, and still makes all calls`() throws {
     let lines = try run(["latency", "--rate", "1000", "--depth", "1"])
     #expect(try (199...201).contains(number(lines[0], "count")), "\(lines)")
+  }
+
+  @Test func `every record of an end-to-end run arrives`() throws {
+    for acks in ["written", "durable"] {
+      let lines = try run(["end-to-end", "--rate", "500", "--acks", acks])
+      #expect(lines.count == 1)
+      #expect(try (99...101).contains(number(lines[0], "count")), "\(lines)")
+      #expect(try number(lines[0], "p50_us") > 0)
+    }
+  }
+
+  @Test(arguments: [8, 100, 1_024, 65_536])
+  func `what changes in a request is found`(recordSize: Int) throws {
+    let frames = try EndToEndFrames(recordSize: recordSize, depth: 200, acks: .written)
+    let batch = try BenchBatches.make(recordSize: recordSize, count: 1, batchSize: 0)
+    for frame in frames.produce.frames {
+      let end = frame.writerIndex
+      #expect(frame.getSlice(at: end - frames.recordsBytes, length: frames.recordsBytes) == batch.records)
+      let crc: UInt32? = frame.getInteger(at: end - frames.crcBytes, endianness: .little)
+      #expect(crc == batch.header.recordsCRC32C)
+    }
   }
 }

@@ -28,7 +28,8 @@ import Testing
     ["bench", "produce", "--records-per-batch", "-1"],
     ["bench", "produce", "--connections", "1000", "--depth", "1000"], ["bench", "latency", "--rate", "0"],
     ["bench", "latency", "--rate", "nan"], ["bench", "latency", "--rate", "1000000", "--seconds", "600"],
-    ["bench", "latency", "--depth", "0"],
+    ["bench", "latency", "--depth", "0"], ["bench", "end-to-end", "--record-size", "7"],
+    ["bench", "end-to-end", "--rate", "100000", "--seconds", "30", "--record-size", "65536"],
   ])
   func `a command line that makes no sense exits with 64, broker or not`(arguments: [String]) throws {
     let outcome = try runTool(arguments, environment: ["TAILRACE_SERVER": "127.0.0.1:1"])
