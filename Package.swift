@@ -48,7 +48,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("z"), .linkedLibrary("lz4"), .linkedLibrary("zstd")]
     ),
     // Load generator and reference programs of `tailrace bench`; no part of the broker.
-    .target(name: "CTailraceBench"),
+    .target(name: "CTailraceBench", dependencies: ["CTailraceWire"]),
     .target(
       name: "TailraceWire",
       dependencies: ["CTailraceWire", "CTailraceCompression", nioCore, collections],

@@ -4,10 +4,17 @@ import NIOCore
 import TailraceClient
 import TailraceWire
 
-/// `tailrace bench produce`: batches into one partition, against plain buffered writes of as many bytes.
+/// `tailrace bench produce`: batches into one partition, against plain writes of as many bytes.
+///
+/// Acknowledged as durable, they are held against group commit: a file that grows by as much at a time as the broker can
+/// have in flight, each time with a sync.
 struct BenchProduce: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "produce", abstract: "Batches into one partition, against buffered writes into a plain file.")
+    commandName: "produce", abstract: "Batches into one partition, against a plain file of as many bytes.",
+    discussion: """
+      With --acks written the file is written batch by batch, without a sync. With --acks durable it is written in \
+      groups, connections times depth batches at once, and synced after each: group commit.
+      """)
 
   @OptionGroup var options: BenchOptions
   @OptionGroup var batches: BenchBatches
@@ -28,6 +35,11 @@ struct BenchProduce: AsyncParsableCommand {
     guard (1...1_000).contains(connections), (1...1_000).contains(depth), maxBytes <= 2 << 30 else {
       throw ValidationError("--connections and --depth are 1 to 1000, --max-bytes is up to 2147483648")
     }
+    let inFlight = UInt64(connections * depth * (try batches.make().byteCount))
+    guard inFlight <= maxBytes else {
+      throw ValidationError(
+        "--connections times --depth batches are \(inFlight) bytes, more than --max-bytes \(maxBytes)")
+    }
   }
 
   func run() async throws {
@@ -36,16 +48,25 @@ struct BenchProduce: AsyncParsableCommand {
     var written: [Double] = []
     for _ in 0..<options.rounds {
       let result = try await options.withBroker { broker in
-        try await BenchTopic.create(on: broker, durability: acks == .durable ? "durable" : "os")
-        return try measure(broker, batch)
+        try await BenchTopic.create(on: broker, durability: acks.durability)
+        return try await measure(broker, batch)
       }
       produced.append(result.callsPerSecond * Double(batch.byteCount))
-      written.append(try await writeFile(bytes: maxBytes))
+      written.append(try await writeFile(batch))
     }
-    options.output.print(ratio: median(produced) / median(written), of: "bytes/s, broker / buffered file writes")
+    let reference = acks == .durable ? "group commit into a raw file" : "buffered file writes"
+    options.output.print(ratio: median(produced) / median(written), of: "bytes/s, broker / \(reference)")
   }
 
-  private func measure(_ broker: BenchTarget, _ batch: ValidatedBatch) throws -> LoadResult {
+  private func settings(_ batch: ValidatedBatch) -> [(String, String)] {
+    [
+      ("connections", "\(connections)"), ("depth", "\(depth)"), ("acks", acks.rawValue),
+      ("record_size", "\(batches.recordSize)"), ("batch_size", "\(batch.byteCount)"),
+      ("records_per_batch", "\(batch.header.recordCount)"),
+    ]
+  }
+
+  private func measure(_ broker: BenchTarget, _ batch: ValidatedBatch) async throws -> LoadResult {
     var frames = LoadFrames(depth: depth)
     let request = BenchTopic.produceRequest(batch, acks: acks.wire)
     for _ in 0..<depth { try frames.append(.logServiceProduce, request) }
@@ -53,59 +74,34 @@ struct BenchProduce: AsyncParsableCommand {
       target: broker, connections: connections, frames: frames, warmUpSeconds: 0, seconds: options.seconds,
       maxCalls: maxBytes / UInt64(batch.byteCount)
     ).run()
+    try await BenchTopic.check(on: broker, holds: result.calls * UInt64(batch.header.recordCount))
     options.output.print(
       BenchLine(
-        name: "produce",
-        settings: [
-          ("connections", "\(connections)"), ("depth", "\(depth)"), ("acks", acks.rawValue),
-          ("record_size", "\(batches.recordSize)"), ("batch_size", "\(batches.batchSize)"),
-        ], result: result, recordsPerCall: Int(batch.header.recordCount), bytesPerCall: batch.byteCount,
-        serverResidentBytes: broker.residentBytes))
+        name: "produce", settings: settings(batch), result: result, recordsPerCall: Int(batch.header.recordCount),
+        bytesPerCall: batch.byteCount, serverResidentBytes: broker.residentBytes))
     return result
   }
 
-  /// Bytes per second of plain writes.
-  private func writeFile(bytes: UInt64) async throws -> Double {
-    try await options.withTemporaryDirectory { path in
-      let seconds = ctb_write_file(path + "/file", bytes, batches.batchSize)
-      guard seconds > 0 else {
-        throw BenchError(description: "cannot write \(path): \(SystemError(code: Int32(-seconds)))")
+  /// Bytes per second of the plain file.
+  private func writeFile(_ batch: ValidatedBatch) async throws -> Double {
+    try await options.withTemporaryDirectory { directory in
+      let isDurable = acks == .durable
+      let batchesPerGroup = isDurable ? connections * depth : 1
+      let result = try LoadResult.measure(nil) { latencies, capacity, result in
+        (directory + "/file").withCString { path in
+          var load = ctb_file_load(
+            path: path, batch_bytes: batch.byteCount, batches_per_group: UInt32(batchesPerGroup), sync: isDurable,
+            seconds: options.seconds, max_bytes: maxBytes)
+          return ctb_append_file(&load, latencies, capacity, &result)
+        }
       }
-      options.output.print(ratio: Double(bytes) / seconds / 1e6, of: "buffered file writes, MB/s")
-      return Double(bytes) / seconds
+      let groupBytes = batchesPerGroup * batch.byteCount
+      options.output.print(
+        BenchLine(
+          name: isDurable ? "produce, C group commit" : "produce, C file writes",
+          settings: settings(batch) + [("group_size", "\(groupBytes)")], result: result,
+          recordsPerCall: batchesPerGroup * Int(batch.header.recordCount), bytesPerCall: groupBytes))
+      return result.callsPerSecond * Double(groupBytes)
     }
-  }
-}
-
-/// The acks that a benchmark may ask for.
-enum BenchAcks: String, ExpressibleByArgument, CaseIterable {
-  case written
-  case durable
-
-  var wire: Acks { self == .written ? .written : .durable }
-}
-
-/// The batches that are produced: all alike.
-struct BenchBatches: ParsableArguments {
-  @Option(help: "Bytes of a record's value.")
-  var recordSize: Int = 1_024
-
-  @Option(help: "Bytes of a batch, at most.")
-  var batchSize: Int = 65_536
-
-  func validate() throws {
-    guard (0...1_000_000).contains(recordSize), (1_024...1_048_576).contains(batchSize), recordSize + 512 < batchSize
-    else { throw ValidationError("--batch-size is 1024 to 1048576, --record-size at least 512 less") }
-  }
-
-  /// As many records as fit.
-  func make() throws -> ValidatedBatch {
-    var builder = RecordSetBuilder(baseTimestampMs: 1_700_000_000_000)
-    let value = ByteBuffer(repeating: 0x5a, count: recordSize)
-    repeat {
-      builder.append(key: nil, value: value, timestampMs: 1_700_000_000_000)
-    } while builder.byteCount
-      + recordSize + 16 <= batchSize
-    return try builder.build()
   }
 }

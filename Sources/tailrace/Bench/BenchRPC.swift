@@ -5,7 +5,8 @@ import TailraceWire
 /// `tailrace bench rpc`: calls that do nothing, against an epoll echo of the same frames.
 struct BenchRPC: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "rpc", abstract: "Calls that do nothing (Ping), against a C epoll echo of the same frames.")
+    commandName: "rpc", abstract: "Calls that do nothing (Ping), against a C epoll echo of the same frames.",
+    discussion: "Both have two threads.")
 
   @OptionGroup var options: BenchOptions
 
@@ -28,7 +29,8 @@ struct BenchRPC: AsyncParsableCommand {
     var frames = LoadFrames(depth: depth)
     let request = PingRequest(payload: ByteBuffer(repeating: 0x5a, count: payload))
     for _ in 0..<depth { try frames.append(.adminServicePing, request) }
-    try await options.withBroker { broker in
+    // As many threads as the echo has.
+    try await options.withBroker(["--event-loops", "2"]) { broker in
       let echo = try BenchProcess(["bench-reference", "echo"])
       defer { echo.stop() }
       var rates = Rates()

@@ -13,14 +13,14 @@ struct BenchLine {
 
   /// For a person, on one line.
   var text: String {
-    var parts = [name.padding(toLength: 22, withPad: " ", startingAt: 0)]
+    var parts = [name.padding(toLength: max(24, name.count), withPad: " ", startingAt: 0)]
     parts.append(String(format: "%10.0f calls/s", result.callsPerSecond))
     if recordsPerCall > 0 { parts.append(String(format: "%10.0f records/s", perSecond(recordsPerCall))) }
     if bytesPerCall > 0 { parts.append(String(format: "%8.1f MB/s", perSecond(bytesPerCall) / 1e6)) }
     parts.append(
       String(
-        format: "p50 %.1f us, p99 %.1f us, p99.9 %.1f us", result.microseconds(50), result.microseconds(99),
-        result.microseconds(99.9)))
+        format: "p50 %.1f us, p99 %.1f us, p99.9 %.1f us, max %.1f us", result.microseconds(50),
+        result.microseconds(99), result.microseconds(99.9), result.microseconds(100)))
     parts.append(String(format: "CPU client %.2f s, server %.2f s", result.clientCPUSeconds, result.serverCPUSeconds))
     return parts.joined(separator: "  ")
   }
@@ -33,8 +33,9 @@ struct BenchLine {
       "\"count\":\(result.calls)", number("seconds", result.seconds), number("per_second", result.callsPerSecond),
       number("records_per_second", perSecond(recordsPerCall)), number("mb_per_second", perSecond(bytesPerCall) / 1e6),
       number("p50_us", result.microseconds(50)), number("p99_us", result.microseconds(99)),
-      number("p999_us", result.microseconds(99.9)), number("client_cpu_s", result.clientCPUSeconds),
-      number("server_cpu_s", result.serverCPUSeconds), "\"server_rss_bytes\":\(serverResidentBytes)",
+      number("p999_us", result.microseconds(99.9)), number("max_us", result.microseconds(100)),
+      number("client_cpu_s", result.clientCPUSeconds), number("server_cpu_s", result.serverCPUSeconds),
+      "\"server_rss_bytes\":\(serverResidentBytes)",
     ]
     return "{\(members.joined(separator: ","))}"
   }

@@ -24,6 +24,12 @@ import Testing
     ["call", "AdminService/ListTopics", #"{"nofield":1}"#], ["call", "AdminService/ListTopics", "@/nonexistent/file"],
     ["call", "AdminService/ListTopics", "--timeout", "0"], ["call", "AdminService/ListTopics", "--timeout", "inf"],
     ["call", "AdminService/ListTopics", "--timeout", "nan"], ["call", "LogService/Subscribe"],
+    ["bench", "produce", "--acks", "none"], ["bench", "produce", "--record-size", "-1"],
+    ["bench", "produce", "--records-per-batch", "-1"],
+    ["bench", "produce", "--connections", "1000", "--depth", "1000"], ["bench", "latency", "--rate", "0"],
+    ["bench", "latency", "--rate", "nan"], ["bench", "latency", "--rate", "1000000", "--seconds", "600"],
+    ["bench", "latency", "--depth", "0"], ["bench", "end-to-end", "--record-size", "7"],
+    ["bench", "end-to-end", "--rate", "100000", "--seconds", "30", "--record-size", "65536"],
   ])
   func `a command line that makes no sense exits with 64, broker or not`(arguments: [String]) throws {
     let outcome = try runTool(arguments, environment: ["TAILRACE_SERVER": "127.0.0.1:1"])
@@ -48,6 +54,7 @@ import Testing
       ["serve", "--topic-default", "retention_ms=0"],
       "--topic-default: configuration: retention_ms is '0'; it may be 1 to 3153600000000, or -1 for none"
     ),
+    (["bench", "produce", "--records-per-batch", "-1"], "--records-per-batch is -1; it is 0 to 1000000"),
     (["produce", "a", "--partition", "-1"], "The value '-1' is invalid for '--partition <partition>'"),
     (["consume", "a", "--from", "-1"], "The value '-1' is invalid for '--from <position>'"),
   ])
