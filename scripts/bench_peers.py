@@ -66,22 +66,24 @@ class Bench:
     def measure(self, workload: Workload, kind: Kind) -> dict:
         """Runs a workload on a fresh server. Throws Failure."""
         os.sync()
-        common = {"durable": int(workload.durable)}
+        promise = {"durable": int(workload.durable)}
+        options = self.options(workload, kind)
         with Server(kind, self.binaries, self.work / kind.name, workload.durable) as server:
-            first = self.client(server, "first", "first", {**common, "size": 100})
-            started = {"start_ms": (first["monotonic_ns"] - server.started_ns) / 1e6}
+            first = self.client(server, "first", "first", {**promise, "size": 100})
+            started = {"start_ms": round((first["monotonic_ns"] - server.started_ns) / 1e6, 3)}
             if workload.mode is None:
                 time.sleep(self.lengths.idle)
                 return {**started, "idle_resident_mb": server.resident_mb()}
-            options = {**common, **self.options(workload, kind)}
             if workload.mode == "consume":
-                written = self.client(server, "produce", "bench", options)
+                written = self.client(server, "produce", "bench", {**promise, **options})
                 options["records"] = written["records"]
             cpu = server.cpu_seconds()
-            result = self.client(server, workload.mode, "bench", options)
-            result["server_cpu_s"] = round(server.cpu_seconds() - cpu, 3)
-            result["server_resident_mb"] = server.resident_mb()
-            return {**started, **options, **result}
+            result = self.client(server, workload.mode, "bench", {**promise, **options})
+            used = {
+                "server_cpu_s": round(server.cpu_seconds() - cpu, 3),
+                "server_resident_mb": round(server.resident_mb(), 3),
+            }
+            return {**started, **options, **result, **used}
 
     def options(self, workload: Workload, kind: Kind) -> dict[str, object]:
         """The client's options for a workload."""
