@@ -31,6 +31,50 @@ bounded() {
   return "$status"
 }
 
+# Prints those of the packages that are not installed.
+missing_packages() {
+  local package
+  for package; do
+    [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2> /dev/null) == installed ]] ||
+      echo "$package"
+  done
+}
+
+# Runs a command as root, through sudo where this is not root.
+as_root() {
+  if ((EUID == 0)); then "$@"; else sudo "$@"; fi
+}
+
+# Installs Debian or Ubuntu packages.
+install_packages() {
+  if ((EUID != 0)); then
+    command -v sudo > /dev/null ||
+      die "these packages are missing, and this is neither root nor is there sudo. As root, run:
+  apt-get update && apt-get install -y --no-install-recommends $*"
+  fi
+  echo "Installing $*"
+  # A stale package list is worth a try: what it names may still be there.
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q < /dev/null ||
+    echo "$(basename "$0"): apt-get update failed; trying with the package list as it is" >&2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" < /dev/null ||
+    die "apt-get could not install: $*"
+}
+
+# Makes a Python environment: $1 = its directory, $2 = the requirements. It is made anew where its interpreter is gone,
+# and completed where the requirements have changed.
+make_python_environment() {
+  local venv=$1 requirements=$2
+  if ! "$venv/bin/python3" -c '' 2> /dev/null; then
+    rm -rf "$venv"
+    python3 -m venv "$venv" || die "python3 -m venv failed: is python3-venv there?"
+  fi
+  if ! cmp --quiet "$requirements" "$venv/installed.txt"; then
+    "$venv/bin/python3" -m pip install --quiet --requirement "$requirements" ||
+      die "pip could not install what $requirements names"
+    cp "$requirements" "$venv/installed.txt"
+  fi
+}
+
 # Where `swift test` says what became of each test. CI counts there.
 test_results=$root/.build/test-results.xml
 
