@@ -6,13 +6,18 @@ extension PartitionLog {
   /// The first record below the high watermark whose timestamp is at or after `timestampMs`. Blocks: indexes may have
   /// to be built. `.dataLoss` where damage comes before one is found: the first may have been there.
   func firstOffset(atOrAfter timestampMs: Int64) throws(StorageError) -> TimestampedOffset? {
-    let (segments, logStart, end, unreadable) = state.withLock {
-      ($0.segments, $0.logStart, $0.highWatermark, $0.unreadable)
+    let start = timeBounds.withLock { $0.start(for: timestampMs) }
+    let (segments, first, logStart, end, unreadable) = state.withLock {
+      ($0.segments, $0.segmentIndex(of: start) ?? 0, $0.logStart, $0.highWatermark, $0.unreadable)
     }
     if let unreadable { throw unreadable }
-    for segment in segments where segment.baseOffset <= end.segment {
+    for index in first..<segments.count where segments[index].baseOffset <= end.segment {
+      let segment = segments[index]
       do throws(StorageError) {
         if let found = try firstOffset(in: segment, atOrAfter: timestampMs, from: logStart, end: end) { return found }
+        if segment.baseOffset < end.segment, index + 1 < segments.count {
+          note(segment, end: segments[index + 1].baseOffset, logStart: max(logStart, segments[0].baseOffset))
+        }
       } catch {
         guard segment.isRetired else { throw error }
         // Compaction has put another segment in this one's place.
@@ -20,6 +25,14 @@ extension PartitionLog {
       }
     }
     return nil
+  }
+
+  /// Remembers how late the records of a finished segment are.
+  private func note(_ segment: LogSegment, end: Offset, logStart: Offset) {
+    guard segment.damage == nil, !segment.isRetired, let summary = segment.summaryIfKnown else { return }
+    timeBounds.withLock {
+      $0.note(from: segment.baseOffset, to: end, maxTimestampMs: summary.maxTimestampMs, logStart: logStart)
+    }
   }
 
   private func firstOffset(

@@ -21,6 +21,8 @@ final class PartitionLog: Sendable {
   let restructuring = Mutex<Void>(())
   /// Taken for moments only, under no other lock.
   let compaction = Mutex(CompactionState())
+  /// What look-ups by time have found out. Taken for moments only, under no other lock.
+  let timeBounds = Mutex(TimeBounds())
   /// Holds what was last written to the state file.
   let flushing: Mutex<PartitionState?>
 
