@@ -107,24 +107,30 @@ static void fill_window(sending *s, connection *c) {
   flush_output(c);
 }
 
-void run_produce(void) {
+// Sends on all connections until the time is over and everything is acknowledged. `start` begins on a connection, `serve`
+// deals with what epoll says of it.
+static void run_sending(
+    const char *name, void (*start)(sending *, connection *), void (*serve)(sending *, connection *, uint32_t)) {
   int epoll = open_epoll();
   create_stream();
   connection **producers = open_producers(epoll);
   sending s = begin_sending();
-  for (uint32_t i = 0; i < settings.connections; i++) fill_window(&s, producers[i]);
+  for (uint32_t i = 0; i < settings.connections; i++) start(&s, producers[i]);
   while (!is_done(&s)) {
     struct epoll_event events[MAX_EVENTS];
     int count = wait_events(epoll, events, second / 10);
     if (now_ns() >= s.end) s.is_live = false;
-    for (int i = 0; i < count; i++) {
-      connection *c = events[i].data.ptr;
-      if (events[i].events & ~(uint32_t)EPOLLOUT) receive_acks(&s, c);
-      fill_window(&s, c);
-    }
+    for (int i = 0; i < count; i++) serve(&s, events[i].data.ptr, events[i].events);
   }
-  report("produce", s.acked, seconds_since(s.begin));
+  report(name, s.acked, seconds_since(s.begin));
 }
+
+static void serve_window(sending *s, connection *c, uint32_t events) {
+  if (events & ~(uint32_t)EPOLLOUT) receive_acks(s, c);
+  fill_window(s, c);
+}
+
+void run_produce(void) { run_sending("produce", fill_window, serve_window); }
 
 static void send_one(sending *s, connection *c) {
   c->sent_at = now_ns();
@@ -132,25 +138,14 @@ static void send_one(sending *s, connection *c) {
   flush_output(c);
 }
 
-void run_one_in_flight(void) {
-  int epoll = open_epoll();
-  create_stream();
-  connection **producers = open_producers(epoll);
-  sending s = begin_sending();
-  for (uint32_t i = 0; i < settings.connections; i++) send_one(&s, producers[i]);
-  while (!is_done(&s)) {
-    struct epoll_event events[MAX_EVENTS];
-    int count = wait_events(epoll, events, second / 10);
-    if (now_ns() >= s.end) s.is_live = false;
-    for (int i = 0; i < count; i++) {
-      connection *c = events[i].data.ptr;
-      if (!receive_acks(&s, c)) continue;
-      add_latency(now_ns() - c->sent_at);
-      if (s.is_live) send_one(&s, c);
-    }
-  }
-  report("one-in-flight", s.acked, seconds_since(s.begin));
+static void serve_one(sending *s, connection *c, uint32_t events) {
+  (void)events;
+  if (!receive_acks(s, c)) return;
+  add_latency(now_ns() - c->sent_at);
+  if (s->is_live) send_one(s, c);
 }
+
+void run_one_in_flight(void) { run_sending("one-in-flight", send_one, serve_one); }
 
 static connection *open_consumer(int epoll) {
   connection *c = open_connection(0);

@@ -52,6 +52,13 @@ extension File {
     try read(into: bytes, at: position)
   }
 
+  /// Cuts the file to `byteCount` bytes where it has more, and brings that to disk.
+  func cutDurably(to byteCount: Int) throws(FileSystemError) {
+    guard try self.byteCount() > byteCount else { return }
+    try truncate(to: byteCount)
+    try sync()
+  }
+
   /// Reads up to `count` bytes from `position` on; fewer only at the file's end.
   package func read(_ count: Int, at position: Int) throws(FileSystemError) -> ByteBuffer {
     var buffer = ByteBufferAllocator().buffer(capacity: count)

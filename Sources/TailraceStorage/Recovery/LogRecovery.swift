@@ -30,8 +30,8 @@ struct LogRecovery {
     var to: Int
     /// Bytes that were looked at.
     var scanned = 0
-    /// Zeros that follow `to`: room that was not used.
-    var unused = 0
+    /// Whether zeros follow `to`: room that was not used.
+    var hasRoom = false
   }
 
   /// What is known after the check.
@@ -169,7 +169,7 @@ struct LogRecovery {
       case .unreadable(let cause): throw StorageError(cause, while: "recovering partition \(id)")
       case .notABatch(let reason):
         if try isUnused(from: findings.end.position, &scanner) {
-          findings.checked[findings.checked.count - 1].unused = byteCount - findings.end.position
+          findings.checked[findings.checked.count - 1].hasRoom = true
         } else {
           findings.damage = Damage(segment: index, position: findings.end.position, reason: reason)
         }
@@ -289,11 +289,8 @@ struct LogRecovery {
 
   /// Cuts off room that was not used, so that files end where their batches end.
   private func cutUnused(_ checked: [Checked]) throws(StorageError) {
-    let tail = TornTail(fileSystem: opener.fileSystem, directory: opener.directory)
     do throws(FileSystemError) {
-      for part in checked where part.unused > 0 {
-        try tail.cutUnused(LogSegment.fileName(part.segment.baseOffset), at: part.to)
-      }
+      for part in checked where part.hasRoom { try part.segment.cutUnused(after: part.to) }
     } catch {
       throw StorageError(error, while: "recovering partition \(id)")
     }

@@ -12,7 +12,7 @@ struct TornTail {
     let file = try fileSystem.open("\(directory)/\(name)", .readWrite)
     let byteCount = try usedByteCount(of: file, from: position)
     guard byteCount > position else {
-      try cutUnused(name, at: position)
+      try file.cutDurably(to: position)
       return 0
     }
     let copyPath = "\(directory)/\(try freeName(name))"
@@ -24,8 +24,7 @@ struct TornTail {
       throw error
     }
     try fileSystem.syncDirectory(directory)
-    try file.truncate(to: position)
-    try file.sync()
+    try file.cutDurably(to: position)
     return byteCount - position
   }
 
@@ -39,14 +38,6 @@ struct TornTail {
       at += bytes.readableBytes
     }
     try copy.sync()
-  }
-
-  /// Cuts off what follows `position`, durably.
-  func cutUnused(_ name: String, at position: Int) throws(FileSystemError) {
-    let file = try fileSystem.open("\(directory)/\(name)", .readWrite)
-    guard try file.byteCount() > position else { return }
-    try file.truncate(to: position)
-    try file.sync()
   }
 
   /// Zeros in whole blocks at the end of the file are room that was not used; fewer may be part of what was written.

@@ -137,12 +137,7 @@ final class LogSegment: Sendable {
   }
 
   /// Cuts off what follows the last batch, which ends at `position`, durably. Blocks.
-  func cutUnused(after position: Int) throws(FileSystemError) {
-    let file = try file()
-    guard try file.byteCount() > position else { return }
-    try file.truncate(to: position)
-    try file.sync()
-  }
+  func cutUnused(after position: Int) throws(FileSystemError) { try file().cutDurably(to: position) }
 
   /// The open file, the error in storage's words.
   func openFile() throws(StorageError) -> any File {
