@@ -26,9 +26,20 @@ static bool take_field(trw_request_header *header, uint32_t number, unsigned wir
   return true;
 }
 
+/// Reads the usual header: call_id, method, and nothing else, each as short as it can be. False where it is another one.
+static inline bool take_usual(const uint8_t *data, size_t length, trw_request_header *header) {
+  if (length < 4 || data[0] != 0x08) return false;
+  const uint8_t *end = data + length, *at = trw_read_varint(data + 1, end, &header->call_id);
+  if (at == NULL || end - at < 2 || at[0] != 0x12 || at[1] != end - at - 2) return false;
+  header->method = at + 2;
+  header->method_length = at[1];
+  return at[1] < 0x80;
+}
+
 trw_status trw_scan_request_header(const uint8_t *data, size_t length, trw_request_header *header) {
   *header = (trw_request_header){0};
-  if (length == 0) return TRW_OK;
+  if (length == 0 || take_usual(data, length, header)) return TRW_OK;
+  *header = (trw_request_header){0};
   const uint8_t *at = data, *end = data + length;
   while (at < end) {
     uint32_t number;

@@ -1,4 +1,3 @@
-internal import DequeModule
 package import NIOCore
 internal import NIOEmbedded
 internal import Synchronization
@@ -10,14 +9,15 @@ package import TailraceWire
 package final class FakeCallConnection: CallConnection {
   private let loop = NIOAsyncTestingEventLoop()
   private let dispatcher: any RequestDispatcher
-  private let door: Door
+  package let door: Door
+  package let peer = "127.0.0.1:9"
   private let state = Mutex(State())
 
   private struct State {
     var acceptsCalls = true
     var lastID: UInt64 = 0
     /// Calls that the dispatcher has not taken yet.
-    var queue: Deque<InboundCall> = []
+    var queue = InboundCalls()
     var answers: [CallID: [Response]] = [:]
     /// Call ids in the order of their answers.
     var order: [CallID] = []
@@ -76,8 +76,7 @@ package final class FakeCallConnection: CallConnection {
       calls.map { call in
         state.lastID += 1
         let id = CallID(rawValue: state.lastID)
-        state.queue.append(
-          InboundCall(id: id, method: call.method, message: call.message, context: CallContext(door: door)))
+        state.queue.append(InboundCall(id: id, method: call.method, message: call.message))
         return id
       }
     }
@@ -88,13 +87,17 @@ package final class FakeCallConnection: CallConnection {
   /// Offers what the dispatcher has left, as the transport does once its output is sent.
   package func offer() async {
     await run { [self] in
-      var queue = state.withLock { state in
-        defer { state.queue = [] }
+      let queue = state.withLock { state in
+        defer { state.queue = InboundCalls() }
         return state.queue
       }
-      dispatcher.dispatch(&queue, from: self)
-      let rest = queue
-      state.withLock { $0.queue = rest + $0.queue }
+      var offers = [CallOffer(connection: self, calls: queue)]
+      dispatcher.dispatch(&offers)
+      var rest = offers[0].calls
+      state.withLock { state in
+        while let call = state.queue.popFirst() { rest.append(call) }
+        state.queue = rest
+      }
     }
   }
 
@@ -160,6 +163,7 @@ extension Response {
   package func bytes() throws -> ByteBuffer {
     switch self {
     case .message(let bytes): return bytes
+    case .short(let message): return message.withUnsafeBytes { ByteBuffer(bytes: $0) }
     case .failure(let error): throw error
     case .chunks(let chunks):
       var all = ByteBuffer()

@@ -31,18 +31,13 @@ package final class InMemoryLogStore: LogStore {
     var actions: [@Sendable () -> Void] = []
     contents.withLock { contents in
       for request in requests {
-        let outcomes = request.parts.map { append($0, nowMs, &contents, &actions) }
-        actions.append { request.completion(outcomes) }
+        let outcome =
+          contents.partitions[request.partition]?.append(request.batch, admitted, nowMs: nowMs, &actions)
+          ?? .refused(contents.absence(of: request.partition))
+        actions.append { request.completion(outcome) }
       }
     }
     for action in actions { action() }
-  }
-
-  private func append(
-    _ part: AppendPart, _ nowMs: Int64, _ contents: inout Contents, _ actions: inout [@Sendable () -> Void]
-  ) -> AppendOutcome {
-    contents.partitions[part.partition]?.append(part.batch, admitted, nowMs: nowMs, &actions)
-      ?? .refused(contents.absence(of: part.partition))
   }
 
   // MARK: - Read

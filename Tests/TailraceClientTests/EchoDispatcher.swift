@@ -1,4 +1,3 @@
-import DequeModule
 import Logging
 import NIOCore
 import Synchronization
@@ -17,7 +16,11 @@ final class EchoDispatcher: RequestDispatcher {
   var parked: [Parked] { state.withLock { $0.parked } }
   var abandoned: [CallID] { state.withLock { $0.abandoned } }
 
-  func dispatch(_ calls: inout Deque<InboundCall>, from connection: any CallConnection) {
+  func dispatch(_ offers: inout [CallOffer]) {
+    for index in offers.indices { dispatch(&offers[index].calls, from: offers[index].connection) }
+  }
+
+  private func dispatch(_ calls: inout InboundCalls, from connection: any CallConnection) {
     while connection.acceptsCalls, let call = calls.popFirst() {
       switch call.method {
       case .adminServicePing:

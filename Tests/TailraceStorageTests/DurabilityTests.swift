@@ -18,9 +18,9 @@ import Testing
     #expect(outcome == [.appended(AppendedBatch(baseOffset: .zero, appendTimestampMs: fixture.clock.nowMs()))])
     started.waitForOne()
     let durable = Mutex<[AppendOutcome]>([])
-    let request = AppendRequest(
-      parts: [AppendPart(partition: partitionA, batch: try batch(["b"]))], durability: .durable
-    ) { outcomes in durable.withLock { $0 = outcomes } }
+    let request = AppendRequest(partition: partitionA, batch: try batch(["b"]), durability: .durable) { outcome in
+      durable.withLock { $0 = [outcome] }
+    }
     store.append([request], fence: .local)
     #expect(try await store.result(from: 0).byteCount == 0)
     #expect(try store.bounds(of: partitionA).logEnd == Offset(2))
@@ -105,9 +105,10 @@ import Testing
     let count = 200
     let acked = Mutex(0)
     for index in 0..<count {
-      let part = AppendPart(partition: partitionA, batch: try batch(["\(index)"]))
-      store.append(
-        [AppendRequest(parts: [part], durability: .durable) { _ in acked.withLock { $0 += 1 } }], fence: .local)
+      let request = AppendRequest(partition: partitionA, batch: try batch(["\(index)"]), durability: .durable) { _ in
+        acked.withLock { $0 += 1 }
+      }
+      store.append([request], fence: .local)
     }
     started.waitForOne()
     gate.signal()
@@ -131,8 +132,9 @@ import Testing
         AppendPart(partition: partitionA, batch: try batch(["\(index)"])),
         AppendPart(partition: other, batch: try batch(["\(index)", "x"])),
       ]
-      requests.append(
-        AppendRequest(parts: parts, durability: .written) { outcomes in done.withLock { $0.append(outcomes) } })
+      requests += AppendRequest.together(parts, durability: .written) { outcomes in
+        done.withLock { $0.append(outcomes) }
+      }
     }
     store.append(requests, fence: .local)
     #expect(fixture.fileSystem.counts.segmentWrites == 2)

@@ -213,8 +213,8 @@ import Testing
     #expect(try sizes(fixture).file > sizes(fixture).end)
     #expect(log.state.withLock { $0.roll(log.context(nowMs: 0)) } == nil)
     // Nobody carries out what this leaves to do: there is no flush.
-    let receiver = AppendReceiver(request: PendingAppend(partCount: 1) { _ in }, part: 0)
-    _ = log.append([AppendItem(batch: try batch(["behind"]), durability: .written, receiver: receiver)])
+    let request = AppendRequest(partition: partitionA, batch: try batch(["behind"]), durability: .written) { _ in }
+    _ = log.append([request])
     let copy = try fixture.directory.copy()
     let killed = try LocalFixture(copy)
     try await killed.store.create()

@@ -1,4 +1,3 @@
-import DequeModule
 import NIOCore
 import Synchronization
 import TailraceWire
@@ -41,7 +40,11 @@ final class FakeDispatcher: RequestDispatcher {
   var closed: Int { state.withLock { $0.closed } }
   var offers: [Int] { state.withLock { $0.offers } }
 
-  func dispatch(_ calls: inout Deque<InboundCall>, from connection: any CallConnection) {
+  func dispatch(_ offers: inout [CallOffer]) {
+    for index in offers.indices { dispatch(&offers[index].calls, from: offers[index].connection) }
+  }
+
+  private func dispatch(_ calls: inout InboundCalls, from connection: any CallConnection) {
     let count = calls.count
     state.withLock { $0.offers.append(count) }
     while connection.acceptsCalls, let call = calls.popFirst() {

@@ -40,7 +40,8 @@ import Testing
       callID: 1, method: RPCMethod.logServiceFetch.fullName, timeoutMs: 1500,
       metadata: [Metadata(key: "trace", value: "t1")])
     try connection.send(requestFrame(header))
-    let context = try #require(connection.dispatcher.taken.first).call.context
+    let taken = try #require(connection.dispatcher.taken.first)
+    let context = taken.call.context(on: taken.connection)
     #expect(context.deadline == connection.channel.eventLoop.now + .milliseconds(1500))
     #expect(context.metadata == [Metadata(key: "trace", value: "t1")])
     #expect(context.peer == "127.0.0.1:9")

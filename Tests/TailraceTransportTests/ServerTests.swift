@@ -279,7 +279,7 @@ private func eventually(_ isSo: () -> Bool) async throws {
       ServerConfiguration(port: 0, eventLoopCount: 1), dispatcher: dispatcher,
       logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
       onDrain: {
-        for taken in dispatcher.taken where taken.call.context.deadline == .distantFuture {
+        for taken in dispatcher.taken where taken.call.deadline == .distantFuture {
           taken.connection.respond(.message(ByteBuffer(string: "drained")), to: taken.call.id)
         }
       })

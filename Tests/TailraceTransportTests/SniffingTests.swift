@@ -37,7 +37,9 @@ private struct LogKeeper: LogHandler {
     let environment = ConnectionEnvironment(
       dispatcher: FakeDispatcher.standard(), budget: MemoryBudget(limitBytes: 1 << 20), logger: logger)
     let sniffer = SniffingHandler(limits: .default, logger: logger) { [channel] in
-      NativeConnectionHandler(eventLoop: channel.eventLoop, environment: environment)
+      NativeConnectionHandler(
+        eventLoop: channel.eventLoop, environment: environment,
+        turn: LoopTurn(eventLoop: channel.eventLoop, dispatcher: environment.dispatcher))
     }
     try channel.pipeline.syncOperations.addHandler(sniffer)
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 9)).wait()

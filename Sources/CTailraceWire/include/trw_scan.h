@@ -19,6 +19,32 @@ typedef struct {
 /// unescaped. As in protobuf, the last occurrence of a field counts.
 trw_status trw_scan_request_header(const uint8_t *data, size_t length, trw_request_header *header);
 
+/// A tailrace.v1.ProduceRequest with one target that holds one batch: what nearly all of them are. Field numbers as in
+/// proto/tailrace/v1/log_service.proto and record.proto.
+typedef struct {
+  uint32_t acks;             // ProduceRequest 1
+  const uint8_t *topic;      // ProduceTarget 1, not NUL-terminated, not checked to be UTF-8
+  size_t topic_length;
+  uint32_t partition;        // ProduceTarget 3
+  uint32_t format_version;   // RecordBatch 1, and so on
+  uint32_t record_count;
+  uint32_t last_offset_delta;
+  int64_t base_timestamp_ms;
+  int64_t max_timestamp_ms;
+  uint32_t attributes;
+  int64_t producer_id;
+  uint32_t producer_epoch;
+  uint32_t base_sequence;
+  uint32_t records_length;
+  uint32_t records_crc32c;
+  const uint8_t *records;    // RecordBatch 17
+  size_t records_byte_count;
+} trw_single_produce;
+
+/// Reads such a request. False where it is another one, or has anything that is not usual: a field that stands twice, is
+/// unknown, or has another wire type, a topic id, plain records, no partition. Then the message is to be unpacked.
+bool trw_scan_single_produce(const uint8_t *data, size_t length, trw_single_produce *produce);
+
 /// One tailrace.v1.Record of a RecordSet, pointing into it. Absent keys and values are NULL; empty ones are not.
 typedef struct {
   const uint8_t *key;        // 1

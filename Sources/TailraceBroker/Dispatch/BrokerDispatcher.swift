@@ -1,4 +1,3 @@
-package import DequeModule
 internal import NIOCore
 package import TailraceStorage
 package import TailraceWire
@@ -28,23 +27,32 @@ package struct BrokerDispatcher: RequestDispatcher {
     self.admin = admin
   }
 
-  package func dispatch(_ calls: inout Deque<InboundCall>, from connection: any CallConnection) {
+  package func dispatch(_ offers: inout [CallOffer]) {
+    // What is produced in one turn is appended together, at the latest before anybody may look for it.
+    var appends = produce.makeAppends()
+    for index in offers.indices {
+      dispatch(&offers[index].calls, from: offers[index].connection, &appends)
+    }
+    produce.append(&appends)
+  }
+
+  private func dispatch(
+    _ calls: inout InboundCalls, from connection: any CallConnection, _ appends: inout ProduceHandler.Appends
+  ) {
     while connection.acceptsCalls, !heavyCalls.isFull(for: connection), !controlCalls.isFull(for: connection),
       let call = calls.popFirst()
     {
       switch call.method {
-      case .logServiceProduce:
-        var run = [call]
-        while let next = calls.first, next.method == .logServiceProduce {
-          calls.removeFirst()
-          run.append(next)
-        }
-        produce.handle(run, from: connection)
-      case .logServiceFetch: fetch.handle(call, from: connection)
+      case .logServiceProduce: produce.handle(call, from: connection, &appends)
       case .adminServicePing: connection.respond(PingHandler.answer(call), to: call.id)
+      case .logServiceFetch:
+        produce.append(&appends)
+        fetch.handle(call, from: connection)
       case .groupServiceHeartbeat, .groupServiceCommitOffset:
         connection.respond(.failure(.unimplemented(call.method)), to: call.id)
-      default: answerInTask(call, from: connection)
+      default:
+        produce.append(&appends)
+        answerInTask(call, from: connection)
       }
     }
   }
@@ -70,21 +78,22 @@ package struct BrokerDispatcher: RequestDispatcher {
       connection.respond(.failure(.unimplemented(call.method)), to: call.id)
       return
     }
+    let context = call.context(on: connection)
     controlCalls.add(
       CallQueue.Job(call: call.id, connection: connection, byteCount: call.message.readableBytes) {
-        connection.respond(Response(await answer(call)), to: call.id)
+        connection.respond(Response(await answer(call, context)), to: call.id)
       })
   }
 
-  private func answer(_ call: InboundCall) async -> Result<ByteBuffer, RPCError> {
+  private func answer(_ call: InboundCall, _ context: CallContext) async -> Result<ByteBuffer, RPCError> {
     do throws(RPCError) {
       switch call.method.serviceName {
       case RPCMethod.adminServicePing.serviceName:
-        return .success(try await admin.handle(call.method, call.message, call.context))
+        return .success(try await admin.handle(call.method, call.message, context))
       case RPCMethod.logServiceFetch.serviceName:
-        return .success(try await log.handle(call.method, call.message, call.context))
+        return .success(try await log.handle(call.method, call.message, context))
       default:
-        return .success(try await group.handle(call.method, call.message, call.context))
+        return .success(try await group.handle(call.method, call.message, context))
       }
     } catch { return .failure(error) }
   }

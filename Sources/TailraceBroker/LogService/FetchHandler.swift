@@ -15,7 +15,7 @@ struct FetchHandler: Sendable {
   func handle(_ call: InboundCall, from connection: any CallConnection) {
     let plan: FetchPlan
     do throws(RPCError) {
-      plan = try FetchPlan(try call.decoded(as: FetchRequest.self), topics: topics, door: call.context.door)
+      plan = try FetchPlan(try call.decoded(as: FetchRequest.self), topics: topics, door: connection.door)
     } catch {
       connection.respond(.failure(error), to: call.id)
       return

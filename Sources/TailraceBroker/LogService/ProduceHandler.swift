@@ -2,7 +2,7 @@ internal import NIOCore
 internal import TailraceStorage
 internal import TailraceWire
 
-/// Answers LogService/Produce, on the connection's event loop. All produce calls of one read are appended together.
+/// Answers LogService/Produce, on the connection's event loop. All produce calls of one turn are appended together.
 struct ProduceHandler: Sendable {
   let topics: TopicTable
   let producerIDs: ProducerIDs
@@ -14,54 +14,69 @@ struct ProduceHandler: Sendable {
   /// Targets, records and batches of one call, in sum: there is room for all their results in one response.
   static let maxParts = 300_000
 
-  /// Takes calls that stand next to each other in one read.
-  func handle(_ calls: [InboundCall], from connection: any CallConnection) {
-    let planner = planner
-    var appends: [AppendRequest] = []
-    appends.reserveCapacity(calls.count)
-    for call in calls {
-      let request: ProduceRequest
-      do throws(RPCError) { request = try decode(call) } catch {
-        connection.respond(.failure(error), to: call.id)
-        continue
-      }
-      guard request.hasCompressedBatch || queue.isBusy(with: connection) else {
-        prepare(request, call.id, from: connection, planner, &appends)
-        continue
-      }
-      // What came before must be appended before, and what comes behind goes behind in the queue.
-      append(&appends)
-      queue.add(
-        CallQueue.Job(call: call.id, connection: connection, byteCount: call.message.readableBytes) {
-          run(request, call.id, from: connection)
-        })
+  /// What is to be appended, of any connections, in the order in which it came.
+  struct Appends {
+    fileprivate let planner: ProducePlanner
+    fileprivate var requests: [AppendRequest] = []
+    /// The one that was last looked up.
+    private var topic: Topic?
+
+    fileprivate init(planner: ProducePlanner) { self.planner = planner }
+
+    fileprivate mutating func topic(named name: String, in topics: TopicTable) -> Topic? {
+      if let topic, topic.name.text == name { return topic }
+      topic = topics.topic(named: name)
+      return topic
     }
+  }
+
+  func makeAppends() -> Appends {
+    Appends(planner: ProducePlanner(topics: topics, producerIDs: producerIDs, nowMs: clock.nowMs()))
+  }
+
+  /// Takes a call: what it appends is added to `appends`.
+  func handle(_ call: InboundCall, from connection: any CallConnection, _ appends: inout Appends) {
+    if !queue.isBusy(with: connection), let single = SingleProduce(scanning: call.message),
+      prepare(single, call.id, from: connection, &appends)
+    {
+      return
+    }
+    let request: ProduceRequest
+    do throws(RPCError) { request = try decode(call) } catch {
+      connection.respond(.failure(error), to: call.id)
+      return
+    }
+    guard request.hasCompressedBatch || queue.isBusy(with: connection) else {
+      prepare(request, call.id, from: connection, &appends)
+      return
+    }
+    // What came before must be appended before, and what comes behind goes behind in the queue.
     append(&appends)
+    queue.add(
+      CallQueue.Job(call: call.id, connection: connection, byteCount: call.message.readableBytes) {
+        run(request, call.id, from: connection)
+      })
+  }
+
+  /// Appends what there is, and leaves `appends` empty.
+  func append(_ appends: inout Appends) {
+    guard !appends.requests.isEmpty else { return }
+    store.append(appends.requests, fence: .local)
+    appends.requests.removeAll(keepingCapacity: true)
   }
 
   /// One call, off the event loop. The queue runs one call of a connection at a time, in order.
   private func run(_ request: ProduceRequest, _ id: CallID, from connection: any CallConnection) {
     guard !Task.isCancelled else { return }
-    var appends: [AppendRequest] = []
-    prepare(request, id, from: connection, planner, &appends)
+    var appends = makeAppends()
+    prepare(request, id, from: connection, &appends)
     append(&appends)
   }
 
-  private var planner: ProducePlanner {
-    ProducePlanner(topics: topics, producerIDs: producerIDs, nowMs: clock.nowMs())
-  }
-
-  private func append(_ appends: inout [AppendRequest]) {
-    guard !appends.isEmpty else { return }
-    store.append(appends, fence: .local)
-    appends = []
-  }
-
   private func prepare(
-    _ request: ProduceRequest, _ id: CallID, from connection: any CallConnection, _ planner: ProducePlanner,
-    _ appends: inout [AppendRequest]
+    _ request: ProduceRequest, _ id: CallID, from connection: any CallConnection, _ appends: inout Appends
   ) {
-    let plan = planner.plan(request)
+    let plan = appends.planner.plan(request)
     if request.acks == .none { connection.respond(.message(ByteBuffer()), to: id) }
     let isAnswered = request.acks == .none
     guard !plan.parts.isEmpty else {
@@ -70,10 +85,27 @@ struct ProduceHandler: Sendable {
     }
     // The completion may wait for the disk: it is not to keep the records, too.
     let outline = ProducePlan(parts: [], targets: plan.targets)
-    appends.append(
-      AppendRequest(parts: plan.parts, durability: durability(request, plan)) { outcomes in
-        if !isAnswered { connection.respond(Response(outline.response(outcomes)), to: id) }
+    appends.requests += AppendRequest.together(plan.parts, durability: durability(request, plan)) { outcomes in
+      if !isAnswered { connection.respond(Response(outline.response(outcomes)), to: id) }
+    }
+  }
+
+  /// One batch that is in order, into a partition that is there. False for all else, of which nothing is done: that is
+  /// looked at in full, which finds the words for what is wrong.
+  private func prepare(
+    _ single: SingleProduce, _ id: CallID, from connection: any CallConnection, _ appends: inout Appends
+  ) -> Bool {
+    guard single.acks != .none, BatchAttributes(rawValue: single.batch.attributes).compression == Compression.none,
+      let topic = appends.topic(named: single.topic, in: topics),
+      let part = appends.planner.plan(single, of: topic)
+    else { return false }
+    let isDurable =
+      single.acks == .durable || (single.acks == .unspecified && topic.config.log.durability == .durable)
+    appends.requests.append(
+      AppendRequest(partition: part.partition, batch: part.batch, durability: isDurable ? .durable : .written) {
+        connection.respond(Response($0), to: id)
       })
+    return true
   }
 
   private func decode(_ call: InboundCall) throws(RPCError) -> ProduceRequest {

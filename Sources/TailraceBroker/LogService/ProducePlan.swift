@@ -74,6 +74,42 @@ extension TargetPlan {
   }
 }
 
+extension Response {
+  /// The ProduceResponse of a request with one target and one batch.
+  init(_ outcome: AppendOutcome) {
+    switch outcome {
+    case .appended(let batch): self = .short(.stored(batch, isDuplicate: false))
+    case .duplicate(let batch): self = .short(.stored(batch, isDuplicate: true))
+    default: self = Response(ProducePlan(targets: [.batches([.success(0)])]).response([outcome]))
+    }
+  }
+}
+
+extension ShortMessage {
+  /// ProduceResponse { results: [ { batches: [ { base_offset, append_timestamp_ms, duplicate } ] } ] }; as protobuf has
+  /// it, what is 0 or false is left out.
+  fileprivate static func stored(_ batch: AppendedBatch, isDuplicate: Bool) -> ShortMessage {
+    var result = ShortMessage()
+    if batch.baseOffset.rawValue != 0 {
+      result.append(0x08)
+      result.appendVarint(UInt64(bitPattern: batch.baseOffset.rawValue))
+    }
+    if batch.appendTimestampMs != 0 {
+      result.append(0x10)
+      result.appendVarint(UInt64(bitPattern: batch.appendTimestampMs))
+    }
+    if isDuplicate {
+      result.append(0x18)
+      result.append(1)
+    }
+    var target = ShortMessage()
+    target.append(0x12, result)
+    var response = ShortMessage()
+    response.append(0x0A, target)
+    return response
+  }
+}
+
 /// Errors on their way into one response. Where very many parts fail, the later ones come with their code only: a
 /// response must fit a frame.
 private struct ErrorTexts {

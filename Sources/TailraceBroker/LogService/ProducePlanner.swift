@@ -15,6 +15,14 @@ struct ProducePlanner: Sendable {
     return plan
   }
 
+  /// The batch of such a request; nil where anything about it is wrong.
+  func plan(_ single: SingleProduce, of topic: Topic) -> AppendPart? {
+    guard !topic.name.isInternal, case .success(let partition) = topic.checkedPartition(single.partition) else {
+      return nil
+    }
+    return try? check(single.batch, for: partition, of: topic)
+  }
+
   private func plan(_ target: ProduceTarget, into parts: inout [AppendPart]) -> TargetPlan {
     guard target.batches.isEmpty || target.records.isEmpty else {
       return .failed(PartitionFailure(.invalidRequest, "a target holds batches or records, not both"))
@@ -37,20 +45,26 @@ struct ProducePlanner: Sendable {
     case .failure(let failure): return .failed(failure)
     case .success(let id): partition = id
     }
-    let validator = BatchValidator(maxBatchBytes: topic.config.log.maxBatchBytes)
     return .batches(
       target.batches.map { message in
         do throws(RecordBatchError) {
-          let batch = try validator.validate(message, nowMs: nowMs)
-          let producer = batch.header.producerID
-          guard producer == 0 || producerIDs.wasHandedOut(producer) else {
-            throw RecordBatchError(
-              .unknownProducer, "producer id \(producer) was never handed out: InitProducer gives one")
-          }
-          parts.append(AppendPart(partition: partition, batch: batch))
+          parts.append(try check(message, for: partition, of: topic))
           return .success(parts.count - 1)
         } catch { return .failure(PartitionFailure(error)) }
       })
+  }
+
+  private func check(
+    _ message: RecordBatch, for partition: PartitionID, of topic: Topic
+  ) throws(RecordBatchError) -> AppendPart {
+    let validator = BatchValidator(maxBatchBytes: topic.config.log.maxBatchBytes)
+    let batch = try validator.validate(message, nowMs: nowMs)
+    let producer = batch.header.producerID
+    guard producer == 0 || producerIDs.wasHandedOut(producer) else {
+      throw RecordBatchError(
+        .unknownProducer, "producer id \(producer) was never handed out: InitProducer gives one")
+    }
+    return AppendPart(partition: partition, batch: batch)
   }
 
   private func planRecords(_ target: ProduceTarget, of topic: Topic, into parts: inout [AppendPart]) -> TargetPlan {

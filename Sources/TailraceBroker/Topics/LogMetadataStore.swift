@@ -96,17 +96,15 @@ package struct LogMetadataStore: MetadataStore {
     do throws(RecordBatchError) { batch = try builder.build() } catch {
       throw StorageError(.batchTooLarge, error.message)
     }
-    let part = AppendPart(partition: partition, batch: batch)
     let outcome = await withCheckedContinuation { continuation in
-      let request = AppendRequest(parts: [part], durability: .durable) { outcomes in
-        continuation.resume(returning: outcomes.first)
+      let request = AppendRequest(partition: partition, batch: batch, durability: .durable) {
+        continuation.resume(returning: $0)
       }
       store.append([request], fence: .local)
     }
     switch outcome {
     case .appended, .duplicate: return
     case .refused(let error), .unknown(let error): throw error
-    case nil: throw StorageError(.inputOutput, "no outcome for a record of \(Self.topicName)")
     }
   }
 

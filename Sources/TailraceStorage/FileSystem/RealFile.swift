@@ -35,14 +35,17 @@ final class RealFile: File {
   func write(_ buffers: [ByteBuffer], at position: Int) -> WriteOutcome {
     // The bytes lie in the buffers' heap storage, which does not move while the array holds it.
     withExtendedLifetime(buffers) {
-      var vectors: [iovec] = []
-      vectors.reserveCapacity(buffers.count)
-      for buffer in buffers where buffer.readableBytes > 0 {
-        buffer.withUnsafeReadableBytes { bytes in
-          vectors.append(iovec(iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count))
+      withUnsafeTemporaryAllocation(of: iovec.self, capacity: buffers.count) { vectors in
+        var count = 0
+        for buffer in buffers where buffer.readableBytes > 0 {
+          buffer.withUnsafeReadableBytes { bytes in
+            let base = UnsafeMutableRawPointer(mutating: bytes.baseAddress)
+            vectors.initializeElement(at: count, to: iovec(iov_base: base, iov_len: bytes.count))
+          }
+          count += 1
         }
+        return write(UnsafeMutableBufferPointer(rebasing: vectors[..<count]), at: position)
       }
-      return vectors.withUnsafeMutableBufferPointer { write($0, at: position) }
     }
   }
 

@@ -1,19 +1,38 @@
 package import TailraceWire
 
-/// Batches to append as one unit of durability.
+/// A batch to append, and who is to be told what became of it.
 package struct AppendRequest: Sendable {
-  package var parts: [AppendPart]
+  package var partition: PartitionID
+  package var batch: ValidatedBatch
   /// When to complete.
   package var durability: AppendDurability
-  /// Takes one outcome for each part, in order.
-  package var completion: @Sendable ([AppendOutcome]) -> Void
+  /// Called once.
+  package var completion: @Sendable (AppendOutcome) -> Void
 
   package init(
-    parts: [AppendPart], durability: AppendDurability, completion: @escaping @Sendable ([AppendOutcome]) -> Void
+    partition: PartitionID, batch: ValidatedBatch, durability: AppendDurability,
+    completion: @escaping @Sendable (AppendOutcome) -> Void
   ) {
-    self.parts = parts
+    self.partition = partition
+    self.batch = batch
     self.durability = durability
     self.completion = completion
+  }
+
+  /// Requests whose outcomes are told together, in the order of `parts`, once all are known; without any, at once.
+  package static func together(
+    _ parts: [AppendPart], durability: AppendDurability, completion: @escaping @Sendable ([AppendOutcome]) -> Void
+  ) -> [AppendRequest] {
+    guard !parts.isEmpty else {
+      completion([])
+      return []
+    }
+    let joint = JointAppend(partCount: parts.count, completion: completion)
+    return parts.enumerated().map { index, part in
+      AppendRequest(partition: part.partition, batch: part.batch, durability: durability) {
+        joint.resolve(part: index, $0)
+      }
+    }
   }
 }
 

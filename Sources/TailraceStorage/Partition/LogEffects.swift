@@ -1,7 +1,7 @@
 /// What is to be done after a partition's lock is let go: nothing of it may run under the lock.
 struct LogEffects {
   struct Resolution {
-    var receiver: AppendReceiver
+    var completion: @Sendable (AppendOutcome) -> Void
     var outcome: AppendOutcome
   }
 
@@ -21,15 +21,13 @@ struct LogEffects {
   var flushDueMs: Int64?
   var appendChange: AppendChange?
 
-  mutating func resolve(_ receiver: AppendReceiver, _ outcome: AppendOutcome) {
-    resolutions.append(Resolution(receiver: receiver, outcome: outcome))
+  mutating func resolve(_ completion: @escaping @Sendable (AppendOutcome) -> Void, _ outcome: AppendOutcome) {
+    resolutions.append(Resolution(completion: completion, outcome: outcome))
   }
 
   /// Completes and notifies. No lock may be held.
   func perform() {
-    for resolution in resolutions {
-      resolution.receiver.request.resolve(part: resolution.receiver.part, resolution.outcome)
-    }
+    for resolution in resolutions { resolution.completion(resolution.outcome) }
     for notify in notifications { notify() }
   }
 }

@@ -14,7 +14,8 @@ extension LogState {
   /// Batches that lie one after the other in one segment and are written with one call.
   private struct Run {
     struct Entry {
-      var item: AppendItem
+      /// Its place among the requests.
+      var index: Int
       var header: RecordBatchHeader
       /// Where the batch begins in the segment.
       var position: Int
@@ -23,43 +24,33 @@ extension LogState {
       var end: Int { position + header.batchByteCount }
     }
 
+    let requests: [AppendRequest]
     var entries: [Entry] = []
     var byteCount = 0
     /// What would be remembered of producers once it is written.
     var producers = PendingProducers()
+
+    init(requests: [AppendRequest]) { self.requests = requests }
+
+    mutating func clear() {
+      entries.removeAll(keepingCapacity: true)
+      byteCount = 0
+      producers = PendingProducers()
+    }
   }
 
   /// Appends the batches in order: checks, offsets, and one gathered write for all that go into one segment.
-  mutating func append(_ items: [AppendItem], _ context: AppendContext) -> LogEffects {
+  mutating func append(_ requests: [AppendRequest], _ context: AppendContext) -> LogEffects {
     var effects = LogEffects()
     let (troubleBefore, faultBefore) = (appendTrouble, fault)
     lastAppendTimestampMs = max(lastAppendTimestampMs, context.nowMs)
-    var run = Run()
-    run.entries.reserveCapacity(items.count)
-    for item in items {
-      if let refusal = refusal(of: item.batch) ?? context.admitted.refusal(of: item.batch.header) {
-        effects.resolve(item.receiver, .refused(refusal))
-        continue
+    var run = Run(requests: requests)
+    run.entries.reserveCapacity(requests.count)
+    effects.resolutions.reserveCapacity(requests.count)
+    for index in requests.indices {
+      if let refusal = add(index, to: &run, context, &effects) {
+        effects.resolve(requests[index].completion, .refused(refusal))
       }
-      guard isNext(item, &run, &effects) else { continue }
-      if !config.mayUseReserve, let full = context.reserve.take(item.batch.byteCount) {
-        appendTrouble = full
-        effects.resolve(item.receiver, .refused(full))
-        continue
-      }
-      if mustRoll(before: item.batch, after: run) {
-        write(&run, &effects)
-        // The write may have made the partition read-only; and where it failed there may be nothing to roll.
-        if let error = refusal ?? (logEnd.position > 0 ? roll(context) : nil) {
-          effects.resolve(item.receiver, .refused(error))
-          continue
-        }
-      }
-      guard let next = plan(item, &run) else {
-        effects.resolve(item.receiver, .refused(StorageError(.failed, "offsets are used up")))
-        continue
-      }
-      run.entries[run.entries.count - 1].next = next
     }
     write(&run, &effects)
     advanceHighWatermark(&effects)
@@ -68,6 +59,31 @@ extension LogState {
     noteTrouble(since: troubleBefore, wasFaulty: faultBefore != nil, &effects)
     wantFlush(nowMs: context.nowMs, &effects)
     return effects
+  }
+
+  /// Adds a batch to what is to be written, or answers it where it is stored already. Returns why it is refused.
+  private mutating func add(
+    _ index: Int, to run: inout Run, _ context: AppendContext, _ effects: inout LogEffects
+  ) -> StorageError? {
+    let header = run.requests[index].batch.header
+    if let refusal = refusal(of: run.requests[index].batch) ?? context.admitted.refusal(of: header) { return refusal }
+    switch verdict(on: index, &run, &effects) {
+    case .next: break
+    case .refused(let error): return error
+    case .duplicate(let batch, let next):
+      answer(run.requests[index], .duplicate(batch), end: next, &effects)
+      return nil
+    }
+    if !config.mayUseReserve, let full = context.reserve.take(header.batchByteCount) {
+      appendTrouble = full
+      return full
+    }
+    if mustRoll(before: header, after: run) {
+      write(&run, &effects)
+      // The write may have made the partition read-only; and where it failed there may be nothing to roll.
+      if let error = refusal ?? (logEnd.position > 0 ? roll(context) : nil) { return error }
+    }
+    return plan(index, &run) ? nil : StorageError(.failed, "offsets are used up")
   }
 
   /// Has it said when appends begin to fail, and when they work again; not that they still do.
@@ -95,62 +111,54 @@ extension LogState {
     return nil
   }
 
-  /// Whether a batch is to be appended, as far as its producer goes. Where not, it is answered.
-  private mutating func isNext(_ item: AppendItem, _ run: inout Run, _ effects: inout LogEffects) -> Bool {
-    var verdict = run.producers.check(item.batch.header, after: producers)
-    if case .duplicate(_, let next) = verdict, next > logEnd.offset {
-      // Its first appearance is in this run: whether that was written has to be known first.
-      write(&run, &effects)
-      if let refusal {
-        effects.resolve(item.receiver, .refused(refusal))
-        return false
-      }
-      verdict = run.producers.check(item.batch.header, after: producers)
-    }
-    switch verdict {
-    case .next: return true
-    case .refused(let error): effects.resolve(item.receiver, .refused(error))
-    case .duplicate(let batch, let next):
-      answer(item, .duplicate(batch), end: next, &effects)
-    }
-    return false
+  /// What a batch is, as far as its producer goes.
+  private mutating func verdict(
+    on index: Int, _ run: inout Run, _ effects: inout LogEffects
+  ) -> ProducerState.Verdict {
+    let header = run.requests[index].batch.header
+    let verdict = run.producers.check(header, after: producers)
+    guard case .duplicate(_, let next) = verdict, next > logEnd.offset else { return verdict }
+    // Its first appearance is in this run: whether that was written has to be known first.
+    write(&run, &effects)
+    if let refusal { return .refused(refusal) }
+    return run.producers.check(header, after: producers)
   }
 
-  /// Answers once the log is as durable as the item wants it up to `end`.
+  /// Answers once the log is as durable as the request wants it up to `end`.
   private mutating func answer(
-    _ item: AppendItem, _ outcome: AppendOutcome, end: Offset, _ effects: inout LogEffects
+    _ request: AppendRequest, _ outcome: AppendOutcome, end: Offset, _ effects: inout LogEffects
   ) {
-    switch item.durability {
+    switch request.durability {
     case .durable where end > durableEnd.offset:
-      durableWaiters.append(DurableWaiter(end: end, receiver: item.receiver, outcome: outcome))
-    case .durable, .written: effects.resolve(item.receiver, outcome)
+      durableWaiters.append(DurableWaiter(end: end, completion: request.completion, outcome: outcome))
+    case .durable, .written: effects.resolve(request.completion, outcome)
     }
   }
 
   var segmentBytes: Int { min(max(config.segmentBytes, 1), Int(Int32.max)) }
 
-  private func mustRoll(before batch: ValidatedBatch, after run: Run) -> Bool {
+  private func mustRoll(before header: RecordBatchHeader, after run: Run) -> Bool {
     let position = logEnd.position + run.byteCount
     guard position > 0 else { return false }
     let next = run.entries.last?.next ?? logEnd.offset
-    let span = next.rawValue - logEnd.segment.rawValue + Int64(batch.header.lastOffsetDelta)
-    return batch.byteCount > segmentBytes - position || span > Int64(Int32.max)
+    let span = next.rawValue - logEnd.segment.rawValue + Int64(header.lastOffsetDelta)
+    return header.batchByteCount > segmentBytes - position || span > Int64(Int32.max)
   }
 
-  /// Gives the batch its offsets and the broker's fields. Nil where no offsets are left.
-  private func plan(_ item: AppendItem, _ run: inout Run) -> Offset? {
-    var header = item.batch.header
+  /// Gives the batch its offsets and the broker's fields. False where no offsets are left.
+  private func plan(_ index: Int, _ run: inout Run) -> Bool {
+    var header = run.requests[index].batch.header
     header.baseOffset = run.entries.last?.next ?? logEnd.offset
     header.partitionEpoch = partitionEpoch
     header.appendTimestampMs = lastAppendTimestampMs
     header.attributes = header.attributes.withAppendTimestamps(config.hasAppendTimestamps)
     header.durableEnd = durableEnd.offset
-    guard let next = header.nextOffset else { return nil }
+    guard let next = header.nextOffset else { return false }
     let position = logEnd.position + run.byteCount
     run.producers.note(header, after: producers)
-    run.entries.append(Run.Entry(item: item, header: header, position: position, next: next))
+    run.entries.append(Run.Entry(index: index, header: header, position: position, next: next))
     run.byteCount += header.batchByteCount
-    return next
+    return true
   }
 
   /// Writes a run to the active segment and takes in what is there afterwards. Leaves `run` empty.
@@ -174,24 +182,30 @@ extension LogState {
     appendTrouble = failure
     for entry in run.entries {
       if entry.end <= start + written {
-        accept(entry, &effects)
+        accept(entry, run.requests[entry.index], &effects)
       } else {
-        effects.resolve(entry.item.receiver, .refused(failure ?? StorageError(.failed, "the write was cut short")))
+        effects.resolve(
+          run.requests[entry.index].completion, .refused(failure ?? StorageError(.failed, "the write was cut short")))
       }
     }
-    run = Run()
+    run.clear()
+    if headerBytes.capacity > Self.keptHeaderBytes { headerBytes = ByteBuffer() }
     if unsynced.isEmpty, !isFlushRunning { activeSegment.unpinFile() }
   }
 
+  /// What a partition keeps of its headers' buffer, at most: there may be very many partitions.
+  private static let keptHeaderBytes = 1 << 10
+
   /// Headers are built together in one buffer; the records go from where they are.
-  private func buffers(of run: Run) -> [ByteBuffer] {
-    var headers = ByteBufferAllocator().buffer(capacity: run.entries.count * RecordBatchHeader.byteCount)
-    for entry in run.entries { entry.header.write(to: &headers) }
+  private mutating func buffers(of run: Run) -> [ByteBuffer] {
+    headerBytes.clear()
+    headerBytes.reserveCapacity(run.entries.count * RecordBatchHeader.byteCount)
+    for entry in run.entries { entry.header.write(to: &headerBytes) }
     var buffers: [ByteBuffer] = []
     buffers.reserveCapacity(2 * run.entries.count)
     for entry in run.entries {
-      if let header = headers.readSlice(length: RecordBatchHeader.byteCount) { buffers.append(header) }
-      buffers.append(entry.item.batch.records)
+      if let header = headerBytes.readSlice(length: RecordBatchHeader.byteCount) { buffers.append(header) }
+      buffers.append(run.requests[entry.index].batch.records)
     }
     return buffers
   }
@@ -207,14 +221,14 @@ extension LogState {
     }
   }
 
-  private mutating func accept(_ entry: Run.Entry, _ effects: inout LogEffects) {
+  private mutating func accept(_ entry: Run.Entry, _ request: AppendRequest, _ effects: inout LogEffects) {
     activeSegment.noteAppend(of: entry.header, at: entry.position)
     logEnd.offset = entry.next
     logEnd.position = entry.end
     if unsynced.last !== activeSegment { unsynced.append(activeSegment) }
     producers.note(entry.header)
     let batch = AppendedBatch(baseOffset: entry.header.baseOffset, appendTimestampMs: entry.header.appendTimestampMs)
-    answer(entry.item, .appended(batch), end: entry.next, &effects)
+    answer(request, .appended(batch), end: entry.next, &effects)
   }
 
   /// Begins a new segment at the log's end. Its directory entry is brought to disk by the next flush, before anything

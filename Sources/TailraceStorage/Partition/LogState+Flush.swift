@@ -110,7 +110,7 @@ extension LogState {
     for segment in job.segments where segment !== unsynced.first { segment.unpinFile() }
     while let waiter = durableWaiters.first, waiter.end <= durableEnd.offset {
       durableWaiters.removeFirst()
-      effects.resolve(waiter.receiver, waiter.outcome)
+      effects.resolve(waiter.completion, waiter.outcome)
     }
     advanceHighWatermark(&effects)
     notePreallocation(after: job)

@@ -1,4 +1,5 @@
 internal import DequeModule
+internal import NIOCore
 internal import TailraceWire
 
 /// A place in a partition's log: an offset, and where its batch begins, or will begin, in which segment.
@@ -15,7 +16,7 @@ struct LogState {
   /// An append that waits for the durable end to reach `end`.
   struct DurableWaiter {
     var end: Offset
-    var receiver: AppendReceiver
+    var completion: @Sendable (AppendOutcome) -> Void
     var outcome: AppendOutcome
   }
 
@@ -85,6 +86,8 @@ struct LogState {
   /// Whether the last flush had to be put off.
   var isFlushPutOff = false
 
+  /// Kept from write to write for its memory.
+  var headerBytes = ByteBuffer()
   var durableWaiters: Deque<DurableWaiter> = []
   /// By number, so that one that is taken back is found at once, however many wait.
   var advanceWaiters: [UInt64: AdvanceEntry] = [:]
@@ -162,7 +165,7 @@ struct LogState {
 
   /// Lets go of everybody who waits: what they wait for will not come.
   mutating func releaseWaiters(_ error: StorageError, _ effects: inout LogEffects) {
-    for waiter in durableWaiters { effects.resolve(waiter.receiver, .unknown(error)) }
+    for waiter in durableWaiters { effects.resolve(waiter.completion, .unknown(error)) }
     durableWaiters = []
     effects.notifications += advanceWaiters.values.map(\.notify)
     advanceWaiters = [:]

@@ -44,11 +44,11 @@ final class PartitionLog: Sendable {
 
   var fileSystem: any FileSystem { files.fileSystem }
 
-  /// Appends the items in order. The effects are the caller's to carry out.
-  func append(_ items: [AppendItem]) -> LogEffects {
+  /// Appends the requests in order. The effects are the caller's to carry out.
+  func append(_ requests: [AppendRequest]) -> LogEffects {
     let nowMs = clock.nowMs()
     let effects = state.withLock { state in
-      state.append(items, context(nowMs: nowMs))
+      state.append(requests, context(nowMs: nowMs))
     }
     switch effects.appendChange {
     case .failing(let error):

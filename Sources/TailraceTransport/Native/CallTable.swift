@@ -10,20 +10,36 @@ internal import TailraceWire
 /// Numbers of our own are a place in `slots` (lower 16 bits) and a serial number. Client's numbers are found through
 /// an open-addressing table of places: one multiplication to find a bucket, and, should a client choose its numbers so
 /// as to collide, at worst a walk over as many buckets as there may be calls.
-struct CallTable {
+///
+/// Memory is its own, and places in it are checked where they come from outside: every call of every connection passes
+/// here twice.
+struct CallTable: ~Copyable {
   private struct Slot {
     /// The client's number; 0 where the slot is free.
     var clientID: UInt64 = 0
     var serial: UInt64 = 0
     var deadline: NIODeadline = .distantFuture
     var credit: UInt64 = 0
+    /// The next free slot, plus one; 0 = none.
+    var nextFree = 0
+  }
+
+  /// What becomes of a call that comes in.
+  enum Admission: Equatable {
+    case admitted(CallID)
+    /// A call of that number is in flight already.
+    case inFlight
+    case full
   }
 
   let capacity: Int
-  private var slots: [Slot] = []
-  private var freeSlots: [Int] = []
-  /// Places in `slots`, plus one; 0 is an empty bucket. A power of two of them, at least twice as many as slots.
-  private var buckets: [Int32] = []
+  private var slots: UnsafeMutableBufferPointer<Slot>
+  /// Of `slots`, those that were ever used.
+  private var usedSlots = 0
+  /// As `Slot.nextFree`.
+  private var firstFree = 0
+  /// Places in `slots`, plus one; 0 is an empty bucket. A power of two of them, twice as many as slots.
+  private var buckets: UnsafeMutableBufferPointer<Int32>
   private var lastSerial: UInt64 = 0
   /// Calls in the table.
   private(set) var count = 0
@@ -33,6 +49,12 @@ struct CallTable {
   /// - Parameter capacity: Most calls in flight, from 1 to 65,535; cut to that.
   init(capacity: Int) {
     self.capacity = min(max(1, capacity), Int(UInt16.max))
+    (slots, buckets) = Self.makeMemory(slotCount: 8)
+  }
+
+  deinit {
+    slots.deallocate()
+    buckets.deallocate()
   }
 
   var isEmpty: Bool { count == 0 }
@@ -40,41 +62,48 @@ struct CallTable {
 
   /// Our number for the call in flight that the client calls `clientID`.
   func call(named clientID: UInt64) -> CallID? {
-    guard let bucket = bucket(of: clientID) else { return nil }
-    let place = Int(buckets[bucket]) - 1
-    return CallID(rawValue: slots[place].serial << 16 | UInt64(place))
+    let bucket = bucket(of: clientID)
+    return buckets[bucket] == 0 ? nil : callID(at: Int(buckets[bucket]) - 1)
   }
 
-  /// Adds a call whose number is not 0 and not in flight, to a table that is not full.
-  mutating func insert(clientID: UInt64, deadline: NIODeadline, credit: UInt64) -> CallID {
-    precondition(!isFull && clientID != 0)
+  /// Adds a call whose number is not 0, unless it is in flight or the table is full.
+  mutating func admit(clientID: UInt64, deadline: NIODeadline, credit: UInt64) -> Admission {
+    precondition(clientID != 0)
+    var bucket = bucket(of: clientID)
+    guard buckets[bucket] == 0 else { return .inFlight }
+    guard !isFull else { return .full }
+    if firstFree == 0, usedSlots == slots.count {
+      grow()
+      bucket = self.bucket(of: clientID)
+    }
     let place = takeSlot()
     lastSerial += 1
     slots[place] = Slot(clientID: clientID, serial: lastSerial, deadline: deadline, credit: credit)
+    buckets[bucket] = Int32(place + 1)
     count += 1
     earliestDeadline = min(earliestDeadline, deadline)
-    link(place)
-    return CallID(rawValue: lastSerial << 16 | UInt64(place))
+    return .admitted(callID(at: place))
   }
 
   /// Removes a call and returns the client's number for it; nil where it is not in flight any more.
   mutating func remove(_ call: CallID) -> UInt64? {
     let place = Int(call.rawValue & 0xFFFF)
-    guard place < slots.count, slots[place].serial == call.rawValue >> 16, slots[place].clientID != 0 else {
+    guard place < usedSlots, slots[place].serial == call.rawValue >> 16, slots[place].clientID != 0 else {
       return nil
     }
     let clientID = slots[place].clientID
-    unlink(clientID)
-    slots[place] = Slot()
-    freeSlots.append(place)
+    empty(bucket(of: clientID))
+    slots[place] = Slot(nextFree: firstFree)
+    firstFree = place + 1
     count -= 1
     if count == 0 { earliestDeadline = .distantFuture }
     return clientID
   }
 
-  /// Adds to a call's credit. False where the sum passes what 64 bits hold.
+  /// Adds to the credit of a call in flight. False where the sum passes what 64 bits hold.
   mutating func grant(_ credit: UInt64, to call: CallID) -> Bool {
     let place = Int(call.rawValue & 0xFFFF)
+    precondition(place < usedSlots)
     let (sum, overflow) = slots[place].credit.addingReportingOverflow(credit)
     slots[place].credit = sum
     return !overflow
@@ -85,9 +114,9 @@ struct CallTable {
   mutating func overdue(at now: NIODeadline) -> [CallID] {
     var due: [CallID] = []
     earliestDeadline = .distantFuture
-    for place in slots.indices where slots[place].clientID != 0 {
+    for place in 0..<usedSlots where slots[place].clientID != 0 {
       if slots[place].deadline <= now {
-        due.append(CallID(rawValue: slots[place].serial << 16 | UInt64(place)))
+        due.append(callID(at: place))
       } else {
         earliestDeadline = min(earliestDeadline, slots[place].deadline)
       }
@@ -95,17 +124,43 @@ struct CallTable {
     return due
   }
 
-  // MARK: Buckets
+  private func callID(at place: Int) -> CallID { CallID(rawValue: slots[place].serial << 16 | UInt64(place)) }
+
+  // MARK: Memory
+
+  private static func makeMemory(
+    slotCount: Int
+  ) -> (UnsafeMutableBufferPointer<Slot>, UnsafeMutableBufferPointer<Int32>) {
+    let slots = UnsafeMutableBufferPointer<Slot>.allocate(capacity: slotCount)
+    slots.initialize(repeating: Slot())
+    let buckets = UnsafeMutableBufferPointer<Int32>.allocate(capacity: 2 * slotCount)
+    buckets.initialize(repeating: 0)
+    return (slots, buckets)
+  }
+
+  /// Makes room for twice as many calls.
+  private mutating func grow() {
+    let (oldSlots, oldBuckets) = (slots, buckets)
+    (slots, buckets) = Self.makeMemory(slotCount: 2 * oldSlots.count)
+    for place in 0..<usedSlots {
+      slots[place] = oldSlots[place]
+      if slots[place].clientID != 0 { buckets[bucket(of: slots[place].clientID)] = Int32(place + 1) }
+    }
+    oldSlots.deallocate()
+    oldBuckets.deallocate()
+  }
 
   private mutating func takeSlot() -> Int {
-    if let place = freeSlots.popLast() { return place }
-    slots.append(Slot())
-    if slots.count * 2 > buckets.count {
-      buckets = Array(repeating: 0, count: max(16, buckets.count * 2))
-      for place in slots.indices where slots[place].clientID != 0 { link(place) }
+    guard firstFree > 0 else {
+      usedSlots += 1
+      return usedSlots - 1
     }
-    return slots.count - 1
+    let place = firstFree - 1
+    firstFree = slots[place].nextFree
+    return place
   }
+
+  // MARK: Buckets
 
   private func home(_ clientID: UInt64) -> Int {
     // Fibonacci hashing: the upper bits of the product are well mixed.
@@ -113,26 +168,19 @@ struct CallTable {
     return Int(truncatingIfNeeded: mixed >> UInt64(64 - buckets.count.trailingZeroBitCount))
   }
 
-  private func bucket(of clientID: UInt64) -> Int? {
-    guard !buckets.isEmpty else { return nil }
+  /// The bucket that names the call of that number, or the empty one where it would be.
+  private func bucket(of clientID: UInt64) -> Int {
     var bucket = home(clientID)
-    while buckets[bucket] != 0 {
-      if slots[Int(buckets[bucket]) - 1].clientID == clientID { return bucket }
+    while buckets[bucket] != 0, slots[Int(buckets[bucket]) - 1].clientID != clientID {
       bucket = (bucket + 1) & (buckets.count - 1)
     }
-    return nil
-  }
-
-  private mutating func link(_ place: Int) {
-    var bucket = home(slots[place].clientID)
-    while buckets[bucket] != 0 { bucket = (bucket + 1) & (buckets.count - 1) }
-    buckets[bucket] = Int32(place + 1)
+    return bucket
   }
 
   /// Empties a bucket and moves those behind it up, so that no search ends early.
-  private mutating func unlink(_ clientID: UInt64) {
-    guard var hole = bucket(of: clientID) else { return }
+  private mutating func empty(_ bucket: Int) {
     let mask = buckets.count - 1
+    var hole = bucket
     var next = (hole + 1) & mask
     while buckets[next] != 0 {
       let home = home(slots[Int(buckets[next]) - 1].clientID)

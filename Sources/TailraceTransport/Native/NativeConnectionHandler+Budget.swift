@@ -4,25 +4,26 @@ internal import TailraceWire
 
 /// A connection that holds no more than this gets on even when the process's budget is used up by others.
 private let budgetFloorBytes = 16 << 10
+/// What a connection holds may pass what the budget was charged with by so much in the course of a turn.
+private let unsettledBytes = 256 << 10
 
 // The account of what this connection holds in memory, and what it may do while the process's budget is used up.
 extension NativeConnectionHandler {
   /// Bytes of output in memory that are not sent yet.
-  private var outputMemoryBytes: Int { unsentMemoryBytes + gather.readableBytes }
+  private var outputMemoryBytes: Int { unsentMemoryBytes + gatheredBytes }
 
   /// Bytes in memory on behalf of the peer: what the process's budget is charged with.
-  private var heldBytes: Int { queuedBytes + decoder.partialBytes + outputMemoryBytes }
+  private var heldBytes: Int { queue.messageBytes + decoder.partialBytes + outputMemoryBytes }
 
   /// Whether the process's memory lets this connection get on.
   var hasBudget: Bool {
-    environment.budget.hasRoom
+    budget.hasRoom
       || heldBytes <= (isPastBudget ? limits.largeHolderBytes : budgetFloorBytes)
   }
 
   /// Why a large answer cannot be kept in memory for the peer to read: mostly since this connection is one of those
   /// that use the memory up.
   var budgetRefusal: RPCError? {
-    let budget = environment.budget
     let held = outputMemoryBytes
     if budget.isOverdrawn && held > limits.largeHolderBytes {
       let message =
@@ -45,14 +46,19 @@ extension NativeConnectionHandler {
     if outputMemoryBytes > limits.largeHolderBytes { watchLargeHolder() }
     if change == 0 { return }
     chargedBytes = held
-    if change > 0 { environment.budget.charge(change) } else { environment.budget.release(-change) }
+    if change > 0 { budget.charge(change) } else { budget.release(-change) }
+  }
+
+  /// The same where it matters before the turn's end.
+  func settleLargeBudget() {
+    if heldBytes - chargedBytes >= unsettledBytes { settleBudget() }
   }
 
   /// Has `work` run when there is room in the budget again.
   func awaitBudget() {
     guard !isWaitingForBudget else { return }
     isWaitingForBudget = true
-    environment.budget.whenThereIsRoom { [eventLoop] in
+    budget.whenThereIsRoom { [eventLoop] in
       eventLoop.execute {
         self.isWaitingForBudget = false
         self.work()
@@ -70,8 +76,8 @@ extension NativeConnectionHandler {
       guard self.phase == .open, self.outputMemoryBytes > self.limits.largeHolderBytes else { return }
       self.now = self.eventLoop.now
       self.noteWriteProgress()
-      if !self.environment.budget.hasRoom && self.now - self.writeProgress.lastAt >= timeout {
-        self.environment.logger.info(
+      if !self.budget.hasRoom && self.now - self.writeProgress.lastAt >= timeout {
+        self.logger.info(
           "connection cut: memory is used up, and the peer does not read its answers",
           metadata: [LogKey.peer: "\(self.peer)"])
         self.context?.close(promise: nil)
@@ -95,7 +101,7 @@ extension NativeConnectionHandler {
     let error = RPCError(
       .resourceExhausted, "the server's memory for requests is used up by all connections together; try again later",
       error: .limitReached)
-    for call in queue.map(\.id) { giveUp(call, error) }
+    for call in queue.ids { giveUp(call, error) }
     if decoder.partialBytes > limits.largeHolderBytes { end(with: error) } else { work() }
   }
 }

@@ -1,4 +1,3 @@
-internal import DequeModule
 internal import Logging
 internal import NIOCore
 internal import TailraceWire
@@ -30,13 +29,13 @@ extension NativeConnectionHandler {
   func end(with error: RPCError) {
     guard phase == .open, let context else { return }
     if error.error != .shuttingDown {
-      environment.logger.info(
+      logger.info(
         "connection refused to go on", metadata: [LogKey.peer: "\(peer)", LogKey.error: "\(error)"])
     }
-    encoder.writeFailure(0, error, reconnectAdvised: isDraining, to: &gather)
-    isWorking = true
+    gatherFailure(error, to: 0)
+    isInTurn = true
     flushOutput()
-    isWorking = false
+    isInTurn = false
     leave(.ending)
     let flushed = context.channel.eventLoop.makePromise(of: Void.self)
     context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: flushed)
@@ -60,7 +59,7 @@ extension NativeConnectionHandler {
     lingerTimer?.cancel()
     lingerTimer = nil
     settleBudget()
-    environment.logger.debug("connection closed", metadata: [LogKey.peer: "\(peer)"])
+    logger.debug("connection closed", metadata: [LogKey.peer: "\(peer)"])
   }
 
   /// Leaves the open phase, where nobody has yet: all calls are given up.
@@ -70,12 +69,13 @@ extension NativeConnectionHandler {
     guard wasOpen else { return }
     cancelTimers()
     outbox.close()
-    queue = []
-    queuedBytes = 0
+    queue = InboundCalls()
     decoder = FrameDecoder(limits: limits.frame)
     gather = ByteBuffer()
+    gatheredBytes = 0
+    spareGather = ByteBuffer()
     calls = CallTable(capacity: limits.maxCallsInFlight)
     settleBudget()
-    environment.dispatcher.connectionClosed(self)
+    dispatcher.connectionClosed(self)
   }
 }

@@ -13,7 +13,7 @@ private let largeAnswerBytes = 64 << 10
 // From answers to bytes.
 extension NativeConnectionHandler {
   /// Bytes of output not sent yet.
-  var outputBytes: Int { unsentBytes + gather.readableBytes }
+  var outputBytes: Int { unsentBytes + gatheredBytes }
 
   /// Writes the answer to a call, where it is still in flight.
   func answer(_ response: Response, to call: CallID) {
@@ -21,6 +21,9 @@ extension NativeConnectionHandler {
     switch response {
     case .message(let message):
       writeMessage(message, to: clientID)
+    case .short(let message):
+      gatheredBytes += encoder.writeResponse(clientID, message, reconnectAdvised: isDraining, to: &gather)
+      if gatheredBytes >= gatherBytes { writeGathered() }
     case .chunks(let chunks):
       writeChunks(chunks, to: clientID)
     case .failure(let error):
@@ -29,17 +32,24 @@ extension NativeConnectionHandler {
   }
 
   func writeFailure(_ error: RPCError, to clientID: UInt64) {
+    gatherFailure(error, to: clientID)
+    if gatheredBytes >= gatherBytes { writeGathered() }
+  }
+
+  /// `clientID` 0: about the connection.
+  func gatherFailure(_ error: RPCError, to clientID: UInt64) {
     encoder.writeFailure(clientID, error, reconnectAdvised: isDraining, to: &gather)
-    if gather.readableBytes >= gatherBytes { writeGathered() }
+    gatheredBytes = gather.readableBytes
   }
 
   private func writeMessage(_ message: ByteBuffer, to clientID: UInt64) {
     let count = message.readableBytes
-    if let refusal = refusal(messageBytes: count, memoryBytes: count) {
+    if count >= largeAnswerBytes, let refusal = refusal(messageBytes: count, memoryBytes: count) {
       writeFailure(refusal, to: clientID)
       return
     }
-    encoder.writeResponsePrefix(clientID, messageBytes: count, reconnectAdvised: isDraining, to: &gather)
+    gatheredBytes += encoder.writeResponsePrefix(
+      clientID, messageBytes: count, reconnectAdvised: isDraining, to: &gather)
     writeBytes(message)
   }
 
@@ -54,7 +64,8 @@ extension NativeConnectionHandler {
       writeFailure(refusal, to: clientID)
       return
     }
-    encoder.writeResponsePrefix(clientID, messageBytes: count, reconnectAdvised: isDraining, to: &gather)
+    gatheredBytes += encoder.writeResponsePrefix(
+      clientID, messageBytes: count, reconnectAdvised: isDraining, to: &gather)
     for chunk in chunks {
       switch chunk {
       case .bytes(let bytes): writeBytes(bytes)
@@ -85,7 +96,8 @@ extension NativeConnectionHandler {
     if count == 0 { return }
     if count <= gatheredMessageBytes {
       gather.writeImmutableBuffer(bytes)
-      if gather.readableBytes >= gatherBytes { writeGathered() }
+      gatheredBytes += count
+      if gatheredBytes >= gatherBytes { writeGathered() }
     } else {
       writeGathered()
       write(.byteBuffer(bytes), memoryBytes: count, count: count, keeping: nil)
@@ -99,19 +111,20 @@ extension NativeConnectionHandler {
     write(.fileRegion(file.region), memoryBytes: 0, count: count, keeping: file)
   }
 
-  /// Hands what is gathered to the channel, and gathers in a new buffer.
+  /// Hands what is gathered to the channel, and gathers in the other buffer.
   private func writeGathered() {
-    let count = gather.readableBytes
+    let count = gatheredBytes
     if count == 0 { return }
-    let gathered = gather
-    gather = ByteBuffer()
-    write(.byteBuffer(gathered), memoryBytes: count, count: count, keeping: nil)
+    gatheredBytes = 0
+    swap(&gather, &spareGather)
+    write(.byteBuffer(spareGather), memoryBytes: count, count: count, keeping: nil)
+    spareGather = ByteBuffer()
   }
 
   /// - Parameter file: What must stay open until the write is over.
   private func write(_ data: IOData, memoryBytes: Int, count: Int, keeping file: FileChunk?) {
     guard let context else { return }
-    writeProgress.hand(count, wasEmpty: unsentBytes == 0, at: isWorking ? now : eventLoop.now)
+    writeProgress.hand(count, wasEmpty: unsentBytes == 0, at: isInTurn ? now : eventLoop.now)
     unsentBytes += count
     unsentMemoryBytes += memoryBytes
     needsFlush = true
@@ -121,38 +134,39 @@ extension NativeConnectionHandler {
       self.didWrite(count, memoryBytes: memoryBytes)
     }
     context.write(wrapOutboundOut(data), promise: promise)
-    if unsentMemoryBytes - chargedBytes >= gatherBytes { settleBudget() }
+    settleLargeBudget()
   }
 
   private func didWrite(_ count: Int, memoryBytes: Int) {
     unsentBytes -= count
     unsentMemoryBytes -= memoryBytes
-    guard !isWorking, phase != .closed else { return }
+    guard !isInTurn, phase != .closed else { return }
     lastTraffic = eventLoop.now
     writeProgress.move(at: lastTraffic)
     settleBudget()
     guard phase == .open else { return }
     // Not for every piece, but once half of the room is there again.
     let hasRoom = outputBytes <= limits.maxBytesInFlight / 2
-    if unsentBytes == 0 || (hasRoom && (!queue.isEmpty || !isReading)) { scheduleWork() }
+    if unsentBytes == 0 || (hasRoom && (!queue.isEmpty || !isReading)) { awaitTurn() }
   }
 
   /// Writes and flushes whatever there is.
   func flushOutput() {
-    guard needsFlush || gather.readableBytes > 0, let context else { return }
+    guard needsFlush || gatheredBytes > 0, let context else { return }
     lastTraffic = now
-    var gathered = gather
-    gather = ByteBuffer()
-    if gathered.readableBytes > 0 {
-      let count = gathered.readableBytes
-      write(.byteBuffer(gathered), memoryBytes: count, count: count, keeping: nil)
+    let count = gatheredBytes
+    if count > 0 {
+      gatheredBytes = 0
+      swap(&gather, &spareGather)
+      write(.byteBuffer(spareGather), memoryBytes: count, count: count, keeping: nil)
     }
     needsFlush = false
     context.flush()
     // Mostly the socket has taken all, nobody else holds the buffer any more, and it serves again.
-    if gather.readableBytes == 0 && gathered.capacity <= keptGatherBytes {
-      gathered.clear()
-      gather = gathered
-    }
+    if count > 0 { recycleSpare() }
+  }
+
+  private func recycleSpare() {
+    if spareGather.capacity <= keptGatherBytes { spareGather.clear() } else { spareGather = ByteBuffer() }
   }
 }

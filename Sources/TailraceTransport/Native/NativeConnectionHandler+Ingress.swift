@@ -1,4 +1,3 @@
-internal import DequeModule
 internal import NIOCore
 internal import TailraceWire
 
@@ -7,13 +6,39 @@ extension NativeConnectionHandler {
   /// Takes all whole frames that were received.
   func takeFrames() {
     do throws(FrameError) {
-      while let frame = try decoder.next() { try take(frame) }
+      while let bytes = try decoder.wholeFrames() {
+        queue.beginRead(bytes)
+        let found = Result { () throws(FrameError) in try takeUsual(&decoder, &calls, &queue) }
+        queue.endRead()
+        try found.get()
+        // What stopped that, if it was not the end.
+        if try decoder.wholeFrames() != nil, let frame = try decoder.next() { try takeUnusual(frame) }
+      }
     } catch {
       violation = error
     }
   }
 
-  private func take(_ frame: Frame) throws(FrameError) {
+  /// Takes frames as long as each is a call like nearly all are: a known method, no metadata, room for it. There are
+  /// many in a read, and this is the way of all of them, so the three are borrowed once.
+  private func takeUsual(
+    _ decoder: inout FrameDecoder, _ calls: inout CallTable, _ queue: inout InboundCalls
+  ) throws(FrameError) {
+    let now = now
+    guard !isDraining else { return }
+    try decoder.takeRequests { header, place throws(FrameError) in
+      guard let method = header.method, header.callID != 0, !header.hasMetadata, !header.cancel else { return false }
+      let deadline: NIODeadline =
+        header.timeoutMs > 0 ? now + .milliseconds(Int64(header.timeoutMs)) : .distantFuture
+      guard case .admitted(let id) = calls.admit(clientID: header.callID, deadline: deadline, credit: header.credit)
+      else { return false }
+      queue.append(id, method, at: place, deadline: deadline)
+      return true
+    }
+  }
+
+  /// All other frames.
+  private func takeUnusual(_ frame: Frame) throws(FrameError) {
     let header = try RequestHeaderScan(frame.header)
     guard header.callID != 0 else {
       throw .invalidHeader("call_id is 0: it must be a number from 1 on, unique among the calls in flight")
@@ -37,19 +62,19 @@ extension NativeConnectionHandler {
       return
     }
     guard let method = header.method else { return }
-    var context = CallContext(peer: peer, door: .native)
-    if header.timeoutMs > 0 { context.deadline = now + .milliseconds(Int64(header.timeoutMs)) }
-    if header.hasMetadata {
-      do throws(RPCError) {
-        context.metadata = try metadata(frame.header)
-      } catch {
-        writeFailure(error, to: header.callID)
-        return
-      }
+    let metadata: [Metadata]
+    do throws(RPCError) {
+      metadata = header.hasMetadata ? try self.metadata(frame.header) : []
+    } catch {
+      writeFailure(error, to: header.callID)
+      return
     }
-    let id = calls.insert(clientID: header.callID, deadline: context.deadline, credit: header.credit)
-    queue.append(InboundCall(id: id, method: method, message: frame.message, context: context))
-    queuedBytes += frame.message.readableBytes
+    let deadline: NIODeadline =
+      header.timeoutMs > 0 ? now + .milliseconds(Int64(header.timeoutMs)) : .distantFuture
+    guard case .admitted(let id) = calls.admit(clientID: header.callID, deadline: deadline, credit: header.credit)
+    else { return }
+    queue.append(
+      InboundCall(id: id, method: method, message: frame.message, deadline: deadline, metadata: metadata))
   }
 
   /// Why a call is not even looked at.
@@ -104,31 +129,13 @@ extension NativeConnectionHandler {
   func giveUp(_ call: CallID, _ error: RPCError) {
     guard let clientID = calls.remove(call) else { return }
     writeFailure(error, to: clientID)
-    if let index = queue.firstIndex(where: { $0.id == call }) {
-      queuedBytes -= queue.remove(at: index).message.readableBytes
-    } else {
-      environment.dispatcher.abandon(call, from: self)
-    }
-  }
-
-  /// Offers the queue to the dispatcher.
-  func dispatchQueue() {
-    guard !queue.isEmpty else { return }
-    // Some may have waited here past their deadline.
-    if calls.earliestDeadline <= now { expireCalls() }
-    guard acceptsCalls, !queue.isEmpty else { return }
-    // The dispatcher answers while it takes calls, and that must find `queue` free to be looked at.
-    var offered = Deque<InboundCall>()
-    swap(&offered, &queue)
-    environment.dispatcher.dispatch(&offered, from: self)
-    swap(&offered, &queue)
-    queuedBytes = queue.isEmpty ? 0 : queue.reduce(0) { $0 + $1.message.readableBytes }
+    if !queue.remove(call) { dispatcher.abandon(call, from: self) }
   }
 
   /// Whether more may be read: only requests not executed and output not sent count, so that calls which wait for
   /// something never keep those out that would end the wait.
   private var mayRead: Bool {
-    queuedBytes + outputBytes < limits.maxBytesInFlight && hasBudget
+    queue.messageBytes + outputBytes < limits.maxBytesInFlight && hasBudget
   }
 
   /// Asks for the next read, or for news when there is room in the budget. While ending, reads to discard.

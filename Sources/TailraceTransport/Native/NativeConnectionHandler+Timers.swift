@@ -47,7 +47,7 @@ extension NativeConnectionHandler {
   private func checkOnPeer() {
     guard phase == .open else { return }
     if unsentBytes > 0 && now - writeProgress.lastAt >= limits.stallTimeout {
-      environment.logger.info("connection cut: the peer does not read its answers", metadata: [LogKey.peer: "\(peer)"])
+      logger.info("connection cut: the peer does not read its answers", metadata: [LogKey.peer: "\(peer)"])
       context?.close(promise: nil)
     } else if (isPaused || !queue.isEmpty) && !hasBudget {
       getOnWithoutBudget()
@@ -55,7 +55,7 @@ extension NativeConnectionHandler {
       let seconds = limits.stallTimeout.nanoseconds / 1_000_000_000
       end(with: RPCError(.deadlineExceeded, "a frame was begun, and nothing more of it came within \(seconds) s"))
     } else if calls.isEmpty && outputBytes == 0 && now - lastTraffic >= limits.idleTimeout {
-      environment.logger.debug("connection idle", metadata: [LogKey.peer: "\(peer)"])
+      logger.debug("connection idle", metadata: [LogKey.peer: "\(peer)"])
       context?.close(promise: nil)
     }
   }

@@ -1,13 +1,13 @@
-internal import DequeModule
 internal import Logging
 package import NIOCore
 package import TailraceWire
 
 /// One connection of the native door, after the prefaces.
 ///
-/// The only handler in its pipeline. All frames of a read are taken apart where they lie, their calls are handed to the
-/// dispatcher together, the answers are gathered in one buffer, and that is written and flushed once. Its parts:
-/// ingress (frames to calls), egress (answers to bytes), timers, and closing, each in a file of its own.
+/// The only handler in its pipeline. All frames of a read are taken apart where they lie; in its loop's next turn
+/// (`LoopTurn`) their calls are handed to the dispatcher together, the answers are gathered in one buffer, and that is
+/// written and flushed once. Its parts: ingress (frames to calls), turns, egress (answers to bytes), timers, and closing,
+/// each in a file of its own.
 ///
 /// Isolation: the channel's event loop, but for `respond`, which may be called from anywhere.
 ///
@@ -25,28 +25,32 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   }
 
   package let eventLoop: any EventLoop
-  let environment: ConnectionEnvironment
+  package let door = Door.native
+  let turn: LoopTurn
+  let dispatcher: any RequestDispatcher
+  let limits: ConnectionLimits
+  let budget: MemoryBudget
+  let logger: Logger
   let outbox: Outbox
-
-  var limits: ConnectionLimits { environment.limits }
 
   // Event loop only, from here on.
   var context: ChannelHandlerContext?
   var phase = Phase.open
-  var peer = ""
+  package internal(set) var peer = ""
   /// The peer has shut its side down: nothing more will come.
   var isInputClosed = false
   /// No new calls are taken; the connection closes when the last one is answered.
   var isDraining = false
 
+  // Checks for overlapping accesses are left out where one costs as much as what it guards. There can be none: they are
+  // touched on one thread, by code of this module that calls nobody meanwhile.
+
   // Ingress.
-  var decoder: FrameDecoder
+  @exclusivity(unchecked) var decoder: FrameDecoder
   let arena: Arena
-  var calls: CallTable
+  @exclusivity(unchecked) var calls: CallTable
   /// Calls that the dispatcher has not taken yet, in the order in which they came.
-  var queue = Deque<InboundCall>()
-  /// Bytes of the messages in `queue`.
-  var queuedBytes = 0
+  @exclusivity(unchecked) var queue = InboundCalls()
   /// What the peer did that ends the connection, once what came before is done with.
   var violation: FrameError?
   /// Whether a read was asked for that has not completed.
@@ -58,8 +62,11 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
 
   // Egress.
   let encoder: FrameEncoder
-  /// Frames not yet handed to the channel.
-  var gather = ByteBuffer()
+  /// Frames not yet handed to the channel, and how many bytes they are.
+  @exclusivity(unchecked) var gather = ByteBuffer()
+  var gatheredBytes = 0
+  /// To gather in while the channel has the other one.
+  @exclusivity(unchecked) var spareGather = ByteBuffer()
   /// Bytes handed to the channel and not sent, and those of them that are in memory.
   var unsentBytes = 0
   var unsentMemoryBytes = 0
@@ -70,9 +77,14 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   var isWaitingForBudget = false
   /// Whether this connection may get on for now although the budget is used up.
   var isPastBudget = false
-  /// Whether `work` is running further up the stack, and whether it is to run soon.
-  var isWorking = false
-  var isWorkScheduled = false
+
+  // Turns.
+  /// Whether it takes part in the turn under way, and whether in the next one.
+  var isInTurn = false
+  var isTurnAwaited = false
+  /// What was offered to the dispatcher in this turn, and whether there was room then for answers.
+  var offeredCount = 0
+  var hadRoom = false
 
   // Timers.
   var deadlineTimer: Scheduled<Void>?
@@ -86,17 +98,20 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   var lastTraffic = NIODeadline.uptimeNanoseconds(0)
   var writeProgress = WriteProgress()
 
-  package init(eventLoop: any EventLoop, environment: ConnectionEnvironment) {
+  /// - Parameter turn: The one that all connections of `eventLoop` share.
+  package init(eventLoop: any EventLoop, environment: ConnectionEnvironment, turn: LoopTurn) {
     self.eventLoop = eventLoop
-    self.environment = environment
-    self.outbox = Outbox(budget: environment.budget)
-    let limits = environment.limits
-    self.decoder = FrameDecoder(limits: limits.frame)
-    self.calls = CallTable(capacity: limits.maxCallsInFlight)
-    let arena = Arena(initialBytes: 512, limitBytes: 256 << 10)
-    self.arena = arena
+    self.turn = turn
+    dispatcher = environment.dispatcher
+    budget = environment.budget
+    logger = environment.logger
+    outbox = Outbox(budget: environment.budget)
+    limits = environment.limits
+    decoder = FrameDecoder(limits: limits.frame)
+    calls = CallTable(capacity: limits.maxCallsInFlight)
+    arena = Arena(initialBytes: 512, limitBytes: 256 << 10)
     // Answers are bounded by what clients expect, whatever requests may be.
-    self.encoder = FrameEncoder(arena: arena)
+    encoder = FrameEncoder(arena: arena)
   }
 
   // MARK: CallConnection
@@ -113,16 +128,16 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
       return
     }
     answer(response, to: call)
-    if !isWorking { scheduleWork() }
+    joinTurn()
   }
 
   package func hold(_ byteCount: Int) -> Bool {
-    guard !environment.budget.isExhausted else { return false }
-    environment.budget.charge(byteCount)
+    guard !budget.isExhausted else { return false }
+    budget.charge(byteCount)
     return true
   }
 
-  package func release(_ byteCount: Int) { environment.budget.release(byteCount) }
+  package func release(_ byteCount: Int) { budget.release(byteCount) }
 
   // MARK: ChannelInboundHandler
 
@@ -144,7 +159,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     lastTraffic = now
     writeProgress = WriteProgress(at: now)
     scheduleTick()
-    environment.logger.debug("connection opened", metadata: [LogKey.peer: "\(peer)"])
+    logger.debug("connection opened", metadata: [LogKey.peer: "\(peer)"])
   }
 
   package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -165,10 +180,13 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     guard hasRead else {
       // A read that brought nothing is the end of the stream, which NIO is about to note. It does not expect a write to
       // fail, and so the channel to be closed, before it has: what there is to do is done afterwards.
-      scheduleWork()
+      awaitTurn()
       return
     }
-    if phase == .open { work() } else { readOn() }
+    // Asked for here, the next read costs the loop nothing; at the turn's end it would have to be registered for anew.
+    settleLargeBudget()
+    readOn()
+    awaitTurn()
   }
 
   package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -176,7 +194,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
       isInputClosed = true
       if phase == .open {
         work()
-        environment.dispatcher.inputEnded(on: self)
+        dispatcher.inputEnded(on: self)
       } else {
         context.close(promise: nil)
       }
@@ -186,7 +204,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
 
   package func errorCaught(context: ChannelHandlerContext, error: any Error) {
     // A reset, for the most part. What is to be said about it is said when the channel is gone.
-    environment.logger.debug(
+    logger.debug(
       "connection failed", metadata: [LogKey.peer: "\(peer)", LogKey.error: "\(error)"])
     context.close(promise: nil)
   }
@@ -199,56 +217,5 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   package func handlerRemoved(context: ChannelHandlerContext) {
     finish()
     self.context = nil
-  }
-
-  // MARK: Work
-
-  /// Does all there is to do, in order: answers of other threads, calls of the queue, one flush, and what follows from
-  /// there being more room. Runs once per read, and whenever something else may have changed that.
-  func work() {
-    isWorkScheduled = false
-    guard phase == .open, !isWorking else { return }
-    isWorking = true
-    now = eventLoop.now
-    let outside = outbox.takeAll()
-    // Charged already; `settleBudget` puts right what becomes of it.
-    chargedBytes += outside.chargedBytes
-    for item in outside.items { answer(item.response, to: item.call) }
-    let waitsForRoom = dispatchAndFlush()
-    settleBudget()
-    isWorking = false
-    if let violation {
-      end(with: RPCError(violation))
-      return
-    }
-    scheduleDeadline()
-    if closeIfDone() { return }
-    readOn()
-    // Room for output comes with `didWrite`; room in the budget can come from any thread, since we looked too.
-    if waitsForRoom {
-      if !hasBudget { awaitBudget() } else if outputBytes < limits.maxBytesInFlight { scheduleWork() }
-    }
-  }
-
-  /// Has `work` run when what is under way on this loop is done: so that answers that come together leave together.
-  func scheduleWork() {
-    guard !isWorkScheduled, phase == .open else { return }
-    isWorkScheduled = true
-    eventLoop.execute { self.work() }
-  }
-
-  /// True where calls are left because there is no room for their answers.
-  private func dispatchAndFlush() -> Bool {
-    while true {
-      let before = queue.count
-      let hadRoom = acceptsCalls
-      dispatchQueue()
-      flushOutput()
-      if queue.isEmpty { return false }
-      // What was flushed may be sent already, and leave room for the next calls.
-      if !acceptsCalls { return true }
-      // A dispatcher that leaves calls although there is room is asked again with the next read.
-      if hadRoom && queue.count == before { return false }
-    }
   }
 }

@@ -65,6 +65,7 @@ extension Response {
   fileprivate var memoryBytes: Int {
     switch self {
     case .message(let message): message.readableBytes
+    case .short(let message): message.count
     case .chunks(let chunks):
       chunks.reduce(0) { sum, chunk in
         if case .bytes(let bytes) = chunk { sum + bytes.readableBytes } else { sum }

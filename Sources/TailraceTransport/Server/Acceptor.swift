@@ -7,6 +7,7 @@ internal import TailraceWire
 struct Acceptor: Sendable {
   let environment: ConnectionEnvironment
   let registry: ConnectionRegistry
+  let turns: LoopTurns
 
   func bootstrap(_ group: any EventLoopGroup) -> ServerBootstrap {
     ServerBootstrap(group: group)
@@ -49,8 +50,9 @@ struct Acceptor: Sendable {
   }
 
   private func sniffer(_ channel: any Channel) -> SniffingHandler {
-    SniffingHandler(limits: environment.limits, logger: environment.logger) { [environment, registry] in
-      let handler = NativeConnectionHandler(eventLoop: channel.eventLoop, environment: environment)
+    SniffingHandler(limits: environment.limits, logger: environment.logger) { [environment, registry, turns] in
+      let handler = NativeConnectionHandler(
+        eventLoop: channel.eventLoop, environment: environment, turn: turns.turn(of: channel.eventLoop))
       if registry.attach(handler, to: channel) {
         handler.eventLoop.execute { handler.startDraining() }
       }

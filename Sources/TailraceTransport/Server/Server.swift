@@ -71,7 +71,7 @@ package final class Server: Sendable {
     let budget = MemoryBudget(limitBytes: configuration.process.memoryBudgetBytes)
     let environment = ConnectionEnvironment(
       dispatcher: dispatcher, limits: configuration.connection, budget: budget, logger: logger)
-    let acceptor = Acceptor(environment: environment, registry: registry)
+    let acceptor = Acceptor(environment: environment, registry: registry, turns: LoopTurns(group, dispatcher))
     do {
       let listener = try await acceptor.bootstrap(group).bind(host: configuration.host, port: configuration.port).get()
       guard let address = listener.localAddress else {

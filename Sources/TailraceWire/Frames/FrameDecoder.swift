@@ -14,103 +14,153 @@ package struct Frame: Hashable, Sendable {
 /// +---------------+----------------+---------+----------+
 /// ```
 ///
-/// Feed each read with `receive` and then take frames with `next` until it returns nil. A frame that is cut by the end
-/// of a read is copied, once, into a buffer of its own, so at most one frame is ever held, and no large receive buffer
-/// stays behind for the sake of a few bytes. Memory is taken for bytes that are there, never for a length that was
-/// announced.
+/// Feed each read with `receive` and then take frames with `next` until it returns nil; or, all that a read brought at
+/// once, with `wholeFrames` and `takeRequests`. A frame that is cut by the end of a read is copied, once, into a buffer of
+/// its own, so at most one frame is ever held, and no large receive buffer stays behind for the sake of a few bytes.
+/// Memory is taken for bytes that are there, never for a length that was announced.
 package struct FrameDecoder: Sendable {
+  /// A frame's length in bytes, all of it, and its header's.
+  private struct Extent {
+    var headerBytes: Int
+    var frameBytes: Int
+  }
+
   private let limits: FrameLimits
-  /// Bytes of the frame that has begun, from its length field on; less than that frame.
-  private var partial = ByteBuffer()
-  /// What was received and not looked at yet.
-  private var incoming = ByteBuffer()
+  /// The frame that has begun, from its length field on: all that came of it, and nothing else. At least a byte.
+  private var partial: ByteBuffer?
+  /// Whether that is a whole frame.
+  private var isPartialWhole = false
+  /// What was received and not looked at yet. At least a byte.
+  private var incoming: ByteBuffer?
 
   package init(limits: FrameLimits = .default) {
     self.limits = limits
   }
 
   /// Bytes held for the frame that is not complete yet.
-  package var partialBytes: Int { partial.readableBytes }
+  package var partialBytes: Int { partial?.readableBytes ?? 0 }
 
   /// Takes over the bytes of one read.
   package mutating func receive(_ bytes: ByteBuffer) {
-    if incoming.readableBytes == 0 {
-      incoming = bytes
-    } else {
-      incoming.writeImmutableBuffer(bytes)
-    }
+    guard bytes.readableBytes > 0 else { return }
+    if incoming == nil { incoming = bytes } else { incoming?.writeImmutableBuffer(bytes) }
   }
 
   /// The next frame, or nil until more is received. Throws as soon as the lengths alone show that a frame is not
   /// acceptable; the decoder is of no further use then.
   package mutating func next() throws(FrameError) -> Frame? {
-    if partial.readableBytes > 0 { return try completePartial() }
-    guard let length = try frameLength(incoming), incoming.readableBytes >= length else {
-      stashIncoming()
-      return nil
-    }
-    return takeFrame(&incoming, length: length)
+    guard var bytes = try wholeFrames(), let extent = try extent(bytes) else { return nil }
+    bytes.moveReaderIndex(forwardBy: lengthBytes)
+    guard let header = bytes.readSlice(length: extent.headerBytes),
+      let message = bytes.readSlice(length: extent.frameBytes - lengthBytes - extent.headerBytes)
+    else { return nil }
+    consume(extent.frameBytes)
+    return Frame(header: header, message: message)
   }
 
-  private mutating func completePartial() throws(FrameError) -> Frame? {
+  /// Bytes with a whole frame at their front, of which `next` and `takeRequests` take; nil until more is received. Throws
+  /// as `next` does.
+  package mutating func wholeFrames() throws(FrameError) -> ByteBuffer? {
+    if partial != nil { try completePartial() } else { try stashCutFrame() }
+    return partial == nil ? incoming : (isPartialWhole ? partial : nil)
+  }
+
+  /// Shows the requests at the front of `wholeFrames` to `take`, one by one: what the header says, and where in those
+  /// bytes the message lies. Returns when no whole frame is left, or `take` returned false: then that frame is the next
+  /// one still. Throws as `next` does, where a header is malformed, and what `take` throws.
+  package mutating func takeRequests(
+    _ take: (RequestHeaderScan, Range<Int>) throws(FrameError) -> Bool
+  ) throws(FrameError) {
+    guard let bytes = partial ?? incoming else { return }
+    let first = bytes.readerIndex
+    let taken = try bytes.withUnsafeReadableBytes { raw throws(FrameError) -> Int in
+      var rest = raw
+      while let extent = try extent(rest), rest.count >= extent.frameBytes {
+        let header = try RequestHeaderScan(rest.part(at: lengthBytes, count: extent.headerBytes))
+        let start = first + raw.count - rest.count
+        let message = start + lengthBytes + extent.headerBytes..<start + extent.frameBytes
+        guard try take(header, message) else { break }
+        rest = rest.part(at: extent.frameBytes, count: rest.count - extent.frameBytes)
+      }
+      return raw.count - rest.count
+    }
+    consume(taken)
+  }
+
+  private mutating func completePartial() throws(FrameError) {
+    guard !isPartialWhole else { return }
     // Lengths first: how much more belongs to this frame is known only with them.
-    if partial.readableBytes < lengthBytes {
-      move(lengthBytes - partial.readableBytes)
+    movePartial(to: lengthBytes)
+    guard let bytes = partial, let extent = try extent(bytes) else { return }
+    movePartial(to: extent.frameBytes)
+    isPartialWhole = partialBytes == extent.frameBytes
+  }
+
+  /// Moves bytes to the frame that has begun until it has `byteCount`, as far as there are any.
+  private mutating func movePartial(to byteCount: Int) {
+    let missing = byteCount - partialBytes
+    guard missing > 0, let available = incoming?.readableBytes,
+      let slice = incoming?.readSlice(length: min(missing, available))
+    else { return }
+    partial?.writeImmutableBuffer(slice)
+    if missing >= available { incoming = nil }
+  }
+
+  /// Where what is there is not a whole frame, it is kept in a buffer of its own.
+  private mutating func stashCutFrame() throws(FrameError) {
+    guard let bytes = incoming else { return }
+    if let extent = try extent(bytes), bytes.readableBytes >= extent.frameBytes { return }
+    var copy = ByteBuffer()
+    copy.writeImmutableBuffer(bytes)
+    partial = copy
+    incoming = nil
+  }
+
+  /// `byteCount` bytes at the front were taken.
+  private mutating func consume(_ byteCount: Int) {
+    guard byteCount > 0 else { return }
+    if partial != nil {
+      partial = nil
+      isPartialWhole = false
+    } else if byteCount == incoming?.readableBytes {
+      incoming = nil
+    } else {
+      incoming?.moveReaderIndex(forwardBy: byteCount)
     }
-    guard let length = try frameLength(partial) else { return nil }
-    move(length - partial.readableBytes)
-    guard partial.readableBytes == length else { return nil }
-    var whole = partial
-    partial = ByteBuffer()
-    return takeFrame(&whole, length: length)
   }
 
-  /// Moves up to `count` bytes to the frame that has begun.
-  private mutating func move(_ count: Int) {
-    guard count > 0, let slice = incoming.readSlice(length: min(count, incoming.readableBytes)) else { return }
-    partial.writeImmutableBuffer(slice)
-    if incoming.readableBytes == 0 { incoming = ByteBuffer() }
+  private func extent(_ bytes: ByteBuffer) throws(FrameError) -> Extent? {
+    try bytes.withUnsafeReadableBytes { raw throws(FrameError) in try extent(raw) }
   }
 
-  private mutating func stashIncoming() {
-    if incoming.readableBytes > 0 {
-      partial = ByteBuffer()
-      partial.writeImmutableBuffer(incoming)
-    }
-    incoming = ByteBuffer()
-  }
-
-  /// Bytes of the whole frame at the front of `buffer`, length field included; nil while its lengths are not there.
-  /// The frame's length alone is judged as soon as it is there.
-  private func frameLength(_ buffer: ByteBuffer) throws(FrameError) -> Int? {
-    let start = buffer.readerIndex
-    guard let length = buffer.getInteger(at: start, as: UInt32.self).map({ Int($0) }) else { return nil }
+  /// The frame at the front, whole or not; nil while its lengths are not there. The frame's length alone is judged as
+  /// soon as it is there.
+  private func extent(_ bytes: UnsafeRawBufferPointer) throws(FrameError) -> Extent? {
+    guard bytes.count >= 4 else { return nil }
+    let length = Int(UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self)))
     guard length >= 2 else { throw .frameTooShort(length: length) }
     guard length <= limits.maxFrameBytes else {
       throw .frameTooLong(length: length, maxBytes: limits.maxFrameBytes)
     }
-    guard let headerLength = buffer.getInteger(at: start + 4, as: UInt16.self).map({ Int($0) }) else { return nil }
+    guard bytes.count >= lengthBytes else { return nil }
+    let headerLength = Int(UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt16.self)))
     guard headerLength <= length - 2 else {
       throw .headerPastFrame(headerLength: headerLength, frameLength: length)
     }
     guard headerLength <= limits.maxHeaderBytes else {
       throw .headerTooLong(length: headerLength, maxBytes: limits.maxHeaderBytes)
     }
-    return 4 + length
-  }
-
-  /// Takes a frame whose `length` bytes are known to be there.
-  private func takeFrame(_ buffer: inout ByteBuffer, length: Int) -> Frame? {
-    guard let headerLength = buffer.getInteger(at: buffer.readerIndex + 4, as: UInt16.self).map({ Int($0) }) else {
-      return nil
-    }
-    buffer.moveReaderIndex(forwardBy: lengthBytes)
-    guard let header = buffer.readSlice(length: headerLength),
-      let message = buffer.readSlice(length: length - lengthBytes - headerLength)
-    else { return nil }
-    return Frame(header: header, message: message)
+    return Extent(headerBytes: headerLength, frameBytes: 4 + length)
   }
 }
 
 /// Bytes of a frame's two length fields.
 private let lengthBytes = 6
+
+extension UnsafeRawBufferPointer {
+  /// Bytes that are known to be there.
+  fileprivate func part(at start: Int, count: Int) -> UnsafeRawBufferPointer {
+    assert(start >= 0 && count >= 0 && start + count <= self.count)
+    return UnsafeRawBufferPointer(start: baseAddress.map { $0 + start }, count: count)
+  }
+}

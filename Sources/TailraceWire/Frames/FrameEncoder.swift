@@ -16,13 +16,13 @@ package struct FrameEncoder {
   package var maxResponseBytes: Int { limits.maxFrameBytes - 2 - maxOKHeaderBytes }
 
   /// Writes all of a successful unary response's frame but its message, whose `messageBytes` must follow.
-  /// `messageBytes` is at most `maxResponseBytes`.
-  package func writeResponsePrefix(
+  /// `messageBytes` is at most `maxResponseBytes`. Returns how many bytes it wrote.
+  @discardableResult package func writeResponsePrefix(
     _ callID: UInt64, messageBytes: Int, reconnectAdvised: Bool = false, to buffer: inout ByteBuffer
-  ) {
+  ) -> Int {
     let idBytes = varintBytes(callID)
     let headerBytes = 1 + idBytes + 2 + (reconnectAdvised ? 2 : 0)
-    buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 6 + headerBytes) { memory in
+    return buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 6 + headerBytes) { memory in
       memory.storeBytes(of: UInt32(truncatingIfNeeded: 2 + headerBytes + messageBytes).bigEndian, as: UInt32.self)
       memory.storeBytes(of: UInt16(truncatingIfNeeded: headerBytes).bigEndian, toByteOffset: 4, as: UInt16.self)
       memory[6] = 0x08  // call_id
@@ -37,6 +37,15 @@ package struct FrameEncoder {
       }
       return at
     }
+  }
+
+  /// Writes all of a successful unary response's frame. Returns how many bytes it wrote.
+  package func writeResponse(
+    _ callID: UInt64, _ message: ShortMessage, reconnectAdvised: Bool = false, to buffer: inout ByteBuffer
+  ) -> Int {
+    let prefix = writeResponsePrefix(
+      callID, messageBytes: message.count, reconnectAdvised: reconnectAdvised, to: &buffer)
+    return prefix + message.withUnsafeBytes { buffer.writeBytes($0) }
   }
 
   /// Writes the frame of a failure. `callID` 0: the connection's own, which ends with it.

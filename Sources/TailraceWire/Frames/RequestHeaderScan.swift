@@ -15,24 +15,23 @@ package struct RequestHeaderScan: Sendable {
   package let cancel: Bool
   package let credit: UInt64
 
+  /// Scans `header`: all of its bytes.
+  package init(_ header: UnsafeRawBufferPointer) throws(FrameError) {
+    var raw = trw_request_header()
+    let data = header.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    guard trw_scan_request_header(data, header.count, &raw) == TRW_OK else { throw .malformedHeader }
+    callID = raw.call_id
+    method = RPCMethod(nameBytes: UnsafeRawBufferPointer(start: raw.method, count: raw.method_length))
+    namesMethod = raw.method_length > 0
+    timeoutMs = raw.timeout_ms
+    hasMetadata = raw.has_metadata
+    cancel = raw.cancel
+    credit = raw.credit
+  }
+
   /// Scans the readable bytes of `header`.
   package init(_ header: ByteBuffer) throws(FrameError) {
-    var raw = trw_request_header()
-    var method: RPCMethod?
-    let isWellFormed = header.withUnsafeReadableBytes { bytes in
-      let data = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-      guard trw_scan_request_header(data, bytes.count, &raw) == TRW_OK else { return false }
-      method = RPCMethod(nameBytes: UnsafeRawBufferPointer(start: raw.method, count: raw.method_length))
-      return true
-    }
-    guard isWellFormed else { throw .malformedHeader }
-    self.callID = raw.call_id
-    self.method = method
-    self.namesMethod = raw.method_length > 0
-    self.timeoutMs = raw.timeout_ms
-    self.hasMetadata = raw.has_metadata
-    self.cancel = raw.cancel
-    self.credit = raw.credit
+    self = try header.withUnsafeReadableBytes { bytes throws(FrameError) in try RequestHeaderScan(bytes) }
   }
 
   /// The method as `header` names it, for an error message: at most 100 bytes, control characters replaced.

@@ -9,24 +9,38 @@ package struct CallID: RawRepresentable, Hashable, Sendable {
 }
 
 /// A request as the transport hands it over: known method, message not decoded yet.
+///
+/// There are millions of these a second: it holds one reference, and what all calls of a connection have in common is
+/// the connection's to tell.
 package struct InboundCall: Sendable {
   package let id: CallID
   package let method: RPCMethod
   /// A slice of the receive buffer. Whoever keeps it keeps that whole buffer alive.
   package let message: ByteBuffer
-  package let context: CallContext
+  /// After this the answer is of no use: the transport has given one. `.distantFuture` without a deadline.
+  package let deadline: NIODeadline
+  package let metadata: [Metadata]
 
-  package init(id: CallID, method: RPCMethod, message: ByteBuffer, context: CallContext) {
+  package init(
+    id: CallID, method: RPCMethod, message: ByteBuffer, deadline: NIODeadline = .distantFuture,
+    metadata: [Metadata] = []
+  ) {
     self.id = id
     self.method = method
     self.message = message
-    self.context = context
+    self.deadline = deadline
+    self.metadata = metadata
+  }
+
+  /// The call's context, as one of `connection`.
+  package func context(on connection: any CallConnection) -> CallContext {
+    CallContext(deadline: deadline, metadata: metadata, peer: connection.peer, door: connection.door)
   }
 }
 
 /// What a handler may want to know about a call beside its request.
 package struct CallContext: Sendable {
-  /// After this the answer is of no use: the transport has given one. `.distantFuture` without a deadline.
+  /// As the call's.
   package var deadline: NIODeadline
   package var metadata: [Metadata]
   /// The peer's address, for logs: "127.0.0.1:51822".
@@ -54,6 +68,8 @@ package enum Door: Sendable, Hashable {
 package enum Response: Sendable {
   /// A serialised message.
   case message(ByteBuffer)
+  /// The same, of a few bytes.
+  case short(ShortMessage)
   /// A serialised message in pieces, to be sent one after the other: where a response holds bytes of the log.
   case chunks([Chunk])
   case failure(RPCError)

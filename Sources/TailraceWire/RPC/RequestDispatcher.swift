@@ -1,16 +1,15 @@
-package import DequeModule
 package import NIOCore
 
 /// Where transport and broker meet: the transport hands calls over, the broker answers them.
 ///
 /// All methods are called on the connection's event loop and must not block it.
 package protocol RequestDispatcher: Sendable {
-  /// Takes calls from the front of `calls`, in order, while `connection.acceptsCalls` holds. The transport offers what is
-  /// left again once the connection accepts calls anew, and after each answer. `calls` holds all whole frames of one
-  /// read.
+  /// Takes calls from the front of each offer, in order, while its connection's `acceptsCalls` holds. `offers` holds what
+  /// came on one event loop in one turn: one offer for each connection that has calls. The transport offers what is left
+  /// again once the connection accepts calls anew, and after each answer.
   ///
-  /// Every call taken is answered exactly once, now or later, through `connection.respond`.
-  func dispatch(_ calls: inout Deque<InboundCall>, from connection: any CallConnection)
+  /// Every call taken is answered exactly once, now or later, through its connection's `respond`.
+  func dispatch(_ offers: inout [CallOffer])
 
   /// Nobody waits for the answer to this call any more: it was cancelled, timed out, or its connection is gone.
   /// Parked work is to be released; an answer given all the same is dropped.
@@ -24,9 +23,26 @@ package protocol RequestDispatcher: Sendable {
   func connectionClosed(_ connection: any CallConnection)
 }
 
+/// The calls of one connection, to be taken.
+package struct CallOffer: Sendable {
+  package let connection: any CallConnection
+  package var calls: InboundCalls
+
+  package init(connection: any CallConnection, calls: InboundCalls) {
+    self.connection = connection
+    self.calls = calls
+  }
+}
+
 /// A connection as the broker sees it. Thread-safe unless a member says otherwise.
 package protocol CallConnection: AnyObject, Sendable {
   var eventLoop: any EventLoop { get }
+
+  /// The peer's address, for logs: "127.0.0.1:51822". Event loop only.
+  var peer: String { get }
+
+  /// Which door the connection came through: defaults of a few limits differ.
+  var door: Door { get }
 
   /// Whether unsent output is below its limits, of the connection and of the process. Event loop only.
   var acceptsCalls: Bool { get }

@@ -88,12 +88,12 @@ final class ProbeLogStore: LogStore {
   }
 
   func append(_ requests: [AppendRequest], fence: Fence) {
-    let isInternal = requests.contains { $0.parts.contains { $0.partition.topic == TopicID.metadata } }
+    let isInternal = requests.contains { $0.partition.topic == TopicID.metadata }
     guard !isInternal else {
       guard case .metadata(let outcome) = state.withLock({ $0.failure }) else {
         return base.append(requests, fence: fence)
       }
-      for request in requests { request.completion(request.parts.map { _ in outcome }) }
+      for request in requests { request.completion(outcome) }
       return
     }
     let failure = state.withLock { state in
@@ -101,18 +101,20 @@ final class ProbeLogStore: LogStore {
       return state.failure
     }
     if case .append(let outcome) = failure {
-      for request in requests { request.completion(request.parts.map { _ in outcome }) }
+      for request in requests { request.completion(outcome) }
       return
     }
     base.append(
       requests.map { request in
-        AppendRequest(parts: request.parts, durability: request.durability) { [self] outcomes in
+        var watched = request
+        watched.completion = { [self] outcome in
           let isHeld = state.withLock { state in
-            if state.isHolding { state.held.append { request.completion(outcomes) } }
+            if state.isHolding { state.held.append { request.completion(outcome) } }
             return state.isHolding
           }
-          if !isHeld { request.completion(outcomes) }
+          if !isHeld { request.completion(outcome) }
         }
+        return watched
       }, fence: fence)
   }
 

@@ -88,7 +88,7 @@ import Testing
       builder.append(key: ByteBuffer(string: key), value: ByteBuffer(string: value), timestampMs: 0)
       let part = AppendPart(
         partition: PartitionID(topic: .metadata, index: 0), batch: try builder.build())
-      store.append([AppendRequest(parts: [part], durability: .durable) { _ in }], fence: .local)
+      store.append(AppendRequest.together([part], durability: .durable) { _ in }, fence: .local)
       if isDamage {
         await #expect(throws: StorageError.self) { try await metadata.load() }
         let failure = await #expect(throws: RPCError.self) { try await Broker.testing(over: store, clock: clock) }
@@ -107,7 +107,7 @@ import Testing
     var builder = RecordSetBuilder(baseTimestampMs: 0)
     builder.append(key: ByteBuffer(string: key), value: ByteBuffer(bytes: [0xFF]), timestampMs: 0)
     let part = AppendPart(partition: PartitionID(topic: .metadata, index: 0), batch: try builder.build())
-    store.append([AppendRequest(parts: [part], durability: .durable) { _ in }], fence: .local)
+    store.append(AppendRequest.together([part], durability: .durable) { _ in }, fence: .local)
     let failure = await #expect(throws: StorageError.self) { try await metadata.load() }
     #expect(failure?.kind == .dataLoss)
     #expect(failure?.message.contains("offset 0") == true, "\(failure?.message ?? "")")

@@ -54,8 +54,8 @@ extension RandomRun {
     await withCheckedContinuation { continuation in
       let noted = Arrived(requests.count)
       store.append(
-        requests.enumerated().map { index, parts in
-          AppendRequest(parts: parts, durability: isDurable[index] ? .durable : .written) { outcomes in
+        requests.enumerated().flatMap { index, parts in
+          AppendRequest.together(parts, durability: isDurable[index] ? .durable : .written) { outcomes in
             if let all = noted.add(outcomes, at: index) { continuation.resume(returning: all) }
           }
         }, fence: .local)

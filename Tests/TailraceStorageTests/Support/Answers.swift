@@ -35,9 +35,7 @@ extension LogStore {
   ) -> Answers {
     let answers = Answers(batches.count)
     let requests = batches.enumerated().map { index, batch in
-      AppendRequest(parts: [AppendPart(partition: partition, batch: batch)], durability: durability) { outcomes in
-        answers.set(index, outcomes[0])
-      }
+      AppendRequest(partition: partition, batch: batch, durability: durability) { answers.set(index, $0) }
     }
     append(requests, fence: .local)
     return answers

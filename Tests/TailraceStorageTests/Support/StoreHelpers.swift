@@ -65,7 +65,7 @@ extension LogStore {
     await withCheckedContinuation { continuation in
       let parts = batches.map { AppendPart(partition: partition, batch: $0) }
       append(
-        [AppendRequest(parts: parts, durability: durability) { continuation.resume(returning: $0) }], fence: .local)
+        AppendRequest.together(parts, durability: durability) { continuation.resume(returning: $0) }, fence: .local)
     }
   }
 

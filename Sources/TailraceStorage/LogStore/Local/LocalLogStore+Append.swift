@@ -3,53 +3,32 @@ internal import TailraceWire
 
 extension LocalLogStore {
   package func append(_ requests: [AppendRequest], fence: Fence) {
+    guard let first = requests.first else { return }
     if !hasAppended.load(ordering: .relaxed) { hasAppended.store(true, ordering: .sequentiallyConsistent) }
-    var groups = AppendGroups()
+    // Mostly all go to one partition.
+    guard requests.contains(where: { $0.partition != first.partition }) else {
+      append(requests, to: first.partition, fence)
+      return
+    }
+    var groups: [[AppendRequest]] = []
+    var places: [PartitionID: Int] = [:]
     for request in requests {
-      guard !request.parts.isEmpty else {
-        request.completion([])
-        continue
+      let place = places[request.partition] ?? groups.count
+      if place == groups.count {
+        places[request.partition] = place
+        groups.append([])
       }
-      let pending = PendingAppend(partCount: request.parts.count, completion: request.completion)
-      for (index, part) in request.parts.enumerated() {
-        groups.add(
-          AppendItem(
-            batch: part.batch, durability: request.durability,
-            receiver: AppendReceiver(request: pending, part: index)), to: part.partition)
-      }
+      groups[place].append(request)
     }
-    var done: [(log: PartitionLog, effects: LogEffects)] = []
-    done.reserveCapacity(groups.groups.count)
-    for group in groups.groups {
-      switch fence == .local ? log(of: group.partition) : .failure(.fenced) {
-      case .success(let log): done.append((log, log.append(group.items)))
-      case .failure(let error):
-        for item in group.items { item.receiver.request.resolve(part: item.receiver.part, .refused(error)) }
-      }
-    }
-    for (log, effects) in done { flusher.carryOut(effects, of: log) }
-  }
-}
-
-/// The parts of several requests by partition, in the order in which partitions first appear.
-private struct AppendGroups {
-  struct Group {
-    let partition: PartitionID
-    var items: [AppendItem]
+    for group in groups { append(group, to: group[0].partition, fence) }
   }
 
-  private(set) var groups: [Group] = []
-  /// Built when a second partition appears.
-  private var places: [PartitionID: Int] = [:]
-
-  mutating func add(_ item: AppendItem, to partition: PartitionID) {
-    if let last = groups.indices.last, groups[last].partition == partition {
-      groups[last].items.append(item)
-    } else if let place = places[partition] {
-      groups[place].items.append(item)
-    } else {
-      places[partition] = groups.count
-      groups.append(Group(partition: partition, items: [item]))
+  /// `requests`: all for `partition`.
+  private func append(_ requests: [AppendRequest], to partition: PartitionID, _ fence: Fence) {
+    switch fence == .local ? log(of: partition) : .failure(.fenced) {
+    case .success(let log): flusher.carryOut(log.append(requests), of: log)
+    case .failure(let error):
+      for request in requests { request.completion(.refused(error)) }
     }
   }
 }

@@ -132,8 +132,8 @@ final class FaultRun: Sendable {
     let outcomes = Mutex<[Int: AppendOutcome]>([:])
     store.append(
       batches.enumerated().map { index, batch in
-        AppendRequest(parts: [AppendPart(partition: partition, batch: batch)], durability: durability) { arrived in
-          outcomes.withLock { $0[index] = arrived[0] }
+        AppendRequest(partition: partition, batch: batch, durability: durability) { arrived in
+          outcomes.withLock { $0[index] = arrived }
         }
       }, fence: .local)
     let deadline = ContinuousClock.now + .seconds(120)

@@ -67,9 +67,9 @@ extension ScriptedHistory {
   private func start(_ requests: [[Part]], _ durability: AppendDurability, _ answers: Arrivals) {
     let fileSystem = self.fileSystem
     store.append(
-      requests.map { parts in
-        AppendRequest(
-          parts: parts.map { AppendPart(partition: $0.partition, batch: $0.batch) }, durability: durability
+      requests.flatMap { parts in
+        AppendRequest.together(
+          parts.map { AppendPart(partition: $0.partition, batch: $0.batch) }, durability: durability
         ) { [ledger] outcomes in
           let at = fileSystem.changeCount
           ledger.withLock { ledger in

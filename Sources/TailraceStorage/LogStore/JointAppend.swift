@@ -1,8 +1,7 @@
 internal import Synchronization
-internal import TailraceWire
 
-/// Collects the outcomes of one request's parts, and completes it with the last of them. Thread-safe.
-final class PendingAppend: Sendable {
+/// Collects the outcomes of appends that are told together, and tells them with the last one. Thread-safe.
+final class JointAppend: Sendable {
   private struct Progress {
     var outcomes: [AppendOutcome]
     var missing: Int
@@ -27,18 +26,4 @@ final class PendingAppend: Sendable {
     }
     if let all { completion(all) }
   }
-}
-
-/// Who waits for one batch's outcome. It does not keep the batch.
-struct AppendReceiver: Sendable {
-  let request: PendingAppend
-  /// The batch's place among the request's parts.
-  let part: Int
-}
-
-/// One batch on its way into a partition, and who waits for it.
-struct AppendItem: Sendable {
-  let batch: ValidatedBatch
-  let durability: AppendDurability
-  let receiver: AppendReceiver
 }

@@ -1,0 +1,86 @@
+internal import NIOCore
+internal import TailraceWire
+
+// A connection's part in its loop's turns.
+extension NativeConnectionHandler {
+  /// Does all there is to do: answers of other threads, calls of the queue, one flush, and what follows from there being
+  /// more room. At once, or with the turn that is under way.
+  func work() {
+    guard phase == .open, !isInTurn else { return }
+    if !turn.runAlone(self) { awaitTurn() }
+  }
+
+  /// Has that done in the loop's next turn, together with the other connections'.
+  func awaitTurn() {
+    guard !isTurnAwaited, phase == .open else { return }
+    isTurnAwaited = true
+    turn.add(self)
+  }
+
+  /// There is something to write: in the turn under way, if there is one.
+  func joinTurn() {
+    guard !isInTurn, phase == .open else { return }
+    isInTurn = turn.join(self)
+    if isInTurn { now = eventLoop.now } else { awaitTurn() }
+  }
+
+  /// The first half: answers what came from other threads. Returns the queue's calls, to be offered to the dispatcher.
+  func beginTurn(at now: NIODeadline) -> CallOffer? {
+    isTurnAwaited = false
+    guard phase == .open else { return nil }
+    isInTurn = true
+    self.now = now
+    let outside = outbox.takeAll()
+    // Charged already; `settleBudget` puts right what becomes of it.
+    chargedBytes += outside.chargedBytes
+    for item in outside.items { answer(item.response, to: item.call) }
+    offeredCount = 0
+    guard !queue.isEmpty else { return nil }
+    // Some may have waited here past their deadline.
+    if calls.earliestDeadline <= now { expireCalls() }
+    hadRoom = acceptsCalls
+    guard hadRoom, !queue.isEmpty else { return nil }
+    // The dispatcher answers while it takes calls, and that must find `queue` free to be looked at.
+    offeredCount = queue.count
+    var offer = CallOffer(connection: self, calls: InboundCalls())
+    swap(&offer.calls, &queue)
+    return offer
+  }
+
+  /// What the dispatcher left of an offer; empty, it serves again.
+  func takeBack(_ left: inout InboundCalls) {
+    guard phase == .open else { return }
+    swap(&left, &queue)
+  }
+
+  /// The second half: writes, and goes on.
+  func endTurn() {
+    guard isInTurn else { return }
+    if phase == .open { flushOutput() }
+    settleBudget()
+    isInTurn = false
+    guard phase == .open else { return }
+    if let violation {
+      end(with: RPCError(violation))
+      return
+    }
+    scheduleDeadline()
+    if closeIfDone() { return }
+    readOn()
+    if !queue.isEmpty { awaitRoom() }
+  }
+
+  /// Calls are left: sees to it that they are offered again when there may be room for their answers.
+  private func awaitRoom() {
+    if acceptsCalls {
+      // What was flushed may be sent already, and leave room for the next calls. A dispatcher that leaves calls although
+      // there is room is asked again with the next read, or answer.
+      if !hadRoom || queue.count < offeredCount { awaitTurn() }
+    } else if !hasBudget {
+      // Room for output comes with `didWrite`; room in the budget can come from any thread, since we looked too.
+      awaitBudget()
+    } else if outputBytes < limits.maxBytesInFlight {
+      awaitTurn()
+    }
+  }
+}

@@ -1,0 +1,90 @@
+internal import DequeModule
+package import NIOCore
+
+/// The calls of one connection that nobody has taken yet, in the order in which they came.
+///
+/// What one read brought is held once, however many calls lie in it. A call's message is cut out of it when the call is
+/// taken; until then a call is a few numbers.
+package struct InboundCalls: Sendable {
+  private struct Entry: Sendable {
+    var id: CallID
+    var deadline: NIODeadline
+    /// Which of the reads, counted from the first there ever was, and where in it the message lies.
+    var read: Int
+    var start: Int
+    var byteCount: Int
+    var method: RPCMethod
+    var hasMetadata: Bool
+  }
+
+  private var entries = Deque<Entry>()
+  /// Those that calls lie in, and perhaps one more, which is being read.
+  private var reads = Deque<ByteBuffer>()
+  /// The number of the first of `reads`.
+  private var firstRead = 0
+  private var metadata: [CallID: [Metadata]] = [:]
+  /// Bytes of all messages.
+  package private(set) var messageBytes = 0
+
+  package init() {}
+
+  package var count: Int { entries.count }
+  package var isEmpty: Bool { entries.isEmpty }
+  package var ids: [CallID] { entries.map(\.id) }
+
+  /// The calls that are appended by place lie in these bytes, until `endRead`.
+  package mutating func beginRead(_ bytes: ByteBuffer) { reads.append(bytes) }
+
+  /// Adds a call whose message lies at `place` in the bytes of the read: indices of that buffer.
+  package mutating func append(_ id: CallID, _ method: RPCMethod, at place: Range<Int>, deadline: NIODeadline) {
+    entries.append(
+      Entry(
+        id: id, deadline: deadline, read: firstRead + reads.count - 1, start: place.lowerBound, byteCount: place.count,
+        method: method, hasMetadata: false))
+    messageBytes += place.count
+  }
+
+  /// No more calls lie in the read that was begun.
+  package mutating func endRead() {
+    if let last = entries.last, last.read == firstRead + reads.count - 1 { return }
+    reads.removeLast()
+  }
+
+  /// Adds a call that has its message, between reads.
+  package mutating func append(_ call: InboundCall) {
+    reads.append(call.message)
+    let start = call.message.readerIndex
+    append(call.id, call.method, at: start..<start + call.message.readableBytes, deadline: call.deadline)
+    if call.metadata.isEmpty { return }
+    entries[entries.count - 1].hasMetadata = true
+    metadata[call.id] = call.metadata
+  }
+
+  /// Takes the call that came first.
+  package mutating func popFirst() -> InboundCall? {
+    guard let entry = entries.popFirst() else { return nil }
+    let message = reads[entry.read - firstRead].getSlice(at: entry.start, length: entry.byteCount) ?? ByteBuffer()
+    let metadata = forget(entry)
+    return InboundCall(
+      id: entry.id, method: entry.method, message: message, deadline: entry.deadline, metadata: metadata)
+  }
+
+  /// Removes a call. False where it is not there.
+  package mutating func remove(_ id: CallID) -> Bool {
+    guard let index = entries.firstIndex(where: { $0.id == id }) else { return false }
+    _ = forget(entries.remove(at: index))
+    return true
+  }
+
+  /// A call was taken out: so is what only it had use for. Returns its metadata.
+  private mutating func forget(_ entry: Entry) -> [Metadata] {
+    messageBytes -= entry.byteCount
+    let last = firstRead + reads.count
+    let needed = entries.first?.read ?? last
+    while firstRead < needed {
+      reads.removeFirst()
+      firstRead += 1
+    }
+    return entry.hasMetadata ? metadata.removeValue(forKey: entry.id) ?? [] : []
+  }
+}
