@@ -8,24 +8,47 @@ package import TailraceWire
 /// them are handed to the dispatcher at once, and then each writes what it was given, with one flush. So what a thread
 /// pays once (a lock, a write to a log) it pays once for all of them.
 ///
+/// A turn is short, so that a connection which asks for much does not keep the others waiting: there are bounds on the
+/// frames that each takes, on the time that calls are taken for, and on the bytes that each writes. What is left goes on
+/// in a later turn, when the loop has looked at its sockets again.
+///
 /// Isolation: its event loop. `@unchecked Sendable`: nothing is touched elsewhere.
 package final class LoopTurn: @unchecked Sendable {
+  /// Calls are taken for this long. Each connection may take a few in any case.
+  private static let length = TimeAmount.microseconds(50)
+  /// A connection that was alone for so many turns has its next one at once.
+  private static let soloTurns = 4
+
   private let eventLoop: any EventLoop
   private let dispatcher: any RequestDispatcher
+  /// How long a later turn waits: long enough for the loop to look at its sockets before it.
+  private let pause: TimeAmount
+
   /// Those that take part in the next turn.
   private var waiting: [NativeConnectionHandler] = []
   private var isScheduled = false
+  /// Those that take part in a later one.
+  private var later: [NativeConnectionHandler] = []
+  private var isLaterScheduled = false
   private var isRunning = false
+  /// When the turn under way began.
+  private var begin = NIODeadline.uptimeNanoseconds(0)
   /// Those that were given answers in the turn under way without being of it.
   private var joined: [NativeConnectionHandler] = []
+  /// Who was alone in the last turns, and in how many.
+  private var soloist: ObjectIdentifier?
+  private var soloCount = 0
   // Kept from turn to turn for their memory.
   private var running: [NativeConnectionHandler] = []
   private var offers: [CallOffer] = []
   private var offering: [NativeConnectionHandler] = []
 
-  package init(eventLoop: any EventLoop, dispatcher: any RequestDispatcher) {
+  package init(
+    eventLoop: any EventLoop, dispatcher: any RequestDispatcher, pause: TimeAmount = .microseconds(1)
+  ) {
     self.eventLoop = eventLoop
     self.dispatcher = dispatcher
+    self.pause = pause
   }
 
   /// Has a connection take part in the next turn, which is soon. To be called once until then.
@@ -34,6 +57,20 @@ package final class LoopTurn: @unchecked Sendable {
     guard !isScheduled else { return }
     isScheduled = true
     eventLoop.execute { self.runWaiting() }
+  }
+
+  /// The same for a connection that has just read. Where it is the only one that ever does, it need not wait for others.
+  func addReader(_ handler: NativeConnectionHandler) {
+    guard soloCount >= Self.soloTurns, soloist == ObjectIdentifier(handler), waiting.isEmpty, runAlone(handler) else {
+      add(handler)
+      return
+    }
+  }
+
+  /// Has a connection take part in a turn after the loop has looked at its sockets. To be called once until then.
+  func addLater(_ handler: NativeConnectionHandler) {
+    later.append(handler)
+    if !isRunning { scheduleLater() }
   }
 
   /// Has a connection that was given something to write take part in the turn that is under way. False where there is
@@ -51,6 +88,9 @@ package final class LoopTurn: @unchecked Sendable {
     return true
   }
 
+  /// Whether no more calls are to be taken in this turn.
+  var isOver: Bool { eventLoop.now - begin >= Self.length }
+
   private func runWaiting() {
     isScheduled = false
     swap(&running, &waiting)
@@ -59,9 +99,10 @@ package final class LoopTurn: @unchecked Sendable {
 
   private func run() {
     isRunning = true
-    let now = eventLoop.now
+    begin = eventLoop.now
+    noteSoloist()
     for handler in running {
-      guard let offer = handler.beginTurn(at: now) else { continue }
+      guard let offer = handler.beginTurn(at: begin) else { continue }
       offers.append(offer)
       offering.append(handler)
     }
@@ -70,6 +111,13 @@ package final class LoopTurn: @unchecked Sendable {
     running.removeAll(keepingCapacity: true)
     while let handler = joined.popLast() { handler.endTurn() }
     isRunning = false
+    scheduleLater()
+  }
+
+  private func noteSoloist() {
+    let soloist = running.count == 1 ? running.first.map(ObjectIdentifier.init) : nil
+    soloCount = soloist == self.soloist ? soloCount &+ 1 : 0
+    self.soloist = soloist
   }
 
   private func dispatch() {
@@ -77,6 +125,17 @@ package final class LoopTurn: @unchecked Sendable {
     for index in offering.indices { offering[index].takeBack(&offers[index].calls) }
     offers.removeAll(keepingCapacity: true)
     offering.removeAll(keepingCapacity: true)
+  }
+
+  /// A task that is due at once would run before the loop has looked at its sockets; one that is due in a moment, after.
+  private func scheduleLater() {
+    guard !later.isEmpty, !isLaterScheduled else { return }
+    isLaterScheduled = true
+    eventLoop.scheduleTask(in: pause) {
+      self.isLaterScheduled = false
+      swap(&self.running, &self.later)
+      self.run()
+    }
   }
 }
 

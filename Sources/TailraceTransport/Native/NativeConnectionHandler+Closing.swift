@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Logging
 internal import NIOCore
 internal import TailraceWire
@@ -13,7 +14,7 @@ extension NativeConnectionHandler {
 
   /// Closes where nothing is left to do for a peer that sends no more, or for a server that stops. True if so.
   func closeIfDone() -> Bool {
-    guard isInputClosed || isDraining, calls.isEmpty, queue.isEmpty, outputBytes == 0 else { return false }
+    guard isInputClosed || isDraining, !isBehind, calls.isEmpty, queue.isEmpty, outputBytes == 0 else { return false }
     if isInputClosed {
       context?.close(promise: nil)
     } else {
@@ -34,7 +35,7 @@ extension NativeConnectionHandler {
     }
     gatherFailure(error, to: 0)
     isInTurn = true
-    flushOutput()
+    flushOutput(all: true)
     isInTurn = false
     leave(.ending)
     let flushed = context.channel.eventLoop.makePromise(of: Void.self)
@@ -74,6 +75,8 @@ extension NativeConnectionHandler {
     gather = ByteBuffer()
     gatheredBytes = 0
     spareGather = ByteBuffer()
+    backlog = []
+    isBehind = false
     calls = CallTable(capacity: limits.maxCallsInFlight)
     settleBudget()
     dispatcher.connectionClosed(self)

@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import NIOCore
 internal import TailraceWire
 
@@ -7,6 +8,9 @@ private let gatheredMessageBytes = 32 << 10
 private let gatherBytes = 256 << 10
 /// A gather buffer above this is not kept between batches.
 private let keptGatherBytes = 32 << 10
+/// The channel has at most so many bytes at a time, but for small pieces: what a socket takes at once is written in one
+/// go, while the loop's other connections wait.
+private let windowBytes = 256 << 10
 /// An answer of this many bytes in memory may be refused where output piles up.
 private let largeAnswerBytes = 64 << 10
 
@@ -121,23 +125,47 @@ extension NativeConnectionHandler {
     spareGather = ByteBuffer()
   }
 
-  /// - Parameter file: What must stay open until the write is over.
   private func write(_ data: IOData, memoryBytes: Int, count: Int, keeping file: FileChunk?) {
-    guard let context else { return }
     writeProgress.hand(count, wasEmpty: unsentBytes == 0, at: isInTurn ? now : eventLoop.now)
     unsentBytes += count
     unsentMemoryBytes += memoryBytes
+    let piece = OutboundPiece(data: data, file: file)
+    if backlog.isEmpty, channelBytes + count <= windowBytes {
+      pass(piece, count: count, memoryBytes: memoryBytes)
+    } else {
+      backlog.append(piece)
+    }
+    settleLargeBudget()
+  }
+
+  /// Hands pieces of the backlog to the channel, as much as it is to have at a time.
+  private func passBacklog(_ windowBytes: Int) {
+    while channelBytes < windowBytes, var piece = backlog.popFirst() {
+      let room = windowBytes - channelBytes
+      if piece.count > room {
+        let head = piece.split(room)
+        backlog.prepend(piece)
+        piece = head
+      }
+      pass(piece, count: piece.count, memoryBytes: piece.memoryBytes)
+    }
+  }
+
+  private func pass(_ piece: OutboundPiece, count: Int, memoryBytes: Int) {
+    guard let context else { return }
+    channelBytes += count
     needsFlush = true
     let promise = eventLoop.makePromise(of: Void.self)
+    let file = piece.file
     promise.futureResult.whenComplete { _ in
       withExtendedLifetime(file) {}
       self.didWrite(count, memoryBytes: memoryBytes)
     }
-    context.write(wrapOutboundOut(data), promise: promise)
-    settleLargeBudget()
+    context.write(wrapOutboundOut(piece.data), promise: promise)
   }
 
   private func didWrite(_ count: Int, memoryBytes: Int) {
+    channelBytes -= count
     unsentBytes -= count
     unsentMemoryBytes -= memoryBytes
     guard !isInTurn, phase != .closed else { return }
@@ -147,12 +175,13 @@ extension NativeConnectionHandler {
     guard phase == .open else { return }
     // Not for every piece, but once half of the room is there again.
     let hasRoom = outputBytes <= limits.maxBytesInFlight / 2
-    if unsentBytes == 0 || (hasRoom && (!queue.isEmpty || !isReading)) { awaitTurn() }
+    let isWanted = !queue.isEmpty || !isReading
+    if unsentBytes == 0 || (hasRoom && isWanted) || (channelBytes == 0 && !backlog.isEmpty) { awaitTurn() }
   }
 
-  /// Writes and flushes whatever there is.
-  func flushOutput() {
-    guard needsFlush || gatheredBytes > 0, let context else { return }
+  /// Writes and flushes what there is, as much as is a turn's share; with `all`, whatever there is.
+  func flushOutput(all: Bool = false) {
+    guard needsFlush || gatheredBytes > 0 || !backlog.isEmpty, let context else { return }
     lastTraffic = now
     let count = gatheredBytes
     if count > 0 {
@@ -160,8 +189,11 @@ extension NativeConnectionHandler {
       swap(&gather, &spareGather)
       write(.byteBuffer(spareGather), memoryBytes: count, count: count, keeping: nil)
     }
-    needsFlush = false
-    context.flush()
+    if !backlog.isEmpty { passBacklog(all ? .max : windowBytes) }
+    if needsFlush {
+      needsFlush = false
+      context.flush()
+    }
     // Mostly the socket has taken all, nobody else holds the buffer any more, and it serves again.
     if count > 0 { recycleSpare() }
   }

@@ -1,18 +1,31 @@
 internal import NIOCore
 internal import TailraceWire
 
+/// A turn's share of frames: so many calls, and of others, which cost more, fewer.
+private let framesPerTurn = 256
+private let unusualFrameShare = 16
+
 // From frames to calls, and when to read on.
 extension NativeConnectionHandler {
-  /// Takes all whole frames that were received.
+  /// Takes whole frames that were received: all of them, or as many as are a turn's share.
   func takeFrames() {
+    guard violation == nil else { return }
+    var allowance = framesPerTurn
+    isBehind = false
     do throws(FrameError) {
       while let bytes = try decoder.wholeFrames() {
+        guard allowance > 0, outputBytes < limits.maxBytesInFlight else {
+          isBehind = true
+          return
+        }
         queue.beginRead(bytes)
-        let found = Result { () throws(FrameError) in try takeUsual(&decoder, &calls, &queue) }
+        let found = Result { () throws(FrameError) in try takeUsual(&decoder, &calls, &queue, &allowance) }
         queue.endRead()
         try found.get()
         // What stopped that, if it was not the end.
-        if try decoder.wholeFrames() != nil, let frame = try decoder.next() { try takeUnusual(frame) }
+        guard allowance > 0, try decoder.wholeFrames() != nil, let frame = try decoder.next() else { continue }
+        try takeUnusual(frame)
+        allowance -= unusualFrameShare
       }
     } catch {
       violation = error
@@ -22,17 +35,20 @@ extension NativeConnectionHandler {
   /// Takes frames as long as each is a call like nearly all are: a known method, no metadata, room for it. There are
   /// many in a read, and this is the way of all of them, so the three are borrowed once.
   private func takeUsual(
-    _ decoder: inout FrameDecoder, _ calls: inout CallTable, _ queue: inout InboundCalls
+    _ decoder: inout FrameDecoder, _ calls: inout CallTable, _ queue: inout InboundCalls, _ allowance: inout Int
   ) throws(FrameError) {
     let now = now
     guard !isDraining else { return }
     try decoder.takeRequests { header, place throws(FrameError) in
-      guard let method = header.method, header.callID != 0, !header.hasMetadata, !header.cancel else { return false }
+      guard allowance > 0, let method = header.method, header.callID != 0, !header.hasMetadata, !header.cancel else {
+        return false
+      }
       let deadline: NIODeadline =
         header.timeoutMs > 0 ? now + .milliseconds(Int64(header.timeoutMs)) : .distantFuture
       guard case .admitted(let id) = calls.admit(clientID: header.callID, deadline: deadline, credit: header.credit)
       else { return false }
       queue.append(id, method, at: place, deadline: deadline)
+      allowance -= 1
       return true
     }
   }
@@ -135,7 +151,7 @@ extension NativeConnectionHandler {
   /// Whether more may be read: only requests not executed and output not sent count, so that calls which wait for
   /// something never keep those out that would end the wait.
   private var mayRead: Bool {
-    queue.messageBytes + outputBytes < limits.maxBytesInFlight && hasBudget
+    !isBehind && queue.messageBytes + decoder.bufferedBytes + outputBytes < limits.maxBytesInFlight && hasBudget
   }
 
   /// Asks for the next read, or for news when there is room in the budget. While ending, reads to discard.

@@ -41,7 +41,7 @@ extension NativeConnectionHandler {
   /// A large write says nothing until it is over: what the channel has left to send tells more.
   func noteWriteProgress() {
     let buffered = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
-    writeProgress.note(left: buffered ?? unsentBytes, at: now)
+    writeProgress.note(left: (buffered ?? channelBytes) + unsentBytes - channelBytes, at: now)
   }
 
   private func checkOnPeer() {
@@ -49,7 +49,7 @@ extension NativeConnectionHandler {
     if unsentBytes > 0 && now - writeProgress.lastAt >= limits.stallTimeout {
       logger.info("connection cut: the peer does not read its answers", metadata: [LogKey.peer: "\(peer)"])
       context?.close(promise: nil)
-    } else if (isPaused || !queue.isEmpty) && !hasBudget {
+    } else if (isPaused || isBehind || !queue.isEmpty) && !hasBudget {
       getOnWithoutBudget()
     } else if decoder.partialBytes > 0 && isReading && now - lastRead >= limits.stallTimeout {
       let seconds = limits.stallTimeout.nanoseconds / 1_000_000_000

@@ -30,6 +30,9 @@ extension NativeConnectionHandler {
     guard phase == .open else { return nil }
     isInTurn = true
     self.now = now
+    askedCount = 0
+    isTimeUp = false
+    takeFrames()
     let outside = outbox.takeAll()
     // Charged already; `settleBudget` puts right what becomes of it.
     chargedBytes += outside.chargedBytes
@@ -38,7 +41,7 @@ extension NativeConnectionHandler {
     guard !queue.isEmpty else { return nil }
     // Some may have waited here past their deadline.
     if calls.earliestDeadline <= now { expireCalls() }
-    hadRoom = acceptsCalls
+    hadRoom = hasRoom
     guard hadRoom, !queue.isEmpty else { return nil }
     // The dispatcher answers while it takes calls, and that must find `queue` free to be looked at.
     offeredCount = queue.count
@@ -60,19 +63,35 @@ extension NativeConnectionHandler {
     settleBudget()
     isInTurn = false
     guard phase == .open else { return }
-    if let violation {
+    let isCut = isTimeUp && hasRoom && !queue.isEmpty
+    if let violation, !isCut {
       end(with: RPCError(violation))
       return
     }
     scheduleDeadline()
+    if isInputEndToTell, queue.isEmpty, !isBehind {
+      isInputEndToTell = false
+      dispatcher.inputEnded(on: self)
+    }
     if closeIfDone() { return }
     readOn()
-    if !queue.isEmpty { awaitRoom() }
+    if isCut || (isBehind && hasRoom) || (!backlog.isEmpty && channelBytes == 0) {
+      awaitLaterTurn()
+    } else if !queue.isEmpty {
+      awaitRoom()
+    }
+  }
+
+  /// There was more to do than a turn takes.
+  private func awaitLaterTurn() {
+    guard !isTurnAwaited, phase == .open else { return }
+    isTurnAwaited = true
+    turn.addLater(self)
   }
 
   /// Calls are left: sees to it that they are offered again when there may be room for their answers.
   private func awaitRoom() {
-    if acceptsCalls {
+    if hasRoom {
       // What was flushed may be sent already, and leave room for the next calls. A dispatcher that leaves calls although
       // there is room is asked again with the next read, or answer.
       if !hadRoom || queue.count < offeredCount { awaitTurn() }

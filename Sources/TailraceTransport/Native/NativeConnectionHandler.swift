@@ -1,6 +1,10 @@
+internal import DequeModule
 internal import Logging
 package import NIOCore
 package import TailraceWire
+
+/// After a read of up to so many bytes the next one is asked for at once.
+private let earlyReadBytes = 64 << 10
 
 /// One connection of the native door, after the prefaces.
 ///
@@ -39,6 +43,8 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   package internal(set) var peer = ""
   /// The peer has shut its side down: nothing more will come.
   var isInputClosed = false
+  /// Whether the dispatcher is to be told of that once it has all calls.
+  var isInputEndToTell = false
   /// No new calls are taken; the connection closes when the last one is answered.
   var isDraining = false
 
@@ -59,6 +65,8 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   var hasRead = false
   /// Whether the last look found that nothing more may be read for now.
   var isPaused = false
+  /// Whether there are whole frames that were not taken yet: there were too many for one turn.
+  var isBehind = false
 
   // Egress.
   let encoder: FrameEncoder
@@ -67,9 +75,12 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   var gatheredBytes = 0
   /// To gather in while the channel has the other one.
   @exclusivity(unchecked) var spareGather = ByteBuffer()
-  /// Bytes handed to the channel and not sent, and those of them that are in memory.
+  /// Bytes of whole pieces not sent, and those of them that are in memory.
   var unsentBytes = 0
   var unsentMemoryBytes = 0
+  /// Bytes of those that the channel has; the rest waits in the backlog.
+  var channelBytes = 0
+  var backlog = Deque<OutboundPiece>()
   /// Whether something was handed to the channel since the last flush.
   var needsFlush = false
   /// What of the shared budget this connection has taken.
@@ -85,6 +96,9 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   /// What was offered to the dispatcher in this turn, and whether there was room then for answers.
   var offeredCount = 0
   var hadRoom = false
+  /// How often the dispatcher has asked in this turn whether it may take a call, and whether the time for that is up.
+  var askedCount = 0
+  var isTimeUp = false
 
   // Timers.
   var deadlineTimer: Scheduled<Void>?
@@ -117,8 +131,14 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   // MARK: CallConnection
 
   package var acceptsCalls: Bool {
-    phase == .open && outputBytes < limits.maxBytesInFlight && hasBudget
+    askedCount &+= 1
+    // A look at the clock costs as much as a small call.
+    if askedCount & 7 == 0, !isTimeUp { isTimeUp = turn.isOver }
+    return !isTimeUp && hasRoom
   }
+
+  /// Whether unsent output is below its limits.
+  var hasRoom: Bool { phase == .open && outputBytes < limits.maxBytesInFlight && hasBudget }
 
   package func respond(_ response: Response, to call: CallID) {
     guard eventLoop.inEventLoop else {
@@ -171,7 +191,6 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     // Behind a violation nothing can be told apart any more.
     guard violation == nil else { return }
     decoder.receive(unwrapInboundIn(data))
-    takeFrames()
   }
 
   package func channelReadComplete(context: ChannelHandlerContext) {
@@ -184,17 +203,19 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
       return
     }
     // Asked for here, the next read costs the loop nothing; at the turn's end it would have to be registered for anew.
-    settleLargeBudget()
-    readOn()
-    awaitTurn()
+    // After much that is worth it: there may be more in it than a turn takes.
+    if decoder.bufferedBytes <= earlyReadBytes { readOn() }
+    guard !isTurnAwaited, phase == .open else { return }
+    isTurnAwaited = true
+    turn.addReader(self)
   }
 
   package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if case .some(.inputClosed) = event as? ChannelEvent {
       isInputClosed = true
       if phase == .open {
+        isInputEndToTell = true
         work()
-        dispatcher.inputEnded(on: self)
       } else {
         context.close(promise: nil)
       }

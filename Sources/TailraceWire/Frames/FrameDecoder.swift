@@ -40,6 +40,9 @@ package struct FrameDecoder: Sendable {
   /// Bytes held for the frame that is not complete yet.
   package var partialBytes: Int { partial?.readableBytes ?? 0 }
 
+  /// Bytes held in all: those and what was received and not taken yet.
+  package var bufferedBytes: Int { partialBytes + (incoming?.readableBytes ?? 0) }
+
   /// Takes over the bytes of one read.
   package mutating func receive(_ bytes: ByteBuffer) {
     guard bytes.readableBytes > 0 else { return }
