@@ -1,6 +1,6 @@
 """The workloads of scripts/bench, and the table of what they came to.
 
-Usage: bench_table.py list           a line for each: number, name, and what follows `tailrace bench`
+Usage: bench_table.py list           a line for each: number, name, and what follows `tailrace bench`, or a script
        bench_table.py table DIR      the table, from what they printed to DIR/NUMBER.jsonl
 """
 
@@ -15,6 +15,9 @@ MEGABYTES = ("mb_per_second", "MB/s")
 CALLS = ("per_second", "calls/s")
 P50, P99, P999 = ("p50_us", "us p50"), ("p99_us", "us p99"), ("p999_us", "us p99.9")
 
+MEMORY, START = ("resident_mb", "MB"), ("start_ms", "ms")
+COST, FIRST = ("server_cpu_us", "us CPU each"), ("first_us", "us the first")
+
 ALONE = "--record-size 100 --records-per-batch 1 --depth 1"
 PEERS = "ahead of other brokers"
 
@@ -23,6 +26,7 @@ PEERS = "ahead of other brokers"
 class Workload:
     name: str
     settings: str
+    # Of `tailrace bench`; or a script beside this one, and its arguments.
     arguments: str
     # Members of a measurement, each with its unit; the ratio is of the first.
     figures: tuple[tuple[str, str], ...]
@@ -54,6 +58,16 @@ WORKLOADS = [
     Workload("F2", "the same, 16 consumers", "fetch --connections 16", (MEGABYTES,), ">= 1.0 of F1", "F1"),
     Workload("E1", "end to end, 1 KiB, 5,000/s, written", "end-to-end", (P50, P99, P999),
              "p50 < 120 us, p99 < 500 us; " + PEERS, ""),
+    Workload("M1", "memory, idle over an empty directory", "bench_memory.py idle",
+             (MEMORY, ("anonymous_mb", "MB anonymous")), "<= 20 MB", ""),
+    Workload("M1", "memory after W2 and F1", "bench_memory.py load", (MEMORY, ("most_mb", "MB at most")),
+             "<= 100 MB", ""),
+    Workload("M1", "start to the first answer, empty directory", "bench_memory.py start", (START,), "<= 100 ms", ""),
+    Workload("M1", "the same, 1,000 partitions", "bench_memory.py start-1000", (START,), "< 1,000 ms", ""),
+    *[Workload("N1", f"20,000 records/s into {count:,} partitions", f"bench_growth.py produce --partitions {count}",
+               (COST, P50, P99), "< 2 of one partition") for count in (100, 1000, 10000)],
+    *[Workload("N1", f"look-up by {by} in a log of {gib} GiB", f"bench_growth.py look-up --by {by} --mib {gib << 10}",
+               (COST, P50, P99, FIRST), "logarithmic: < 2 of 1 MiB") for by in ("offset", "time") for gib in (1, 100)],
 ]
 
 

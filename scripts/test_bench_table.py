@@ -43,6 +43,17 @@ class Table(unittest.TestCase):
         self.assertEqual(self.row("F1", results)[2:5], ["200 MB/s", "500 MB/s", "0.40"])
         self.assertEqual(self.row("F2", results)[2:5], ["300 MB/s", "200 MB/s", "1.50"])
 
+    def test_growth_is_held_against_the_small_one(self):
+        lines = [line("produce", server_cpu_us=6.0), line("produce, 1 partition", server_cpu_us=4.0)]
+        self.assertEqual(self.row("N1", {number_of("N1"): lines})[2:5],
+                         ["6.0 us CPU each, 0.0 us p50, 0.0 us p99", "4.0 us CPU each, 0.0 us p50, 0.0 us p99", "1.50"])
+
+    def test_scripts_among_the_workloads_are_there(self):
+        scripts = {workload.arguments.split()[0] for workload in WORKLOADS if ".py" in workload.arguments}
+        self.assertEqual(len(scripts), 2)
+        for script in scripts:
+            self.assertTrue(pathlib.Path(__file__).with_name(script).exists(), script)
+
     def test_what_failed_is_told(self):
         self.assertEqual(self.row("W3", {})[2:5], ["failed", "–", "–"])
         self.assertEqual(self.row("F2", {number_of("F2"): [line("fetch", mb_per_second=1.0)]})[2:5],

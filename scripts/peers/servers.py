@@ -1,16 +1,10 @@
 """The servers that scripts/bench-peers compares: how each is started, and what of it is measured from outside."""
 
-import os
 import pathlib
 import shutil
-import signal
-import socket
-import subprocess
-import time
 from typing import Callable, NamedTuple
 
-TICKS = os.sysconf("SC_CLK_TCK")
-LOOPBACK = "127.0.0.1"
+from server_process import LOOPBACK, ServerProcess, free_port
 
 
 class Binaries(NamedTuple):
@@ -95,14 +89,7 @@ KINDS = [
 ]
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, 0))
-        return listener.getsockname()[1]
-
-
-class Server:
+class Server(ServerProcess):
     """A server in a fresh directory, which goes with it: `with Server(...) as server`. It is killed in the end, since
     nothing of its data is kept."""
 
@@ -110,35 +97,14 @@ class Server:
         self.kind = kind
         self.port = free_port()
         self.directory = directory
-        self.log = directory.with_suffix(".log")
         directory.mkdir()
-        command = kind.command(binaries, directory, self.port, durable)
-        self.started_ns = time.monotonic_ns()
-        with open(self.log, "wb") as log:
-            # It ends with this process, however that ends.
-            self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory
-            )
+        super().__init__(
+            kind.command(binaries, directory, self.port, durable), directory, directory.with_suffix(".log")
+        )
 
     def __enter__(self) -> "Server":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
-
-    def cpu_seconds(self) -> float:
-        """What its threads have used."""
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-
-    def resident_mb(self) -> float:
-        """What of it is in memory, MB."""
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text("ascii")
-        kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:"))
-        return int(kib) * 1024 / 1e6
-
-    def last_words(self) -> str:
-        """The end of its log, for a failure's message."""
-        return self.log.read_text("utf-8", "replace")[-400:].strip()
