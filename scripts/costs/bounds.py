@@ -1,0 +1,105 @@
+"""What a request may cost the broker, and what it is to cost one day.
+
+The figures are exact to a few thousandths where requests come alone. Pipelined, they depend on how many of them the
+broker reads at a time. Lower a bound once the code does better (the check says so); raise one only with a reason.
+"""
+
+from typing import NamedTuple
+
+from .load import BATCHES_OF_1_MIB, RECORDS_OF_64_KIB
+
+# By "allocations" or "instructions", then by load: of one request. Either may be missing, and loads.
+Costs = dict[str, dict[str, float]]
+
+
+class Bound(NamedTuple):
+    # Heap allocations, and instructions in user space, of a request at most.
+    allocations: float
+    instructions: int
+
+
+# By the name of a load. Instructions are what was measured and a tenth: compilers and libraries differ.
+BOUNDS = {
+    # 64 in a read: what is left is the write of the answers, 3 allocations for all of them.
+    "ping": Bound(0.1, 4_750),
+    # The same 3, for one answer.
+    "ping-alone": Bound(3.1, 23_800),
+    # 18 for each request; some 25 for each read, which grow with what is in it.
+    "produce-1": Bound(19.0, 37_600),
+    "produce-1-alone": Bound(33.5, 65_100),
+    # 8 are 512 KiB, which the broker takes in several reads: how many depends on the machine.
+    "produce-64k": Bound(24.0, 140_000),
+    # As with one record.
+    "produce-64k-alone": Bound(33.5, 160_000),
+    # A buffer of 16 KiB is among them.
+    "fetch-1": Bound(31.5, 46_500),
+    "fetch-1-alone": Bound(34.5, 65_900),
+    # Sent from the file: 16 batches cost little more than one.
+    "fetch-1m": Bound(38.0, 58_700),
+    "fetch-1m-alone": Bound(38.5, 67_500),
+}
+
+# The goal for pipelined Produce and Fetch. Bounds above it are where the code is, not where it is to be.
+GOAL_ALLOCATIONS = 2.0
+
+# What one more record in a request or answer may cost: a load with many records less one with a single record, by how
+# many more there are. To allocate for each would make it 1 or more; a buffer that grows with them stays far below.
+ALLOCATIONS_PER_RECORD = 0.01
+PER_RECORD = {
+    "produce": ("produce-1-alone", "produce-64k-alone", RECORDS_OF_64_KIB - 1),
+    "fetch": ("fetch-1-alone", "fetch-1m-alone", BATCHES_OF_1_MIB * RECORDS_OF_64_KIB - 1),
+}
+
+# A bound that is higher than this many times the figure is worth lowering, where it is more than a rounding away.
+LOOSE, LEAST_LOOSE = 1.35, 0.2
+
+
+def per_record(costs: Costs) -> dict[str, float]:
+    """Allocations of one more record, by the name of what is done with it, where both of its loads were measured."""
+    allocations = costs.get("allocations", {})
+    return {
+        name: (allocations[many] - allocations[one]) / more
+        for name, (one, many, more) in PER_RECORD.items() if one in allocations and many in allocations
+    }
+
+
+def failures(costs: Costs) -> list[str]:
+    """What passes its bound, a sentence each."""
+    found = [
+        f"{load}: {figure:,.2f} {kind} per request; the bound is {getattr(BOUNDS[load], kind):,}"
+        for kind, figures in costs.items() for load, figure in figures.items()
+        if figure > getattr(BOUNDS[load], kind)
+    ]
+    found += [
+        f"{name}: {figure:.4f} allocations per record; the bound is {ALLOCATIONS_PER_RECORD}"
+        for name, figure in per_record(costs).items() if figure > ALLOCATIONS_PER_RECORD
+    ]
+    return found
+
+
+def loose(costs: Costs) -> list[str]:
+    """The bounds that may be lowered, a sentence each."""
+    return [
+        f"{load}: the bound may be lowered: {figure:,.2f} {kind} per request, and it is {getattr(BOUNDS[load], kind):,}"
+        for kind, figures in costs.items() for load, figure in figures.items()
+        if getattr(BOUNDS[load], kind) > max(LOOSE * figure, figure + LEAST_LOOSE)
+    ]
+
+
+def table(costs: Costs) -> str:
+    """A line for each load that was measured: what a request costs, and the bound."""
+    kinds = [kind for kind in Bound._fields if kind in costs]
+    rows = [["per request", *(cell for kind in kinds for cell in (kind, "bound"))]]
+    for load, bound in BOUNDS.items():
+        row = [load]
+        for kind in kinds:
+            figure = costs[kind].get(load)
+            row += ["-" if figure is None else shown(kind, figure), shown(kind, getattr(bound, kind))]
+        rows.append(row)
+    rows += [[f"a record of {name}", f"{figure:.4f}", f"{ALLOCATIONS_PER_RECORD}"]
+             for name, figure in per_record(costs).items()]
+    return "\n".join(row[0].ljust(20) + "".join(cell.rjust(14) for cell in row[1:]) for row in rows)
+
+
+def shown(kind: str, figure: float) -> str:
+    return f"{figure:,.2f}" if kind == "allocations" else f"{figure:,.0f}"

@@ -1,0 +1,96 @@
+"""What requests cost a broker: heap allocations, counted in front of malloc, and instructions, counted by callgrind."""
+
+import collections
+import pathlib
+import re
+import shutil
+import subprocess
+import time
+
+from .broker import Broker
+from .counters import Counters, Stack
+from .load import Connection, Load, loads
+
+# The broker ends the work of an answer after it was sent.
+SETTLE_SECONDS = 0.1
+# So many times more requests than under valgrind, which is some 50 times slower.
+ALLOCATION_TIMES = 10
+PATIENCE_SECONDS = 60
+TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
+
+
+def counted_broker(tailrace: str, library: str, work: pathlib.Path) -> tuple[Broker, Counters]:
+    """A broker whose allocations are counted."""
+    path = work / "counters"
+    counters = Counters(path)
+    broker = Broker(tailrace, work / "counted", [], {"LD_PRELOAD": library, "HOT_PATH_COUNTERS": str(path)})
+    return broker, counters
+
+
+def allocations(tailrace: str, library: str, work: pathlib.Path) -> dict[str, float]:
+    """Of a request, by load. `library`: count_allocations.c, compiled."""
+    broker, counters = counted_broker(tailrace, library, work)
+    costs = {}
+    with broker, Connection(broker.address) as connection:
+        connection.prepare()
+        for load in loads():
+            connection.run(load)
+            time.sleep(SETTLE_SECONDS)
+            before, _ = counters.read()
+            connection.run(load, ALLOCATION_TIMES)
+            time.sleep(SETTLE_SECONDS)
+            after, _ = counters.read()
+            costs[load.name] = (after - before) / (load.requests * ALLOCATION_TIMES)
+    if not any(costs.values()):
+        raise ChildProcessError(f"no allocation was counted: does {tailrace} call malloc of a shared C library?")
+    return costs
+
+
+def stacks(tailrace: str, library: str, work: pathlib.Path, load: Load) -> tuple[collections.Counter[Stack], int]:
+    """All allocations of the requests of a load, and where the program is in memory."""
+    broker, counters = counted_broker(tailrace, library, work)
+    with broker, Connection(broker.address) as connection:
+        connection.prepare()
+        connection.run(load)
+        time.sleep(SETTLE_SECONDS)
+        counters.record(True)
+        connection.run(load)
+        time.sleep(SETTLE_SECONDS)
+        counters.record(False)
+        name = str(pathlib.Path(tailrace).resolve())
+        mapped = pathlib.Path(f"/proc/{broker.pid}/maps").read_text("utf-8").splitlines()
+        base = next(int(line.partition("-")[0], 16) for line in mapped if line.endswith(name))
+    return counters.stacks(), base
+
+
+def instructions(tailrace: str, work: pathlib.Path, keep: pathlib.Path | None) -> dict[str, float]:
+    """Of a request, by load, without those of the kernel. `keep`: where callgrind's profile of each load goes."""
+    # Valgrind 3.19 gives up on the debug information of Swift's objects, which is not needed here.
+    program = str(work / "tailrace")
+    subprocess.run(["strip", "--strip-debug", "-o", program, tailrace], check=True)
+    profile, pipes = work / "callgrind", f"--vgdb-prefix={work / 'vgdb'}"
+    prefix = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", "--dump-line=no", pipes]
+    costs = {}
+
+    def dump() -> pathlib.Path:
+        """Writes a profile of all since the one before."""
+        command = ["vgdb", pipes, f"--pid={broker.pid}", "dump"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+        files = work.glob("callgrind.*")
+        newest = max(files, key=lambda file: int(file.suffix[1:]), default=None)
+        if done.returncode != 0 or newest is None:
+            raise ChildProcessError(f"vgdb failed; may processes be traced (ptrace) here? {done.stderr[-500:]}")
+        return newest
+
+    with Broker(program, work / "traced", prefix, {}) as broker, Connection(broker.address) as connection:
+        connection.prepare()
+        for load in loads():
+            connection.run(load)
+            dump()
+            connection.run(load)
+            time.sleep(SETTLE_SECONDS)
+            file = dump()
+            costs[load.name] = int(TOTALS.search(file.read_text("utf-8", "replace"))[1]) / load.requests
+            if keep is not None:
+                shutil.copy(file, keep / f"callgrind.{load.name}")
+    return costs

@@ -1,0 +1,68 @@
+"""Measures what requests cost the broker, and compares with bounds; scripts/hot_path says what that is about."""
+
+import argparse
+import pathlib
+import signal
+import sys
+
+from costs import measure, sites
+from costs.bounds import GOAL_ALLOCATIONS, failures, loose, table
+from costs.load import loads
+
+SOURCES = pathlib.Path(__file__).resolve().parent.parent / "Sources"
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tailrace", required=True)
+    parser.add_argument("--library", required=True, help="count_allocations.c, compiled")
+    parser.add_argument("--work", required=True, type=pathlib.Path, help="a directory that is empty")
+    parser.add_argument("--only", choices=["allocations", "instructions"])
+    parser.add_argument("--sites", choices=[load.name for load in loads()])
+    parser.add_argument("--keep", type=pathlib.Path)
+    return parser.parse_args(arguments)
+
+
+def print_sites(options: argparse.Namespace) -> None:
+    load = next(load for load in loads() if load.name == options.sites)
+    stacks, base = measure.stacks(options.tailrace, options.library, options.work, load)
+    print(f"Allocations of {load.name}, per request:")
+    print(sites.report(stacks, base, load.requests, options.tailrace, SOURCES))
+
+
+def check(options: argparse.Namespace) -> int:
+    costs = {}
+    if options.only != "instructions":
+        costs["allocations"] = measure.allocations(options.tailrace, options.library, options.work)
+    if options.only != "allocations":
+        costs["instructions"] = measure.instructions(options.tailrace, options.work, options.keep)
+    print(table(costs))
+    if "allocations" in costs:
+        print(f"The goal is {GOAL_ALLOCATIONS:g} allocations for a pipelined Produce or Fetch, and none for a record.")
+    for sentence in loose(costs):
+        print(sentence)
+    failed = failures(costs)
+    for sentence in failed:
+        print(f"FAILED: {sentence}", file=sys.stderr)
+    if failed:
+        print("scripts/hot_path -h says how to find out where it is spent. The bounds are in scripts/costs/bounds.py.",
+              file=sys.stderr)
+    return 1 if failed else 0
+
+
+def main() -> int:
+    options = parse(sys.argv[1:])
+    # Through the brokers' `with`.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        if options.sites is None:
+            return check(options)
+        print_sites(options)
+    except (OSError, ValueError) as error:
+        print(f"hot_path: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
