@@ -16,7 +16,7 @@ from crowd.rounds import Rounds
 KINDS = {kind.name: kind for module in (readers, senders, churners, floods, heavy) for kind in module.KINDS}
 # Rounds of a kind, and seconds that they may take; then, where it failed, those of the one more try that it has.
 ROUNDS, MOST_SECONDS = 3, 5
-MORE_ROUNDS, MORE_SECONDS = 9, 12
+MORE_ROUNDS, MORE_SECONDS = 7, 10
 # No scheduler makes a load wait for longer, microseconds: then it is the broker.
 MOST_UNAVOIDABLE_US = 10_000
 

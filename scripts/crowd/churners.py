@@ -8,7 +8,7 @@ from . import wire
 from .neighbour import Body, Kind
 from .sockets import churn, dial, greet
 
-_IDLE = 4_000
+_IDLE = 2_000
 
 
 def _churn(contents: tuple[bytes, ...]) -> Body:

@@ -12,7 +12,7 @@ from .neighbour import Body, Kind
 from .process import Background
 from .rounds import Rounds
 
-_ROUNDS, _MOST_SECONDS = 5, 6
+_ROUNDS, _MOST_SECONDS = 4, 5
 
 
 def _busy(ready):
@@ -22,7 +22,8 @@ def _busy(ready):
 
 
 class Controls:
-    """Measures them when they are needed. p99 is a lower quartile: what disturbs a control must excuse nothing."""
+    """Measures them when they are needed, and anew each time, since others may have come meanwhile. p99 is a lower
+    quartile: what disturbs a control must excuse nothing."""
 
     def __init__(self, rounds: Rounds, library: str):
         self.rounds = rounds
@@ -32,16 +33,15 @@ class Controls:
         """A busy loop at the priority of neighbours: shows that a neighbour's own work costs the load nothing."""
         self._measure("a niced busy loop", Background(_busy))
 
-    @functools.cache
     def busy_loops(self, count: int) -> float:
         """p99 beside so many busy loops at the broker's priority."""
-        title = "a busy loop at the broker's priority" if count == 1 else f"{count} of those"
+        title = "a busy loop at the broker's priority" if count == 1 else f"{count} busy loops at the broker's priority"
         return self._measure(title, Background(_busy, niceness=0, count=count))
 
     def beside(self, kind: Kind, body: Body, broker_cores: float) -> float:
         """p99 beside as much work as this neighbour caused, done by others: by busy loops that take as many cores as the
         broker did, or by a server in C that does the least, and that the neighbour turns to."""
-        loops = self.busy_loops(max(1, math.ceil(broker_cores - 0.25)))
+        loops = self.busy_loops(max(1, math.ceil(broker_cores - 0.1)))
         with _echo(self.library) as (port, pid):
             self.rounds.ours.append(pid)
             try:

@@ -9,7 +9,7 @@ from .process import Background
 
 ROUND_SECONDS = 0.15
 # Cores that processes of others may use during a round that counts, and how long rounds are repeated for that in all.
-MOST_OTHERS, PATIENCE_SECONDS = 0.15, 12
+MOST_OTHERS, PATIENCE_SECONDS = 0.15, 8
 # A neighbour has so long to make itself felt, and the broker so long to be done with what it left.
 SETTLE_SECONDS, REST_SECONDS = 0.06, 3
 
