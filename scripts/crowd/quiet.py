@@ -1,0 +1,77 @@
+"""How much of the machine others use: a round that they disturb says nothing about the broker."""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+# user, nice, system, irq, softirq and steal, of proc(5)'s "cpu" line.
+_BUSY = (0, 1, 2, 5, 6, 7)
+
+_REST_SECONDS = 0.04
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def machine_seconds() -> float:
+    """Time that all cores were busy so far, with what a hypervisor gave to others."""
+    with open("/proc/stat", encoding="utf-8") as stat:
+        fields = stat.readline().split()[1:]
+    return sum(int(fields[place]) for place in _BUSY) / _TICKS
+
+
+class Timed(NamedTuple):
+    """What a round gave, and the cores in use meanwhile."""
+
+    value: float
+    ours: tuple[float, ...]
+    others: float
+
+
+def timed(work: Callable[[], float], pids: Iterable[int]) -> Timed:
+    """Runs `work`; cores that each of `pids` used, and those used by processes that are not among them."""
+    pids = tuple(dict.fromkeys(pids))
+    before, machine, begin = [cpu_seconds(pid) for pid in pids], machine_seconds(), time.monotonic()
+    value = work()
+    elapsed = time.monotonic() - begin
+    ours = tuple((cpu_seconds(pid) - used) / elapsed for pid, used in zip(pids, before))
+    return Timed(value, ours, max(0.0, (machine_seconds() - machine) / elapsed - sum(ours)))
+
+
+class Patience:
+    """Has measurements repeated during which others used the machine, for a bounded time in all."""
+
+    def __init__(self, most_others: float, seconds: float):
+        self.most_others = most_others
+        self.seconds_left = seconds
+        # Measurements that were kept, and those of them that others disturbed.
+        self.kept = self.disturbed = 0
+
+    def undisturbed(self, measure: Callable[[], Timed]) -> Timed:
+        """The first measurement during which others used at most `most_others` cores; without patience left, the least
+        disturbed so far."""
+        found = [measure()]
+        while found[-1].others > self.most_others and self.seconds_left > 0:
+            begin = time.monotonic()
+            found.append(measure())
+            self.seconds_left -= time.monotonic() - begin
+        best = min(found, key=lambda one: one.others)
+        self.kept += 1
+        self.disturbed += best.others > self.most_others
+        return best
+
+
+def await_rest(pid: int, most_seconds: float) -> None:
+    """Waits until a process does next to nothing, for a bounded time."""
+    end = time.monotonic() + most_seconds
+    while time.monotonic() < end:
+        used = cpu_seconds(pid)
+        time.sleep(_REST_SECONDS)
+        if cpu_seconds(pid) - used < 2 / _TICKS:
+            break
