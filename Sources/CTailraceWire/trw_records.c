@@ -142,7 +142,7 @@ bool trw_next_header(trw_record *record, trw_header *header) {
   return false;
 }
 
-trw_record_status trw_walk_records(const uint8_t *data, size_t length, uint32_t max_headers,
+trw_record_status trw_walk_records(const uint8_t *data, size_t length, uint32_t max_headers, uint64_t max_records,
                                    trw_record_summary *summary) {
   trw_record_cursor cursor = trw_record_cursor_make(data, length);
   trw_record_status status;
@@ -156,6 +156,10 @@ trw_record_status trw_walk_records(const uint8_t *data, size_t length, uint32_t 
     if (record.offset_delta != cursor.count - 1) summary->every_delta_is_position = false;
     if (record.key == NULL) summary->every_record_has_key = false;
     summary->last_offset_delta = record.offset_delta;
+    if (cursor.count > max_records) {
+      status = TRW_RECORD_END;
+      break;
+    }
   }
   summary->count = cursor.count;
   return status == TRW_RECORD_END ? TRW_RECORD_OK : status;

@@ -19,7 +19,7 @@ static bool take_field(trw_request_header *header, uint32_t number, unsigned wir
     header->method_length = length;
     break;
   case 3: header->timeout_ms = (uint32_t)value; break;
-  case 4: header->has_metadata = true; break;
+  case 4: header->metadata_count++; break;
   case 5: header->cancel = value != 0; break;
   default: header->credit = value; break;
   }

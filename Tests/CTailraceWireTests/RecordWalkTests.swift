@@ -20,7 +20,7 @@ struct RecordWalkTests {
   func walk(_ bytes: [UInt8], maxHeaders: UInt32 = 2) -> (trw_record_status, trw_record_summary) {
     bytes.withUnsafeBufferPointer { buffer in
       var summary = trw_record_summary()
-      let status = trw_walk_records(buffer.baseAddress, buffer.count, maxHeaders, &summary)
+      let status = trw_walk_records(buffer.baseAddress, buffer.count, maxHeaders, .max, &summary)
       return (status, summary)
     }
   }

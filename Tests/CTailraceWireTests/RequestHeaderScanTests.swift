@@ -26,7 +26,7 @@ struct RequestHeaderScanTests {
     #expect(header.call_id == .max)
     #expect(method == "tailrace.v1.LogService/Produce")
     #expect(header.timeout_ms == 1_500)
-    #expect(header.has_metadata)
+    #expect(header.metadata_count == 1)
     #expect(header.cancel)
     #expect(header.credit == 65_536)
   }
@@ -36,7 +36,7 @@ struct RequestHeaderScanTests {
     let (status, header, method) = scan([])
     #expect(status == TRW_OK)
     #expect(header.call_id == 0 && header.timeout_ms == 0 && header.credit == 0)
-    #expect(!header.has_metadata && !header.cancel)
+    #expect(header.metadata_count == 0 && !header.cancel)
     #expect(method == nil)
   }
 

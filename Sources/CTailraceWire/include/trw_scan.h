@@ -10,7 +10,7 @@ typedef struct {
   const uint8_t *method;     // 2, not NUL-terminated; NULL where absent
   size_t method_length;
   uint32_t timeout_ms;       // 3
-  bool has_metadata;         // 4 seen: unpack the header to get at it
+  uint32_t metadata_count;   // occurrences of 4: unpack the header to get at them
   bool cancel;               // 5
   uint64_t credit;           // 6
 } trw_request_header;
@@ -44,6 +44,11 @@ typedef struct {
 /// Reads such a request. False where it is another one, or has anything that is not usual: a field that stands twice, is
 /// unknown, or has another wire type, a topic id, plain records, no partition. Then the message is to be unpacked.
 bool trw_scan_single_produce(const uint8_t *data, size_t length, trw_single_produce *produce);
+
+/// How many parts a request has that each are work of their own: occurrences of the length-delimited `field` at its top,
+/// and within those of the fields in `inner`, a set of bits by number. Counts up to `most` + 1. Of what is malformed, the
+/// parts before that are counted.
+size_t trw_count_parts(const uint8_t *data, size_t length, uint32_t field, uint32_t inner, size_t most);
 
 /// One tailrace.v1.Record of a RecordSet, pointing into it. Absent keys and values are NULL; empty ones are not.
 typedef struct {
@@ -101,8 +106,9 @@ typedef struct {
   bool every_record_has_key;
 } trw_record_summary;
 
-/// Walks a whole RecordSet. On a fault `summary->count` is the position of the faulty record.
-trw_record_status trw_walk_records(const uint8_t *data, size_t length, uint32_t max_headers,
+/// Walks a whole RecordSet, or its first `max_records` and one more. On a fault `summary->count` is the position of the
+/// faulty record.
+trw_record_status trw_walk_records(const uint8_t *data, size_t length, uint32_t max_headers, uint64_t max_records,
                                    trw_record_summary *summary);
 
 #endif

@@ -10,7 +10,7 @@ package struct BrokerDispatcher: RequestDispatcher {
   /// Calls that keep a core busy: fewer at a time than there are threads for tasks.
   private let heavyCalls = CallQueue(maxRunning: System.coreCount / 2, maxRunningPerConnection: 1)
   /// Calls that mostly wait for storage.
-  private let controlCalls = CallQueue(maxRunning: 64, maxRunningPerConnection: 16)
+  private let controlCalls = CallQueue(maxRunning: 16, maxRunningPerConnection: 4)
   private let log: LogHandlers
   private let admin: AdminHandlers
   private let group = GroupHandlers()

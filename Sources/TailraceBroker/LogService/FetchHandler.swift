@@ -2,7 +2,8 @@ internal import NIOCore
 internal import TailraceStorage
 internal import TailraceWire
 
-/// Answers LogService/Fetch, on the connection's event loop; what has to wait goes to the purgatory.
+/// Answers LogService/Fetch, on the connection's event loop unless there are many targets; what has to wait goes to the
+/// purgatory.
 struct FetchHandler: Sendable {
   let topics: TopicTable
   let store: any LogStore
@@ -13,6 +14,17 @@ struct FetchHandler: Sendable {
   private static let inlineDecodeBytes = 32 << 10
 
   func handle(_ call: InboundCall, from connection: any CallConnection) {
+    guard CallWeight.isHeavyFetch(call.message) else {
+      read(call, from: connection)
+      return
+    }
+    queue.add(
+      CallQueue.Job(call: call.id, connection: connection, byteCount: call.message.readableBytes) {
+        if !Task.isCancelled { read(call, from: connection) }
+      })
+  }
+
+  private func read(_ call: InboundCall, from connection: any CallConnection) {
     let plan: FetchPlan
     do throws(RPCError) {
       plan = try FetchPlan(try call.decoded(as: FetchRequest.self), topics: topics, door: connection.door)

@@ -8,7 +8,7 @@ struct ProduceHandler: Sendable {
   let producerIDs: ProducerIDs
   let store: any LogStore
   let clock: any WallClock
-  /// Where calls with compressed batches go: to decompress and check them may take long.
+  /// Where heavy calls go, see `CallWeight`.
   let queue: CallQueue
 
   /// Targets, records and batches of one call, in sum: there is room for all their results in one response.
@@ -36,9 +36,11 @@ struct ProduceHandler: Sendable {
 
   /// Takes a call: what it appends is added to `appends`.
   func handle(_ call: InboundCall, from connection: any CallConnection, _ appends: inout Appends) {
-    if !queue.isBusy(with: connection), let single = SingleProduce(scanning: call.message),
-      prepare(single, call.id, from: connection, &appends)
-    {
+    guard !queue.isBusy(with: connection), !CallWeight.isHeavyProduce(call.message) else {
+      enqueue(call, from: connection, &appends) { run($0, from: connection) }
+      return
+    }
+    if let single = SingleProduce(scanning: call.message), prepare(single, call.id, from: connection, &appends) {
       return
     }
     let request: ProduceRequest
@@ -46,16 +48,37 @@ struct ProduceHandler: Sendable {
       connection.respond(.failure(error), to: call.id)
       return
     }
-    guard request.hasCompressedBatch || queue.isBusy(with: connection) else {
+    if CallWeight.areHeavy(request.targets.lazy.flatMap(\.batches)) {
+      enqueue(call, from: connection, &appends) { run(request, $0.id, from: connection) }
+    } else {
       prepare(request, call.id, from: connection, &appends)
-      return
     }
-    // What came before must be appended before, and what comes behind goes behind in the queue.
+  }
+
+  /// Has a call run off the event loop: behind what came before, and before what comes behind.
+  private func enqueue(
+    _ call: InboundCall, from connection: any CallConnection, _ appends: inout Appends,
+    _ run: @escaping @Sendable (InboundCall) -> Void
+  ) {
     append(&appends)
     queue.add(
-      CallQueue.Job(call: call.id, connection: connection, byteCount: call.message.readableBytes) {
-        run(request, call.id, from: connection)
-      })
+      CallQueue.Job(call: call.id, connection: connection, byteCount: call.message.readableBytes) { run(call) })
+  }
+
+  /// One call, off the event loop. The queue runs one call of a connection at a time, in order.
+  private func run(_ call: InboundCall, from connection: any CallConnection) {
+    do throws(RPCError) {
+      run(try decode(call), call.id, from: connection)
+    } catch {
+      connection.respond(.failure(error), to: call.id)
+    }
+  }
+
+  private func run(_ request: ProduceRequest, _ id: CallID, from connection: any CallConnection) {
+    guard !Task.isCancelled else { return }
+    var appends = makeAppends()
+    prepare(request, id, from: connection, &appends)
+    append(&appends)
   }
 
   /// Appends what there is, and leaves `appends` empty.
@@ -63,14 +86,6 @@ struct ProduceHandler: Sendable {
     guard !appends.requests.isEmpty else { return }
     store.append(appends.requests, fence: .local)
     appends.requests.removeAll(keepingCapacity: true)
-  }
-
-  /// One call, off the event loop. The queue runs one call of a connection at a time, in order.
-  private func run(_ request: ProduceRequest, _ id: CallID, from connection: any CallConnection) {
-    guard !Task.isCancelled else { return }
-    var appends = makeAppends()
-    prepare(request, id, from: connection, &appends)
-    append(&appends)
   }
 
   private func prepare(
@@ -95,7 +110,7 @@ struct ProduceHandler: Sendable {
   private func prepare(
     _ single: SingleProduce, _ id: CallID, from connection: any CallConnection, _ appends: inout Appends
   ) -> Bool {
-    guard single.acks != .none, BatchAttributes(rawValue: single.batch.attributes).compression == Compression.none,
+    guard single.acks != .none, !CallWeight.areHeavy(CollectionOfOne(single.batch)),
       let topic = appends.topic(named: single.topic, in: topics),
       let part = appends.planner.plan(single, of: topic)
     else { return false }
@@ -131,14 +146,6 @@ struct ProduceHandler: Sendable {
     default:
       let isDurable = request.targets.contains { topics.topic(named: $0.topic)?.config.log.durability == .durable }
       return isDurable ? .durable : .written
-    }
-  }
-}
-
-extension ProduceRequest {
-  fileprivate var hasCompressedBatch: Bool {
-    targets.contains { target in
-      target.batches.contains { BatchAttributes(rawValue: $0.attributes).compression != Compression.none }
     }
   }
 }

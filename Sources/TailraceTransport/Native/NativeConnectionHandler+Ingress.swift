@@ -40,7 +40,7 @@ extension NativeConnectionHandler {
     let now = now
     guard !isDraining else { return }
     try decoder.takeRequests { header, place throws(FrameError) in
-      guard allowance > 0, let method = header.method, header.callID != 0, !header.hasMetadata, !header.cancel else {
+      guard allowance > 0, let method = header.method, header.callID != 0, header.metadataCount == 0, !header.cancel else {
         return false
       }
       let deadline: NIODeadline =
@@ -80,7 +80,7 @@ extension NativeConnectionHandler {
     guard let method = header.method else { return }
     let metadata: [Metadata]
     do throws(RPCError) {
-      metadata = header.hasMetadata ? try self.metadata(frame.header) : []
+      metadata = header.metadataCount > 0 ? try self.metadata(frame.header) : []
     } catch {
       writeFailure(error, to: header.callID)
       return
@@ -106,6 +106,11 @@ extension NativeConnectionHandler {
       let message = "\(calls.capacity) calls are in flight on this connection, which is the limit; await answers"
       return RPCError(.resourceExhausted, message, error: .limitReached)
     }
+    let most = limits.frame.maxMetadataEntries
+    if header.metadataCount > most {
+      let message = "\(header.metadataCount) entries of metadata: at most \(most) are accepted"
+      return RPCError(.invalidArgument, message, error: .limitReached)
+    }
     if header.method == nil {
       return .unknownMethod(RequestHeaderScan.methodName(in: frame.header))
     }
@@ -113,19 +118,12 @@ extension NativeConnectionHandler {
   }
 
   private func metadata(_ header: ByteBuffer) throws(RPCError) -> [Metadata] {
-    let full: RequestHeader
     do throws(DecodeError) {
       let decodeLimits = DecodeLimits(maxBytes: limits.frame.maxHeaderBytes)
-      full = try RequestHeader(decoding: header, arena: arena, limits: decodeLimits)
+      return try RequestHeader(decoding: header, arena: arena, limits: decodeLimits).metadata
     } catch {
       throw RPCError(error)
     }
-    guard full.metadata.count <= limits.frame.maxMetadataEntries else {
-      let most = limits.frame.maxMetadataEntries
-      let message = "\(full.metadata.count) entries of metadata: at most \(most) are accepted"
-      throw RPCError(.invalidArgument, message, error: .limitReached)
-    }
-    return full.metadata
   }
 
   private func cancel(_ clientID: UInt64) {

@@ -10,8 +10,8 @@ package struct RequestHeaderScan: Sendable {
   package let namesMethod: Bool
   /// 0 = none.
   package let timeoutMs: UInt32
-  /// Whether there is metadata, to be had from `RequestHeader.init(decoding:)`.
-  package let hasMetadata: Bool
+  /// Entries of metadata, to be had from `RequestHeader.init(decoding:)`.
+  package let metadataCount: Int
   package let cancel: Bool
   package let credit: UInt64
 
@@ -24,7 +24,7 @@ package struct RequestHeaderScan: Sendable {
     method = RPCMethod(nameBytes: UnsafeRawBufferPointer(start: raw.method, count: raw.method_length))
     namesMethod = raw.method_length > 0
     timeoutMs = raw.timeout_ms
-    hasMetadata = raw.has_metadata
+    metadataCount = Int(raw.metadata_count)
     cancel = raw.cancel
     credit = raw.credit
   }

@@ -30,7 +30,8 @@ package struct BatchValidator: Sendable {
         .corruptBatch, "records_crc32c is \(hex(batch.recordsCRC32C)), but the records' CRC-32C is \(hex(checksum))")
     }
     try checkProducer(batch)
-    let summary = try walk(try compression.decompress(batch.records, maxBytes: maxDecompressedBytes))
+    let records = try compression.decompress(batch.records, maxBytes: maxDecompressedBytes)
+    let summary = try walk(records, most: batch.recordCount)
     try checkCounts(batch, summary)
     try checkTimestamps(batch, summary, nowMs: nowMs)
     return ValidatedBatch(
@@ -73,11 +74,13 @@ package struct BatchValidator: Sendable {
     }
   }
 
-  private func walk(_ records: ByteBuffer) throws(RecordBatchError) -> trw_record_summary {
+  /// `most`: how many there are to be. What passes that is not worth a look.
+  private func walk(_ records: ByteBuffer, most: UInt32) throws(RecordBatchError) -> trw_record_summary {
     var summary = trw_record_summary()
     let status = records.withUnsafeReadableBytes { bytes in
       trw_walk_records(
-        bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, UInt32(Self.maxHeadersPerRecord), &summary)
+        bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, UInt32(Self.maxHeadersPerRecord),
+        UInt64(most), &summary)
     }
     if let error = RecordBatchError(status, record: summary.count) { throw error }
     return summary
@@ -88,7 +91,8 @@ package struct BatchValidator: Sendable {
       throw RecordBatchError(.invalidRecord, "a batch holds at least one record")
     }
     guard summary.count == UInt64(batch.recordCount) else {
-      throw RecordBatchError(.invalidRecord, "record_count is \(batch.recordCount), but there are \(summary.count)")
+      let found = summary.count > batch.recordCount ? "more" : "\(summary.count)"
+      throw RecordBatchError(.invalidRecord, "record_count is \(batch.recordCount), but there are \(found)")
     }
     guard summary.every_delta_is_position, batch.lastOffsetDelta == batch.recordCount - 1 else {
       throw RecordBatchError(

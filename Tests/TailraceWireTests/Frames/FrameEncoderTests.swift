@@ -91,7 +91,7 @@ import Testing
     let frame = try take(bytes)
     let scan = try RequestHeaderScan(frame.header)
     #expect(scan.callID == 1 << 40 && scan.method == .logServiceProduce && scan.timeoutMs == 1500)
-    #expect(scan.hasMetadata && !scan.cancel && scan.credit == 12)
+    #expect(scan.metadataCount == 1 && !scan.cancel && scan.credit == 12)
     #expect(try RequestHeader(decoding: frame.header).metadata == header.metadata)
     #expect(String(buffer: frame.message) == "payload")
   }

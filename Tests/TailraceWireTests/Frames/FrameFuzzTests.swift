@@ -55,7 +55,7 @@ import Testing
           total += 6 + frame.header.readableBytes + frame.message.readableBytes
           guard frame.header.readableBytes <= limits.maxHeaderBytes else { return (frames, -1, false) }
           let scan = try? RequestHeaderScan(frame.header)
-          if scan?.hasMetadata == true { _ = try? RequestHeader(decoding: frame.header) }
+          if let scan, scan.metadataCount > 0 { _ = try? RequestHeader(decoding: frame.header) }
           _ = try? ResponseHeaderScan(frame.header, arena: Arena(initialBytes: 256, limitBytes: 64 << 10))
           _ = RequestHeaderScan.methodName(in: frame.header)
         }

@@ -101,8 +101,8 @@ struct BatchValidatorTests {
         { ($0.producerID, $0.baseSequence) = (1, 1 << 31) }, .invalidRecord,
         "producer_id 1, epoch 0, sequence 2147483648" + producer
       ),
-      ({ $0.recordCount = 1 }, .invalidRecord, "record_count is 1, but there are 2"),
-      ({ $0.recordCount = 0 }, .invalidRecord, "record_count is 0, but there are 2"),
+      ({ $0.recordCount = 1 }, .invalidRecord, "record_count is 1, but there are more"),
+      ({ $0.recordCount = 0 }, .invalidRecord, "record_count is 0, but there are more"),
       ({ $0.recordCount = .max }, .invalidRecord, "record_count is 4294967295, but there are 2"),
       ({ $0.lastOffsetDelta = 2 }, .invalidRecord, deltas(2)),
       ({ $0.lastOffsetDelta = 0 }, .invalidRecord, deltas(0)),

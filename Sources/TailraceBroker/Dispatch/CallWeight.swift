@@ -1,0 +1,36 @@
+internal import NIOCore
+internal import TailraceWire
+
+/// How much work a call is, told by a look at its message. What is heavy is not for an event loop, where the calls of
+/// other connections wait for it.
+enum CallWeight {
+  /// Targets of a fetch, at most.
+  private static let fetchParts = 64
+  /// Targets, records and batches of a produce, at most.
+  private static let produceParts = 256
+  private static let produceBytes = 1 << 20
+  /// Records that the batches of a produce say they have, at most.
+  private static let batchRecords = 8_192
+
+  static func isHeavyFetch(_ message: ByteBuffer) -> Bool {
+    // FetchRequest.targets
+    PartCount.count(in: message, field: 1, most: fetchParts) > fetchParts
+  }
+
+  static func isHeavyProduce(_ message: ByteBuffer) -> Bool {
+    // ProduceRequest.targets; ProduceTarget.records and batches.
+    message.readableBytes > produceBytes
+      || PartCount.count(in: message, field: 2, inner: [4, 5], most: produceParts) > produceParts
+  }
+
+  /// Of batches that are decoded: to decompress and walk them may take long.
+  static func areHeavy(_ batches: some Sequence<RecordBatch>) -> Bool {
+    var records = 0
+    for batch in batches {
+      records += Int(batch.recordCount)
+      let isCompressed = BatchAttributes(rawValue: batch.attributes).compression != Compression.none
+      if isCompressed || records > batchRecords { return true }
+    }
+    return false
+  }
+}
