@@ -83,7 +83,7 @@ package final class InMemoryLogStore: LogStore {
   }
 
   package func awaitAdvance(
-    of partition: PartitionID, past offset: Offset, notify: @escaping @Sendable () -> Void
+    of partition: PartitionID, past offset: Offset, bytes: Int, notify: @escaping @Sendable () -> Void
   ) -> AdvanceWaiter? {
     contents.withLock { contents in
       guard let end = contents.partitions[partition]?.end, end <= offset else { return nil }

@@ -76,7 +76,7 @@ final class EmbeddedConnection {
       environment: ConnectionEnvironment(
         dispatcher: dispatcher, limits: limits, budget: budget,
         logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })),
-      turn: LoopTurn(eventLoop: channel.eventLoop, dispatcher: dispatcher, pause: .nanoseconds(0)))
+      turn: LoopTurn(eventLoop: channel.eventLoop, dispatcher: dispatcher))
     try channel.pipeline.syncOperations.addHandlers([valve, handler])
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 9)).wait()
   }

@@ -33,12 +33,8 @@ final class CallQueue: Sendable {
     var isAbandoned = false
   }
 
-  /// A connection with this much waiting is full.
-  static let maxWaitingBytes = 1 << 20
-
   private struct Lane {
-    var waiting: Deque<Job> = []
-    var waitingBytes = 0
+    var waiting = WaitingJobs()
     /// By ticket.
     var running: [UInt64: Running] = [:]
     var isInTurns = false
@@ -81,7 +77,7 @@ final class CallQueue: Sendable {
   /// before that changes.
   func isFull(for connection: any CallConnection) -> Bool {
     guard jobCount.load(ordering: .acquiring) > 0 else { return false }
-    return state.withLock { ($0.lanes[ObjectIdentifier(connection)]?.waitingBytes ?? 0) >= Self.maxWaitingBytes }
+    return state.withLock { $0.lanes[ObjectIdentifier(connection)]?.waiting.isFull ?? false }
   }
 
   /// Adds a job, or answers its call with RESOURCE_EXHAUSTED where there is no memory for it.
@@ -96,7 +92,6 @@ final class CallQueue: Sendable {
     let identifier = ObjectIdentifier(job.connection)
     state.withLock { state in
       state.lanes[identifier, default: Lane()].waiting.append(job)
-      state.lanes[identifier]?.waitingBytes += job.byteCount
       offerTurn(identifier, &state)
     }
     startJobs()
@@ -111,19 +106,14 @@ final class CallQueue: Sendable {
   /// Drops a job that nobody waits for any more, or cancels its task if it runs.
   func abandon(_ call: CallID, of connection: any CallConnection) {
     abandon(of: connection) { lane in
-      let dropped = Array(lane.waiting.filter { $0.call == call })
-      if !dropped.isEmpty { lane.waiting.removeAll { $0.call == call } }
-      return (dropped, lane.abandonRunning(call))
+      if let dropped = lane.waiting.remove(call) { return ([dropped], []) }
+      return ([], lane.abandonRunning(call))
     }
   }
 
   /// The same for all jobs of a connection.
   func abandonAll(of connection: any CallConnection) {
-    abandon(of: connection) { lane in
-      let dropped = Array(lane.waiting)
-      lane.waiting = []
-      return (dropped, lane.abandonRunning())
-    }
+    abandon(of: connection) { lane in (lane.waiting.removeAll(), lane.abandonRunning()) }
   }
 
   /// `body` takes jobs out of a lane, and says which tasks are to be cancelled.
@@ -133,12 +123,11 @@ final class CallQueue: Sendable {
     guard jobCount.load(ordering: .acquiring) > 0 else { return }
     let identifier = ObjectIdentifier(connection)
     let (dropped, tasks) = state.withLock { state -> ([Job], [Task<Void, Never>]) in
-      guard var lane = state.lanes[identifier] else { return ([], []) }
-      let (dropped, tasks) = body(&lane)
-      lane.waitingBytes -= dropped.reduce(0) { $0 + $1.byteCount }
-      state.lanes[identifier] = lane
+      guard state.lanes[identifier] != nil else { return ([], []) }
+      // In place: a copy of a lane would cost as much as there is in it.
+      let found = body(&state.lanes[identifier, default: Lane()])
       removeIfIdle(identifier, &state)
-      return (dropped, tasks)
+      return found
     }
     for job in dropped { discharge(job) }
     for task in tasks { task.cancel() }
@@ -167,7 +156,6 @@ final class CallQueue: Sendable {
       while let identifier = state.turns.popFirst() {
         state.lanes[identifier]?.isInTurns = false
         guard let job = state.lanes[identifier]?.waiting.popFirst() else { continue }
-        state.lanes[identifier]?.waitingBytes -= job.byteCount
         state.nextTicket &+= 1
         state.runningCount += 1
         state.lanes[identifier]?.running[state.nextTicket] = Running(call: job.call)

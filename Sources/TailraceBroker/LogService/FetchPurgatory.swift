@@ -69,7 +69,7 @@ package final class FetchPurgatory: Sendable {
     }
     fetch.set(
       timer: fetch.connection.eventLoop.scheduleTask(in: .milliseconds(fetch.plan.maxWaitMs)) { self.hurry(fetch) })
-    watch(fetch, after: outcomes.highWatermarks)
+    watch(fetch, after: Seen(outcomes))
   }
 
   /// Answers all fetches of a connection with what there is. Event loop only.
@@ -127,24 +127,27 @@ package final class FetchPurgatory: Sendable {
     return state.withLock { $0.isDraining }
   }
 
-  /// `marks`: the high watermarks of the read that was not enough. What it read is not kept: it is read again.
-  private func watch(_ fetch: ParkedFetch, after marks: [Offset?]) {
+  /// `seen`: by the read that was not enough. What it read is not kept: it is read again.
+  private func watch(_ fetch: ParkedFetch, after seen: Seen) {
     var unwatched: [Int] = []
-    for (index, (read, mark)) in zip(fetch.plan.reads, marks).enumerated() where !fetch.isHopeless(index) {
+    // Before one of them has grown by its share of what is missing, all of them together have not by enough.
+    let share = max(1, (fetch.plan.minBytes - seen.byteCount) / max(1, fetch.plan.reads.count))
+    for (index, (read, mark)) in zip(fetch.plan.reads, seen.highWatermarks).enumerated()
+    where !fetch.isHopeless(index) {
       guard let mark else { continue }
-      let waiter = store.awaitAdvance(of: read.partition, past: mark) { self.wake(fetch, after: marks) }
+      let waiter = store.awaitAdvance(of: read.partition, past: mark, bytes: share) { self.wake(fetch, after: seen) }
       if let waiter {
         if !fetch.add(waiter) { store.cancel(waiter) }
       } else {
         unwatched.append(index)
       }
     }
-    if !unwatched.isEmpty { wake(fetch, after: marks, unwatched) }
+    if !unwatched.isEmpty { wake(fetch, after: seen, unwatched) }
   }
 
-  /// On any thread: a partition has news since the read that gave `marks`, or will never have any. `unwatched`: the
+  /// On any thread: a partition has news since what was `seen`, or will never have any. `unwatched`: the
   /// places in it of partitions that took no waiter.
-  private func wake(_ fetch: ParkedFetch, after marks: [Offset?], _ unwatched: [Int] = []) {
+  private func wake(_ fetch: ParkedFetch, after seen: Seen, _ unwatched: [Int] = []) {
     guard fetch.claimWake() else { return }
     fetch.connection.eventLoop.execute {
       for waiter in fetch.takeWaiters() { self.store.cancel(waiter) }
@@ -153,10 +156,10 @@ package final class FetchPurgatory: Sendable {
           self.finish(fetch, with: newOutcomes)
         } else {
           // No waiter, and yet nothing new: this partition takes no more appends.
-          let newMarks = newOutcomes.highWatermarks
-          fetch.giveUp(unwatched.filter { newMarks[$0] == marks[$0] })
+          let news = Seen(newOutcomes)
+          fetch.giveUp(unwatched.filter { news.highWatermarks[$0] == seen.highWatermarks[$0] })
           fetch.sleepAgain()
-          self.watch(fetch, after: newMarks)
+          self.watch(fetch, after: news)
         }
       }
     }
@@ -188,9 +191,20 @@ package final class FetchPurgatory: Sendable {
   }
 }
 
-extension [ReadOutcome] {
-  /// Of what was read; nil for what failed.
-  fileprivate var highWatermarks: [Offset?] {
-    map { if case .read(let result) = $0 { result.bounds.highWatermark } else { nil } }
+/// What a read found.
+private struct Seen {
+  /// One for each partition; nil for what failed.
+  let highWatermarks: [Offset?]
+  /// Of all that was read.
+  let byteCount: Int
+
+  init(_ outcomes: [ReadOutcome]) {
+    var byteCount = 0
+    highWatermarks = outcomes.map { outcome in
+      guard case .read(let result) = outcome else { return nil }
+      byteCount += result.byteCount
+      return result.bounds.highWatermark
+    }
+    self.byteCount = byteCount
   }
 }

@@ -25,9 +25,10 @@ package protocol LogStore: Sendable {
 
   /// Calls `notify` once, as soon as `partition` has readable data past `offset` (high watermark > offset), or can
   /// never have (dropped, failed, closed): ask again to learn which. Nil where that is so already; then nothing is
-  /// called.
+  /// called. `bytes`: the caller has no use for fewer new ones; it may be called before there are as many, but is not for
+  /// every few.
   func awaitAdvance(
-    of partition: PartitionID, past offset: Offset, notify: @escaping @Sendable () -> Void
+    of partition: PartitionID, past offset: Offset, bytes: Int, notify: @escaping @Sendable () -> Void
   ) -> AdvanceWaiter?
 
   /// Takes a waiter back. It may be called at the same moment.
@@ -74,6 +75,15 @@ package protocol LogStore: Sendable {
 
   /// Takes no more appends, brings everything to disk, marks the store as cleanly closed. All later calls fail.
   func close() async throws(StorageError)
+}
+
+extension LogStore {
+  /// The same for any new data.
+  package func awaitAdvance(
+    of partition: PartitionID, past offset: Offset, notify: @escaping @Sendable () -> Void
+  ) -> AdvanceWaiter? {
+    awaitAdvance(of: partition, past: offset, bytes: 1, notify: notify)
+  }
 }
 
 /// Who writes, in which epoch. A store that several brokers share refuses all but the newest; the local one has one

@@ -22,6 +22,9 @@ struct LogState {
 
   struct AdvanceEntry {
     var offset: Offset
+    /// In this segment it waits for that position; in another one, for nothing.
+    var segment: Offset
+    var position: Int
     var notify: @Sendable () -> Void
   }
 
@@ -91,6 +94,10 @@ struct LogState {
   var durableWaiters: Deque<DurableWaiter> = []
   /// By number, so that one that is taken back is found at once, however many wait.
   var advanceWaiters: [UInt64: AdvanceEntry] = [:]
+  /// No waiter waits for less than this position of the segment that the high watermark is in.
+  var leastAdvance = Int.max
+  /// The segment that is meant by that.
+  var advanceSegment = Offset.zero
   var nextWaiterNumber: UInt64 = 0
 
   init(config: LogConfig, recovered: RecoveredLog, preallocatedBytes: Int = 0) {
@@ -148,18 +155,41 @@ struct LogState {
     let target = config.durability == .durable ? durableEnd : logEnd
     guard target.offset > highWatermark.offset else { return }
     highWatermark = target
-    guard !advanceWaiters.isEmpty else { return }
+    if !advanceWaiters.isEmpty { releaseAdvanced(&effects) }
+  }
+
+  private mutating func releaseAdvanced(_ effects: inout LogEffects) {
+    let (mark, least) = (highWatermark, leastAdvance)
+    // Where nobody waits for as little as that, nobody is looked at.
+    guard mark.position >= least || advanceSegment != mark.segment else { return }
+    let done = advanceWaiters.filter { _, waiter in
+      waiter.offset < mark.offset && (waiter.segment != mark.segment || waiter.position <= mark.position)
+    }
     // Who came first is told first.
-    for number in advanceWaiters.filter({ $0.value.offset < target.offset }).keys.sorted() {
+    for number in done.keys.sorted() {
       if let waiter = advanceWaiters.removeValue(forKey: number) { effects.notifications.append(waiter.notify) }
+    }
+    noteLeastAdvance()
+  }
+
+  private mutating func noteLeastAdvance() {
+    advanceSegment = highWatermark.segment
+    leastAdvance = advanceWaiters.values.reduce(.max) { least, waiter in
+      min(least, waiter.segment == advanceSegment ? waiter.position : 0)
     }
   }
 
   /// Nil where there is nothing to wait for, now or ever.
-  mutating func addAdvanceWaiter(past offset: Offset, notify: @escaping @Sendable () -> Void) -> UInt64? {
+  mutating func addAdvanceWaiter(
+    past offset: Offset, bytes: Int, notify: @escaping @Sendable () -> Void
+  ) -> UInt64? {
     guard refusal == nil, highWatermark.offset <= offset else { return nil }
     nextWaiterNumber += 1
-    advanceWaiters[nextWaiterNumber] = AdvanceEntry(offset: offset, notify: notify)
+    let (position, overflow) = highWatermark.position.addingReportingOverflow(max(1, bytes))
+    let waiter = AdvanceEntry(
+      offset: offset, segment: highWatermark.segment, position: overflow ? .max : position, notify: notify)
+    advanceWaiters[nextWaiterNumber] = waiter
+    leastAdvance = advanceSegment == waiter.segment ? min(leastAdvance, waiter.position) : 0
     return nextWaiterNumber
   }
 

@@ -84,8 +84,10 @@ final class PartitionLog: Sendable {
     }
   }
 
-  func awaitAdvance(past offset: Offset, notify: @escaping @Sendable () -> Void) -> AdvanceWaiter? {
-    let number = state.withLock { $0.addAdvanceWaiter(past: offset, notify: notify) }
+  func awaitAdvance(
+    past offset: Offset, bytes: Int, notify: @escaping @Sendable () -> Void
+  ) -> AdvanceWaiter? {
+    let number = state.withLock { $0.addAdvanceWaiter(past: offset, bytes: bytes, notify: notify) }
     return number.map { AdvanceWaiter(partition: id, number: $0) }
   }
 

@@ -21,8 +21,8 @@ package final class LoopTurn: @unchecked Sendable {
 
   private let eventLoop: any EventLoop
   private let dispatcher: any RequestDispatcher
-  /// How long a later turn waits: long enough for the loop to look at its sockets before it.
-  private let pause: TimeAmount
+  /// Has `runLater` called once the loop has looked at its sockets; nil: soon.
+  private let yield: LoopYield?
 
   /// Those that take part in the next turn.
   private var waiting: [NativeConnectionHandler] = []
@@ -43,12 +43,15 @@ package final class LoopTurn: @unchecked Sendable {
   private var offers: [CallOffer] = []
   private var offering: [NativeConnectionHandler] = []
 
-  package init(
-    eventLoop: any EventLoop, dispatcher: any RequestDispatcher, pause: TimeAmount = .microseconds(1)
-  ) {
+  package convenience init(eventLoop: any EventLoop, dispatcher: any RequestDispatcher) {
+    self.init(eventLoop: eventLoop, dispatcher: dispatcher, yield: nil)
+  }
+
+  init(eventLoop: any EventLoop, dispatcher: any RequestDispatcher, yield: LoopYield?) {
     self.eventLoop = eventLoop
     self.dispatcher = dispatcher
-    self.pause = pause
+    self.yield = yield
+    yield?.body = { [weak self] in self?.runLater() }
   }
 
   /// Has a connection take part in the next turn, which is soon. To be called once until then.
@@ -127,15 +130,16 @@ package final class LoopTurn: @unchecked Sendable {
     offering.removeAll(keepingCapacity: true)
   }
 
-  /// A task that is due at once would run before the loop has looked at its sockets; one that is due in a moment, after.
   private func scheduleLater() {
     guard !later.isEmpty, !isLaterScheduled else { return }
     isLaterScheduled = true
-    eventLoop.scheduleTask(in: pause) {
-      self.isLaterScheduled = false
-      swap(&self.running, &self.later)
-      self.run()
-    }
+    if let yield { yield.ask() } else { eventLoop.execute { self.runLater() } }
+  }
+
+  private func runLater() {
+    isLaterScheduled = false
+    swap(&running, &later)
+    run()
   }
 }
 
@@ -144,11 +148,15 @@ struct LoopTurns: Sendable {
   private let turns: [ObjectIdentifier: LoopTurn]
   private let dispatcher: any RequestDispatcher
 
-  init(_ group: any EventLoopGroup, _ dispatcher: any RequestDispatcher) {
+  /// Throws where a loop cannot be made to yield: the system has no pipes left.
+  init(_ group: any EventLoopGroup, _ dispatcher: any RequestDispatcher) async throws {
     self.dispatcher = dispatcher
-    turns = Dictionary(
-      group.makeIterator().map { (ObjectIdentifier($0), LoopTurn(eventLoop: $0, dispatcher: dispatcher)) },
-      uniquingKeysWith: { first, _ in first })
+    var turns: [ObjectIdentifier: LoopTurn] = [:]
+    for loop in group.makeIterator() {
+      turns[ObjectIdentifier(loop)] = LoopTurn(
+        eventLoop: loop, dispatcher: dispatcher, yield: try await LoopYield.make(on: loop))
+    }
+    self.turns = turns
   }
 
   func turn(of eventLoop: any EventLoop) -> LoopTurn {

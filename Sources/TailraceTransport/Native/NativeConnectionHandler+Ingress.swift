@@ -25,7 +25,7 @@ extension NativeConnectionHandler {
         // What stopped that, if it was not the end.
         guard allowance > 0, try decoder.wholeFrames() != nil, let frame = try decoder.next() else { continue }
         try takeUnusual(frame)
-        allowance -= unusualFrameShare
+        allowance -= unusualFrameShare + frame.header.readableBytes / 64
       }
     } catch {
       violation = error

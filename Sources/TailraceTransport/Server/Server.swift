@@ -71,8 +71,9 @@ package final class Server: Sendable {
     let budget = MemoryBudget(limitBytes: configuration.process.memoryBudgetBytes)
     let environment = ConnectionEnvironment(
       dispatcher: dispatcher, limits: configuration.connection, budget: budget, logger: logger)
-    let acceptor = Acceptor(environment: environment, registry: registry, turns: LoopTurns(group, dispatcher))
     do {
+      let acceptor = Acceptor(
+        environment: environment, registry: registry, turns: try await LoopTurns(group, dispatcher))
       let listener = try await acceptor.bootstrap(group).bind(host: configuration.host, port: configuration.port).get()
       guard let address = listener.localAddress else {
         throw ServerError("the listening socket has no address")

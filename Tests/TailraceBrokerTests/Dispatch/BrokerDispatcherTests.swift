@@ -70,7 +70,7 @@ import Testing
       for _ in 0..<10 { await broker.connection.send([(.logServiceProduce, produce)]) }
       let calls = await broker.connection.send([(.adminServicePing, ByteBuffer())])
       #expect(broker.connection.queuedCalls == 8)
-      #expect(broker.connection.heldBytes < CallQueue.maxWaitingBytes + 2 * produce.readableBytes)
+      #expect(broker.connection.heldBytes < WaitingJobs.maxBytes + 2 * produce.readableBytes)
       broker.store.releaseReads()
       while broker.connection.queuedCalls > 0 {
         await broker.connection.offer()

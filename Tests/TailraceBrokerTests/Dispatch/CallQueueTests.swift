@@ -131,7 +131,7 @@ import Testing
     let (busy, other) = (connection(), connection())
     let jobs = JobLog()
     let queue = CallQueue(maxRunning: 1, maxRunningPerConnection: 1)
-    let half = CallQueue.maxWaitingBytes / 2
+    let half = WaitingJobs.maxBytes / 2
     queue.add(jobs.job(0, of: busy, bytes: half))
     await jobs.waitForStart(of: 0)
     queue.add(jobs.job(1, of: busy, bytes: half))

@@ -136,11 +136,11 @@ final class ProbeLogStore: LogStore {
   }
 
   func awaitAdvance(
-    of partition: PartitionID, past offset: Offset, notify: @escaping @Sendable () -> Void
+    of partition: PartitionID, past offset: Offset, bytes: Int, notify: @escaping @Sendable () -> Void
   ) -> AdvanceWaiter? {
     guard !state.withLock({ $0.readOnly.contains(partition) }) else { return nil }
     let box = WaiterBox()
-    let waiter = base.awaitAdvance(of: partition, past: offset) { [self] in
+    let waiter = base.awaitAdvance(of: partition, past: offset, bytes: bytes) { [self] in
       if let waiter = box.markCalled() { state.withLock { _ = $0.openWaiters.remove(waiter) } }
       notify()
     }

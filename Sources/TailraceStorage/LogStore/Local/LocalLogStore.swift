@@ -140,10 +140,10 @@ package final class LocalLogStore: LogStore {
   }
 
   package func awaitAdvance(
-    of partition: PartitionID, past offset: Offset, notify: @escaping @Sendable () -> Void
+    of partition: PartitionID, past offset: Offset, bytes: Int, notify: @escaping @Sendable () -> Void
   ) -> AdvanceWaiter? {
     guard case .success(let log) = log(of: partition) else { return nil }
-    return log.awaitAdvance(past: offset, notify: notify)
+    return log.awaitAdvance(past: offset, bytes: bytes, notify: notify)
   }
 
   package func cancel(_ waiter: AdvanceWaiter) {

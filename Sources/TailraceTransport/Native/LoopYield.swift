@@ -1,0 +1,67 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#endif
+internal import NIOCore
+internal import NIOPosix
+internal import Synchronization
+
+/// Has something done on an event loop once the loop has looked at its sockets again.
+///
+/// A task would not do: a loop runs all tasks that are due, those that tasks add too, before it looks. So this is a pipe
+/// of which the loop itself is the reader: a byte in it is an event like any other, and comes with those of the sockets
+/// that are ready by then.
+///
+/// Isolation: its event loop, but for making it. `@unchecked Sendable`: `body` is set before the first use.
+final class LoopYield: ChannelInboundHandler, @unchecked Sendable {
+  typealias InboundIn = ByteBuffer
+
+  private let eventLoop: any EventLoop
+  private let writeEnd: CInt
+  private var isAsked = false
+  /// What to do; set once.
+  var body: () -> Void = {}
+
+  /// Throws the system's error where there is no pipe to be had.
+  static func make(on eventLoop: any EventLoop) async throws -> LoopYield {
+    var ends: [CInt] = [-1, -1]
+    guard pipe(&ends) == 0 else { throw IOError(errnoCode: errno, reason: "pipe") }
+    for end in ends where fcntl(end, F_SETFL, O_NONBLOCK) != 0 || fcntl(end, F_SETFD, FD_CLOEXEC) != 0 {
+      throw IOError(errnoCode: errno, reason: "fcntl")
+    }
+    let yield = LoopYield(eventLoop: eventLoop, writeEnd: ends[1])
+    // Closed with its loop.
+    _ = try await NIOPipeBootstrap(group: eventLoop)
+      .channelOption(.maxMessagesPerRead, value: 1)
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(yield) }
+      }
+      .takingOwnershipOfDescriptor(input: ends[0])
+      .get()
+    return yield
+  }
+
+  private init(eventLoop: any EventLoop, writeEnd: CInt) {
+    self.eventLoop = eventLoop
+    self.writeEnd = writeEnd
+  }
+
+  deinit { close(writeEnd) }
+
+  /// Has `body` called once, soon; however often it is asked for until then.
+  func ask() {
+    guard !isAsked else { return }
+    isAsked = true
+    var byte: UInt8 = 0
+    // The pipe is empty: it takes a byte. Should it not, it is done the other way.
+    if write(writeEnd, &byte, 1) != 1 { eventLoop.execute { self.run() } }
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) { run() }
+
+  private func run() {
+    isAsked = false
+    body()
+  }
+}
