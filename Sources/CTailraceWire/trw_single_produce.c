@@ -1,5 +1,6 @@
 #include "trw_scan.h"
 
+#include "trw_utf8.h"
 #include "trw_varint.h"
 
 #include <string.h>
@@ -84,10 +85,11 @@ static bool scan_batch(const uint8_t *data, size_t length, trw_single_produce *p
 static bool scan_target(const uint8_t *data, size_t length, trw_single_produce *produce) {
   fields f = fields_of(data, length);
   const uint32_t needed = 1u << 1 | 1u << 3 | 1u << 5;
+  size_t fault;
   while (next_field(&f)) {
     switch (f.number) {
     case 1:
-      if (f.wire != TRW_WIRE_BYTES) return false;
+      if (f.wire != TRW_WIRE_BYTES || trw_check_string(f.bytes, f.length, &fault) != TRW_OK) return false;
       produce->topic = f.bytes;
       produce->topic_length = f.length;
       break;

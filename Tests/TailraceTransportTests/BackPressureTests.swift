@@ -31,6 +31,21 @@ import Testing
     #expect(connection.valve.reads == reads + 100)
   }
 
+  @Test func `a call cancelled behind one that waits holds no memory any more`() throws {
+    let connection = try EmbeddedConnection(FakeDispatcher(mostTaken: 0) { _ in nil })
+    try connection.send(call(1))
+    var frame = try call(2, .adminServicePing, kib)
+    func address() -> UInt { frame.withVeryUnsafeBytes { UInt(bitPattern: $0.baseAddress) } }
+    try connection.channel.writeInbound(frame)
+    try connection.send(requestFrame(RequestHeader(callID: 2, cancel: true)))
+    #expect(try connection.received().map(\.code) == [.cancelled])
+    // A buffer that nobody else has keeps its memory when it is cleared.
+    let before = address()
+    frame.clear()
+    #expect(address() == before)
+    #expect(connection.dispatcher.taken.isEmpty)
+  }
+
   @Test func `large answers to calls taken earlier are refused when twice the limit waits to be read`() throws {
     let connection = try EmbeddedConnection(limits: ConnectionLimits(maxBytesInFlight: 100 << 10))
     try connection.send(joined((1...10).map { try call($0, .logServiceFetch) }))

@@ -59,16 +59,21 @@ final class Valve: ChannelOutboundHandler {
 
 /// A handler in a pipeline without a socket.
 final class EmbeddedConnection {
-  let channel = EmbeddedChannel()
+  let channel: EmbeddedChannel
   let dispatcher: FakeDispatcher
   let valve = Valve()
   let handler: NativeConnectionHandler
   let budget: MemoryBudget
 
+  /// - Parameters:
+  ///   - loop: Connections of one loop share it, and its turn.
+  ///   - turn: That of `loop`, with the same dispatcher; nil for one of its own.
   init(
     _ dispatcher: FakeDispatcher = .standard(), limits: ConnectionLimits = .default,
-    budget: MemoryBudget = MemoryBudget(limitBytes: 512 << 20)
+    budget: MemoryBudget = MemoryBudget(limitBytes: 512 << 20), loop: EmbeddedEventLoop = EmbeddedEventLoop(),
+    turn: LoopTurn? = nil
   ) throws {
+    self.channel = EmbeddedChannel(loop: loop)
     self.dispatcher = dispatcher
     self.budget = budget
     self.handler = NativeConnectionHandler(
@@ -76,7 +81,7 @@ final class EmbeddedConnection {
       environment: ConnectionEnvironment(
         dispatcher: dispatcher, limits: limits, budget: budget,
         logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })),
-      turn: LoopTurn(eventLoop: channel.eventLoop, dispatcher: dispatcher))
+      turn: turn ?? LoopTurn(eventLoop: channel.eventLoop, dispatcher: dispatcher))
     try channel.pipeline.syncOperations.addHandlers([valve, handler])
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 9)).wait()
   }
@@ -90,6 +95,9 @@ final class EmbeddedConnection {
     try channel.writeInbound(joined(frames))
     channel.embeddedEventLoop.run()
   }
+
+  /// As `send`, but before the loop runs: as if other sockets were still to be read from.
+  func receive(_ frames: ByteBuffer...) throws { try channel.writeInbound(joined(frames)) }
 
   func advance(_ time: TimeAmount) {
     channel.embeddedEventLoop.advanceTime(by: time)

@@ -2,7 +2,7 @@ import NIOCore
 import Synchronization
 import TailraceWire
 
-/// Takes every call while the connection accepts calls, and answers as `answer` says; nil parks the call.
+/// Takes every call, or so many of each offer, while the connection accepts calls, and answers as `answer` says; nil parks the call.
 final class FakeDispatcher: RequestDispatcher {
   struct Taken: Sendable {
     let call: InboundCall
@@ -13,14 +13,18 @@ final class FakeDispatcher: RequestDispatcher {
     var taken: [Taken] = []
     var abandoned: [CallID] = []
     var closed = 0
-    /// How many calls each `dispatch` offered.
+    /// How many calls each offer held.
     var offers: [Int] = []
+    /// The same for each `dispatch`: of each connection that took part.
+    var turns: [[Int]] = []
   }
 
   private let state = Mutex(State())
   private let answer: @Sendable (InboundCall) -> Response?
+  private let mostTaken: Int
 
-  init(_ answer: @escaping @Sendable (InboundCall) -> Response?) {
+  init(mostTaken: Int = .max, _ answer: @escaping @Sendable (InboundCall) -> Response?) {
+    self.mostTaken = mostTaken
     self.answer = answer
   }
 
@@ -39,15 +43,18 @@ final class FakeDispatcher: RequestDispatcher {
   var abandoned: [CallID] { state.withLock { $0.abandoned } }
   var closed: Int { state.withLock { $0.closed } }
   var offers: [Int] { state.withLock { $0.offers } }
+  var turns: [[Int]] { state.withLock { $0.turns } }
 
   func dispatch(_ offers: inout [CallOffer]) {
+    let counts = offers.map(\.calls.count)
+    state.withLock { $0.turns.append(counts) }
     for index in offers.indices { dispatch(&offers[index].calls, from: offers[index].connection) }
   }
 
   private func dispatch(_ calls: inout InboundCalls, from connection: any CallConnection) {
     let count = calls.count
     state.withLock { $0.offers.append(count) }
-    while connection.acceptsCalls, let call = calls.popFirst() {
+    while connection.acceptsCalls, count - calls.count < mostTaken, let call = calls.popFirst() {
       state.withLock { $0.taken.append(Taken(call: call, connection: connection)) }
       if let response = answer(call) { connection.respond(response, to: call.id) }
     }

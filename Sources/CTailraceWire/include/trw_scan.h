@@ -23,7 +23,7 @@ trw_status trw_scan_request_header(const uint8_t *data, size_t length, trw_reque
 /// proto/tailrace/v1/log_service.proto and record.proto.
 typedef struct {
   uint32_t acks;             // ProduceRequest 1
-  const uint8_t *topic;      // ProduceTarget 1, not NUL-terminated, not checked to be UTF-8
+  const uint8_t *topic;      // ProduceTarget 1, not NUL-terminated; UTF-8 without a NUL
   size_t topic_length;
   uint32_t partition;        // ProduceTarget 3
   uint32_t format_version;   // RecordBatch 1, and so on
@@ -42,7 +42,8 @@ typedef struct {
 } trw_single_produce;
 
 /// Reads such a request. False where it is another one, or has anything that is not usual: a field that stands twice, is
-/// unknown, or has another wire type, a topic id, plain records, no partition. Then the message is to be unpacked.
+/// unknown, or has another wire type, a topic that is no text, a topic id, plain records, no partition. Then the message
+/// is to be unpacked.
 bool trw_scan_single_produce(const uint8_t *data, size_t length, trw_single_produce *produce);
 
 /// How many parts a request has that each are work of their own: occurrences of the length-delimited `field` at its top,

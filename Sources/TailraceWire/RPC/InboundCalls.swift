@@ -69,11 +69,23 @@ package struct InboundCalls: Sendable {
       id: entry.id, method: entry.method, message: message, deadline: entry.deadline, metadata: metadata)
   }
 
-  /// Removes a call. False where it is not there.
+  /// Removes a call, between reads. False where it is not there.
   package mutating func remove(_ id: CallID) -> Bool {
     guard let index = entries.firstIndex(where: { $0.id == id }) else { return false }
-    _ = forget(entries.remove(at: index))
+    let entry = entries.remove(at: index)
+    dropRead(entry.read, unlessHeldAround: index)
+    _ = forget(entry)
     return true
+  }
+
+  /// A call before `index` was taken out of the midst, or the end. Where it was the only one of its read, that must not
+  /// wait for those before it: it may be large, and they may wait long.
+  private mutating func dropRead(_ read: Int, unlessHeldAround index: Int) {
+    let isHeld =
+      index > 0 && entries[index - 1].read == read || index < entries.count && entries[index].read == read
+    guard !isHeld else { return }
+    reads.remove(at: read - firstRead)
+    for later in index..<entries.count { entries[later].read -= 1 }
   }
 
   /// A call was taken out: so is what only it had use for. Returns its metadata.
