@@ -29,9 +29,11 @@ package struct Broker: Sendable {
       logger: logger)
     let producers = ProducerRegistry(metadata: metadata, snapshot: snapshot, store: store, clock: clock)
     purgatory = FetchPurgatory(store: store, limits: fetchLimits)
-    dispatcher = BrokerDispatcher(
-      topics: topics, producers: producers, store: store, clock: clock, purgatory: purgatory,
-      admin: AdminHandlers(registry: registry, store: store, info: info))
+    do throws(StorageError) {
+      dispatcher = try BrokerDispatcher(
+        topics: topics, producers: producers, store: store, clock: clock, purgatory: purgatory,
+        admin: AdminHandlers(registry: registry, store: store, info: info))
+    } catch { throw RPCError(error) }
     self.store = store
   }
 

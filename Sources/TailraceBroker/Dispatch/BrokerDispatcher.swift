@@ -8,9 +8,9 @@ package struct BrokerDispatcher: RequestDispatcher {
   private let fetch: FetchHandler
   private let purgatory: FetchPurgatory
   /// Calls that keep a core busy: fewer at a time than there are threads for tasks.
-  private let heavyCalls = CallQueue(maxRunning: System.coreCount / 2, maxRunningPerConnection: 1)
+  private let heavyCalls: CallQueue
   /// Calls that mostly wait for storage.
-  private let controlCalls = CallQueue(maxRunning: 16, maxRunningPerConnection: 4)
+  private let controlCalls: CallQueue
   private let log: LogHandlers
   private let admin: AdminHandlers
   private let group = GroupHandlers()
@@ -18,7 +18,10 @@ package struct BrokerDispatcher: RequestDispatcher {
   package init(
     topics: TopicTable, producers: ProducerRegistry, store: any LogStore, clock: any WallClock,
     purgatory: FetchPurgatory, admin: AdminHandlers
-  ) {
+  ) throws(StorageError) {
+    let executor = try CallExecutor(threadCount: System.coreCount)
+    heavyCalls = CallQueue(maxRunning: System.coreCount / 2, maxRunningPerConnection: 1, executor: executor)
+    controlCalls = CallQueue(maxRunning: 16, maxRunningPerConnection: 4, executor: executor)
     produce = ProduceHandler(
       topics: topics, producerIDs: producers.ids, store: store, clock: clock, queue: heavyCalls)
     fetch = FetchHandler(topics: topics, store: store, purgatory: purgatory, queue: heavyCalls)

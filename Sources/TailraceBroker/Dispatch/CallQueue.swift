@@ -19,6 +19,7 @@ final class CallQueue: Sendable {
     let run: @Sendable () async -> Void
   }
 
+  private let executor: CallExecutor?
   private let maxRunning: Int
   private let maxRunningPerConnection: Int
   private let state = Mutex(State())
@@ -59,7 +60,9 @@ final class CallQueue: Sendable {
     var runningCount = 0
   }
 
-  init(maxRunning: Int, maxRunningPerConnection: Int) {
+  /// - Parameter executor: Where jobs run; nil: where tasks do.
+  init(maxRunning: Int, maxRunningPerConnection: Int, executor: CallExecutor? = nil) {
+    self.executor = executor
     self.maxRunning = max(1, maxRunning)
     self.maxRunningPerConnection = max(1, maxRunningPerConnection)
   }
@@ -135,9 +138,9 @@ final class CallQueue: Sendable {
 
   private func startJobs() {
     while let (job, ticket) = takeJob() {
-      let task = Task {
+      let task = Task(executorPreference: executor) {
         await job.run()
-        finish(job, ticket)
+        self.finish(job, ticket)
       }
       let identifier = ObjectIdentifier(job.connection)
       let isAbandoned = state.withLock { state in

@@ -6,7 +6,7 @@
 internal import DequeModule
 
 /// A queue between threads: whoever pops waits until there is something. Thread-safe.
-final class WorkQueue<Element: Sendable>: @unchecked Sendable {
+package final class WorkQueue<Element: Sendable>: @unchecked Sendable {
   // `elements` and `isClosed` are read and written under `mutex` only; the pointers never change.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -21,7 +21,7 @@ final class WorkQueue<Element: Sendable>: @unchecked Sendable {
     case closed
   }
 
-  init() {
+  package init() {
     mutex = .allocate(capacity: 1)
     mutex.initialize(to: pthread_mutex_t())
     condition = .allocate(capacity: 1)
@@ -43,7 +43,7 @@ final class WorkQueue<Element: Sendable>: @unchecked Sendable {
 
   /// Adds an element at the end; false where the queue is closed.
   @discardableResult
-  func push(_ element: Element) -> Bool {
+  package func push(_ element: Element) -> Bool {
     pthread_mutex_lock(mutex)
     let isOpen = !isClosed
     if isOpen { elements.append(element) }
@@ -53,7 +53,7 @@ final class WorkQueue<Element: Sendable>: @unchecked Sendable {
   }
 
   /// Takes the first element, waiting for one; nil when the queue is closed and empty.
-  func pop() -> Element? {
+  package func pop() -> Element? {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     while true {
@@ -82,7 +82,7 @@ final class WorkQueue<Element: Sendable>: @unchecked Sendable {
   }
 
   /// Takes no more; what is queued is still handed out.
-  func close() {
+  package func close() {
     pthread_mutex_lock(mutex)
     isClosed = true
     pthread_mutex_unlock(mutex)

@@ -149,7 +149,8 @@ extension NativeConnectionHandler {
   /// Whether more may be read: only requests not executed and output not sent count, so that calls which wait for
   /// something never keep those out that would end the wait.
   private var mayRead: Bool {
-    !isBehind && queue.messageBytes + decoder.bufferedBytes + outputBytes < limits.maxBytesInFlight && hasBudget
+    !isBehind && violation == nil
+      && queue.messageBytes + decoder.bufferedBytes + outputBytes < limits.maxBytesInFlight && hasBudget
   }
 
   /// Asks for the next read, or for news when there is room in the budget. While ending, reads to discard.

@@ -64,7 +64,8 @@ extension NativeConnectionHandler {
     isInTurn = false
     guard phase == .open else { return }
     let isCut = isTimeUp && hasRoom && !queue.isEmpty
-    if let violation, !isCut {
+    // First the answers to what came before it, a turn's share at a time.
+    if let violation, !isCut, backlog.isEmpty {
       end(with: RPCError(violation))
       return
     }

@@ -65,6 +65,7 @@ package final class Server: Sendable {
     }
     let threads = configuration.eventLoopCount ?? System.coreCount
     let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+    for loop in group.makeIterator() { loop.execute { ThreadSlices.preferShort() } }
     let registry = ConnectionRegistry(
       maxConnections: configuration.process.maxConnections,
       maxRefusedConnections: configuration.process.maxRefusedConnections)

@@ -94,7 +94,9 @@ package struct FrameDecoder: Sendable {
     guard !isPartialWhole else { return }
     // Lengths first: how much more belongs to this frame is known only with them.
     movePartial(to: lengthBytes)
-    guard let bytes = partial, let extent = try extent(bytes) else { return }
+    // Looked at in place: a copy at hand would have all of it copied with the next write.
+    let found = try partial?.withUnsafeReadableBytes { raw throws(FrameError) in try extent(raw) }
+    guard let extent = found ?? nil else { return }
     movePartial(to: extent.frameBytes)
     isPartialWhole = partialBytes == extent.frameBytes
   }
