@@ -5,7 +5,7 @@ internal import TailraceStorage
 /// They are a little less important to the system than the loops: what is much work takes what is left of the cores, and
 /// does not keep small calls waiting. Thread-safe.
 final class CallExecutor: TaskExecutor {
-  private static let niceness: CInt = 19
+  private static let niceness: CInt = 10
   private let jobs = WorkQueue<UnownedJob>()
 
   /// `threadCount`: at least 1.

@@ -1,4 +1,5 @@
 package import NIOCore
+internal import Synchronization
 package import TailraceWire
 
 /// What the connections of one event loop have to do, done together.
@@ -12,7 +13,7 @@ package import TailraceWire
 /// frames that each takes, on the time that calls are taken for, and on the bytes that each writes. What is left goes on
 /// in a later turn, when the loop has looked at its sockets again.
 ///
-/// Isolation: its event loop. `@unchecked Sendable`: nothing is touched elsewhere.
+/// Isolation: its event loop, but for `addFromOutside`. `@unchecked Sendable`: nothing else is touched elsewhere.
 package final class LoopTurn: @unchecked Sendable {
   /// Calls are taken for this long. Each connection may take a few in any case.
   private static let length = TimeAmount.microseconds(50)
@@ -29,6 +30,8 @@ package final class LoopTurn: @unchecked Sendable {
   private var isScheduled = false
   /// Those that take part in a later one.
   private var later: [NativeConnectionHandler] = []
+  /// Those that other threads have given answers to.
+  private let answered = Mutex<[NativeConnectionHandler]>([])
   private var isLaterScheduled = false
   private var isRunning = false
   /// When the turn under way began.
@@ -74,6 +77,16 @@ package final class LoopTurn: @unchecked Sendable {
   func addLater(_ handler: NativeConnectionHandler) {
     later.append(handler)
     if !isRunning { scheduleLater() }
+  }
+
+  /// The same, on any thread: for a connection that was given an answer from outside. Whoever gives them without a pause
+  /// does not keep the loop from its sockets.
+  func addFromOutside(_ handler: NativeConnectionHandler) {
+    let isFirst = answered.withLock { answered in
+      answered.append(handler)
+      return answered.count == 1
+    }
+    if isFirst { askForLater() }
   }
 
   /// Has a connection that was given something to write take part in the turn that is under way. False where there is
@@ -133,12 +146,21 @@ package final class LoopTurn: @unchecked Sendable {
   private func scheduleLater() {
     guard !later.isEmpty, !isLaterScheduled else { return }
     isLaterScheduled = true
+    askForLater()
+  }
+
+  private func askForLater() {
     if let yield { yield.ask() } else { eventLoop.execute { self.runLater() } }
   }
 
   private func runLater() {
     isLaterScheduled = false
     swap(&running, &later)
+    let answered = answered.withLock { answered in
+      defer { answered = [] }
+      return answered
+    }
+    for handler in answered where handler.takesPartNow() { running.append(handler) }
     run()
   }
 }
@@ -148,7 +170,7 @@ struct LoopTurns: Sendable {
   private let turns: [ObjectIdentifier: LoopTurn]
   private let dispatcher: any RequestDispatcher
 
-  /// Throws where a loop cannot be made to yield: the system has no pipes left.
+  /// Throws where a loop cannot be made to yield: there are no descriptors left.
   init(_ group: any EventLoopGroup, _ dispatcher: any RequestDispatcher) async throws {
     self.dispatcher = dispatcher
     var turns: [ObjectIdentifier: LoopTurn] = [:]

@@ -9,24 +9,28 @@ internal import Synchronization
 
 /// Has something done on an event loop once the loop has looked at its sockets again.
 ///
-/// A task would not do: a loop runs all tasks that are due, those that tasks add too, before it looks. So this is a pipe
-/// of which the loop itself is the reader: a byte in it is an event like any other, and comes with those of the sockets
+/// A task would not do: a loop runs all tasks that are due, those that tasks add too, before it looks. So this is a pair
+/// of sockets of which the loop itself is the reader: a byte in it is an event like any other, and comes with those of the sockets
 /// that are ready by then.
 ///
-/// Isolation: its event loop, but for making it. `@unchecked Sendable`: `body` is set before the first use.
+/// `ask` may be called on any thread; all else happens on the event loop. `@unchecked Sendable`: `body` is set before the
+/// first use.
 final class LoopYield: ChannelInboundHandler, @unchecked Sendable {
   typealias InboundIn = ByteBuffer
 
   private let eventLoop: any EventLoop
   private let writeEnd: CInt
-  private var isAsked = false
+  private let isAsked = Atomic<Bool>(false)
   /// What to do; set once.
   var body: () -> Void = {}
 
-  /// Throws the system's error where there is no pipe to be had.
+  /// Throws the system's error where there are no descriptors left.
   static func make(on eventLoop: any EventLoop) async throws -> LoopYield {
     var ends: [CInt] = [-1, -1]
-    guard pipe(&ends) == 0 else { throw IOError(errnoCode: errno, reason: "pipe") }
+    // Of sockets, since to write into a pipe whose other end is gone is a signal.
+    guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends) == 0 else {
+      throw IOError(errnoCode: errno, reason: "socketpair")
+    }
     for end in ends where fcntl(end, F_SETFL, O_NONBLOCK) != 0 || fcntl(end, F_SETFD, FD_CLOEXEC) != 0 {
       throw IOError(errnoCode: errno, reason: "fcntl")
     }
@@ -51,17 +55,16 @@ final class LoopYield: ChannelInboundHandler, @unchecked Sendable {
 
   /// Has `body` called once, soon; however often it is asked for until then.
   func ask() {
-    guard !isAsked else { return }
-    isAsked = true
+    guard !isAsked.exchange(true, ordering: .acquiringAndReleasing) else { return }
     var byte: UInt8 = 0
-    // The pipe is empty: it takes a byte. Should it not, it is done the other way.
-    if write(writeEnd, &byte, 1) != 1 { eventLoop.execute { self.run() } }
+    // There is room for a byte. Should there not be, it is done the other way.
+    if send(writeEnd, &byte, 1, CInt(MSG_NOSIGNAL.rawValue)) != 1 { eventLoop.execute { self.run() } }
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) { run() }
 
   private func run() {
-    isAsked = false
+    isAsked.store(false, ordering: .releasing)
     body()
   }
 }

@@ -17,6 +17,13 @@ extension NativeConnectionHandler {
     turn.add(self)
   }
 
+  /// Whether it takes part in the turn that is about to begin, because of answers from outside; not where it does anyway.
+  func takesPartNow() -> Bool {
+    guard !isTurnAwaited, phase == .open else { return false }
+    isTurnAwaited = true
+    return true
+  }
+
   /// There is something to write: in the turn under way, if there is one.
   func joinTurn() {
     guard !isInTurn, phase == .open else { return }

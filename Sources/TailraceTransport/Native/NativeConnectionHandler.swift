@@ -142,9 +142,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
 
   package func respond(_ response: Response, to call: CallID) {
     guard eventLoop.inEventLoop else {
-      if outbox.add(response, to: call) {
-        eventLoop.execute { self.work() }
-      }
+      if outbox.add(response, to: call) { turn.addFromOutside(self) }
       return
     }
     answer(response, to: call)
