@@ -58,7 +58,7 @@ final class LoopYield: ChannelInboundHandler, @unchecked Sendable {
     guard !isAsked.exchange(true, ordering: .acquiringAndReleasing) else { return }
     var byte: UInt8 = 0
     // There is room for a byte. Should there not be, it is done the other way.
-    if send(writeEnd, &byte, 1, CInt(MSG_NOSIGNAL.rawValue)) != 1 { eventLoop.execute { self.run() } }
+    if send(writeEnd, &byte, 1, CInt(MSG_NOSIGNAL)) != 1 { eventLoop.execute { self.run() } }
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) { run() }
