@@ -22,7 +22,7 @@ class Broker:
         with open(self._log, "wb") as log:
             # It ends with this process, however that ends.
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *prefix, *serve, "--event-loops", "1"],
+                ["setpriv", "--pdeathsig", "KILL", *prefix, *serve, "--event-loops", "1", "--turn-us", "1000000"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **environment})
         self.pid = self._process.pid
         self.address = self._await_address()

@@ -6,17 +6,21 @@ internal import TailraceWire
 struct FetchResponseBuilder {
   let plan: FetchPlan
 
+  /// Pieces of fewer bytes are gathered.
+  private static let gatheredBytes = 32 << 10
   /// FetchResponse.partitions, length-delimited.
   private static let partitionsTag: UInt8 = 0x0A
 
   /// The response with batches as they lie in the log: FetchedPartition ends with the field that a segment consists of.
   func batches(_ outcomes: [ReadOutcome]) -> Response {
     var chunks: [Chunk] = []
-    var open = ByteBuffer()
+    var open = ByteBufferAllocator().buffer(capacity: openBytes(outcomes))
+    var header = ByteBufferAllocator().buffer(capacity: Self.headerBytes)
     do throws(EncodeError) {
       for (target, place) in zip(plan.targets, plan.places) {
         let (partition, data) = partition(target, place, outcomes)
-        let header = try partition.encoded()
+        header.clear()
+        try partition.encode(into: &header)
         let dataBytes = data.reduce(0) { $0 + $1.count }
         open.writeInteger(Self.partitionsTag)
         open.writeVarint(UInt64(header.readableBytes + dataBytes))
@@ -26,6 +30,16 @@ struct FetchResponseBuilder {
     } catch { return .failure(RPCError(error)) }
     if open.readableBytes > 0 { chunks.append(.bytes(open)) }
     return .chunks(chunks)
+  }
+
+  /// What a partition's answer has beside its data, mostly no more than this.
+  private static let headerBytes = 128
+
+  /// What is gathered in the first buffer, mostly no more than this.
+  private func openBytes(_ outcomes: [ReadOutcome]) -> Int {
+    var byteCount = plan.targets.count * Self.headerBytes
+    for case .read(let result) in outcomes where result.byteCount < Self.gatheredBytes { byteCount += result.byteCount }
+    return min(byteCount, 2 * Self.gatheredBytes)
   }
 
   /// The response with plain records.
@@ -53,7 +67,7 @@ struct FetchResponseBuilder {
 
   /// Small pieces are gathered: a file range is worth a system call of its own, a few bytes are not.
   private func append(_ chunk: Chunk, to chunks: inout [Chunk], _ open: inout ByteBuffer) {
-    if case .bytes(let bytes) = chunk, bytes.readableBytes < 32 << 10 {
+    if case .bytes(let bytes) = chunk, bytes.readableBytes < Self.gatheredBytes {
       open.writeImmutableBuffer(bytes)
       return
     }

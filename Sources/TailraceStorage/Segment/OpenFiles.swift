@@ -13,6 +13,7 @@ final class OpenFiles: Sendable {
   /// The indexes of finished segments that are in memory.
   let indexes: IndexCache
   private let limit: Int
+  private let pinnedLimit: Int
   private let contents = Mutex(Contents())
   private let pinnedCount = Atomic<Int>(0)
 
@@ -32,16 +33,17 @@ final class OpenFiles: Sendable {
     }
   }
 
-  /// `limit`: files kept open, at least 1; `maxIndexBytes`: memory for indexes of finished segments.
-  init(fileSystem: any FileSystem, limit: Int, maxIndexBytes: Int = 64 << 20) {
+  /// `limit`: files kept open, at least 1; `pinnedLimit`: files open because of bytes that are not on disk yet;
+  /// `maxIndexBytes`: memory for indexes of finished segments.
+  init(fileSystem: any FileSystem, limit: Int, pinnedLimit: Int = .max, maxIndexBytes: Int = 64 << 20) {
     self.fileSystem = fileSystem
     indexes = IndexCache(limit: maxIndexBytes)
     self.limit = max(1, limit)
+    self.pinnedLimit = max(1, pinnedLimit)
   }
 
-  /// Whether more files than are kept without need are open because of bytes that are not on disk yet: it is time to
-  /// bring some there.
-  var hasManyPinned: Bool { pinnedCount.load(ordering: .relaxed) > limit }
+  /// Whether so many files are open because of bytes that are not on disk yet that it is time to bring some there.
+  var hasManyPinned: Bool { pinnedCount.load(ordering: .relaxed) > pinnedLimit }
 
   /// Counts a file that stays open until it is on disk; -1: not any more.
   func notePinned(_ change: Int) { pinnedCount.add(change, ordering: .relaxed) }

@@ -15,13 +15,13 @@ package import TailraceWire
 ///
 /// Isolation: its event loop, but for `addFromOutside`. `@unchecked Sendable`: nothing else is touched elsewhere.
 package final class LoopTurn: @unchecked Sendable {
-  /// Calls are taken for this long. Each connection may take a few in any case.
-  private static let length = TimeAmount.microseconds(50)
   /// A connection that was alone for so many turns has its next one at once.
   private static let soloTurns = 4
 
   private let eventLoop: any EventLoop
   private let dispatcher: any RequestDispatcher
+  /// Calls are taken for this long. Each connection may take a few in any case.
+  private let length: TimeAmount
   /// Has `runLater` called once the loop has looked at its sockets; nil: soon.
   private let yield: LoopYield?
 
@@ -47,12 +47,14 @@ package final class LoopTurn: @unchecked Sendable {
   private var offering: [NativeConnectionHandler] = []
 
   package convenience init(eventLoop: any EventLoop, dispatcher: any RequestDispatcher) {
-    self.init(eventLoop: eventLoop, dispatcher: dispatcher, yield: nil)
+    self.init(
+      eventLoop: eventLoop, dispatcher: dispatcher, length: ProcessLimits.default.turnLength, yield: nil)
   }
 
-  init(eventLoop: any EventLoop, dispatcher: any RequestDispatcher, yield: LoopYield?) {
+  init(eventLoop: any EventLoop, dispatcher: any RequestDispatcher, length: TimeAmount, yield: LoopYield?) {
     self.eventLoop = eventLoop
     self.dispatcher = dispatcher
+    self.length = length
     self.yield = yield
     yield?.body = { [weak self] in self?.runLater() }
   }
@@ -105,7 +107,7 @@ package final class LoopTurn: @unchecked Sendable {
   }
 
   /// Whether no more calls are to be taken in this turn.
-  var isOver: Bool { eventLoop.now - begin >= Self.length }
+  var isOver: Bool { eventLoop.now - begin >= length }
 
   private func runWaiting() {
     isScheduled = false
@@ -171,12 +173,14 @@ struct LoopTurns: Sendable {
   private let dispatcher: any RequestDispatcher
 
   /// Throws where a loop cannot be made to yield: there are no descriptors left.
-  init(_ group: any EventLoopGroup, _ dispatcher: any RequestDispatcher) async throws {
+  init(
+    _ group: any EventLoopGroup, _ dispatcher: any RequestDispatcher, length: TimeAmount
+  ) async throws {
     self.dispatcher = dispatcher
     var turns: [ObjectIdentifier: LoopTurn] = [:]
     for loop in group.makeIterator() {
       turns[ObjectIdentifier(loop)] = LoopTurn(
-        eventLoop: loop, dispatcher: dispatcher, yield: try await LoopYield.make(on: loop))
+        eventLoop: loop, dispatcher: dispatcher, length: length, yield: try await LoopYield.make(on: loop))
     }
     self.turns = turns
   }

@@ -74,7 +74,8 @@ package final class Server: Sendable {
       dispatcher: dispatcher, limits: configuration.connection, budget: budget, logger: logger)
     do {
       let acceptor = Acceptor(
-        environment: environment, registry: registry, turns: try await LoopTurns(group, dispatcher))
+        environment: environment, registry: registry,
+        turns: try await LoopTurns(group, dispatcher, length: configuration.process.turnLength))
       let listener = try await acceptor.bootstrap(group).bind(host: configuration.host, port: configuration.port).get()
       guard let address = listener.localAddress else {
         throw ServerError("the listening socket has no address")

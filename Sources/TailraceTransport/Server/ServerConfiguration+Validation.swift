@@ -54,6 +54,7 @@ extension ProcessLimits {
     try check("the limit of connections", maxConnections, in: 1...1_000_000)
     try check("the limit of connections that are refused at a time", maxRefusedConnections, in: 0...65_536)
     try check("the memory for all connections in bytes", memoryBudgetBytes, in: 1...maxBytes)
+    try check("the length of a turn", turnLength, from: .microseconds(1))
     try check("the drain time-out", drainTimeout, from: .zero)
   }
 }

@@ -84,16 +84,20 @@ package struct ProcessLimits: Hashable, Sendable {
   /// Requests not executed yet, and output in memory not sent yet, of all connections together, in bytes. At least two
   /// frames; default: 512 MiB.
   package var memoryBudgetBytes: Int
+  /// For how long an event loop takes calls before it looks at its sockets again, beyond a few of each connection.
+  /// Default: 50 us.
+  package var turnLength: TimeAmount
   /// What calls in flight have to finish when the server is stopped; what takes longer is cut off. Default: 30 s.
   package var drainTimeout: TimeAmount
 
   package init(
     maxConnections: Int = 10_000, maxRefusedConnections: Int = 64, memoryBudgetBytes: Int = 512 << 20,
-    drainTimeout: TimeAmount = .seconds(30)
+    turnLength: TimeAmount = .microseconds(50), drainTimeout: TimeAmount = .seconds(30)
   ) {
     self.maxConnections = maxConnections
     self.maxRefusedConnections = maxRefusedConnections
     self.memoryBudgetBytes = memoryBudgetBytes
+    self.turnLength = turnLength
     self.drainTimeout = drainTimeout
   }
 

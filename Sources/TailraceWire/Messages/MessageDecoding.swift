@@ -16,6 +16,12 @@ extension WireMessage {
 
   /// Decodes the readable bytes of `buffer` with memory of its own, of which it takes at most `limits.arenaBytes`.
   package init(decoding buffer: ByteBuffer, limits: DecodeLimits = .default) throws(DecodeError) {
+    if limits.arenaBytes == DecodeLimits.default.arenaBytes {
+      self = try ArenaPool.decoding.withArena { arena throws(DecodeError) in
+        try Self(decoding: buffer, arena: arena, limits: limits)
+      }
+      return
+    }
     // Enough for most small messages, and never much for one that is refused.
     let initialBytes = min(max(512, buffer.readableBytes), 16 * 1024)
     let arena = Arena(initialBytes: initialBytes, limitBytes: limits.arenaBytes)

@@ -56,13 +56,20 @@ extension WireMessage {
 
   /// The serialised message in a buffer of its own.
   package func encoded() throws(EncodeError) -> ByteBuffer {
-    // Nothing from outside decides how much this takes: `self` is in memory already.
-    let arena = Arena(initialBytes: 1024, limitBytes: maxEncodedBytes)
     var buffer = ByteBuffer()
-    try encode(into: &buffer, arena: arena)
+    try encode(into: &buffer)
     return buffer
   }
+
+  /// Appends the serialised message to `buffer`, as `encode(into:arena:)` does.
+  @discardableResult
+  package func encode(into buffer: inout ByteBuffer) throws(EncodeError) -> Int {
+    try encodingArenas.withArena { arena throws(EncodeError) in try encode(into: &buffer, arena: arena) }
+  }
 }
+
+/// Nothing from outside decides how much these take: what is encoded is in memory already.
+private let encodingArenas = ArenaPool(limitBytes: maxEncodedBytes)
 
 /// protobuf's own limit: lengths are signed 32-bit numbers in most implementations.
 private let maxEncodedBytes = Int(Int32.max)

@@ -43,7 +43,7 @@ package struct TopicID: Hashable, Comparable, Sendable, CustomStringConvertible 
 
   /// The 16 bytes.
   package var bytes: ByteBuffer {
-    var buffer = ByteBuffer()
+    var buffer = ByteBufferAllocator().buffer(capacity: Self.byteCount)
     buffer.writeMultipleIntegers(high, low)
     return buffer
   }

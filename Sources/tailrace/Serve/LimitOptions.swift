@@ -34,6 +34,11 @@ struct LimitOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "Seconds that a client may leave an answer unread, or a request half sent.")
   var stallSeconds: Int = Int(ConnectionLimits.default.stallTimeout.nanoseconds / 1_000_000_000)
 
+  @Option(
+    parsing: .unconditional,
+    help: "Microseconds for which an event loop takes calls before it looks at its other connections.")
+  var turnUs: Int = Int(ProcessLimits.default.turnLength.nanoseconds / 1_000)
+
   func validate() throws {
     let bounds: [(flag: String, value: Int, range: ClosedRange<Int>)] = [
       ("--max-connections", maxConnections, 1...1_000_000),
@@ -45,6 +50,7 @@ struct LimitOptions: ParsableArguments {
       ("--idle-seconds", idleSeconds, 1...86_400),
       ("--preface-seconds", prefaceSeconds, 1...3_600),
       ("--stall-seconds", stallSeconds, 1...3_600),
+      ("--turn-us", turnUs, 1...1_000_000),
     ]
     for (flag, value, range) in bounds where !range.contains(value) {
       throw ValidationError("\(flag) is \(value); \(range.lowerBound) to \(range.upperBound) are allowed")
@@ -65,6 +71,7 @@ struct LimitOptions: ParsableArguments {
   }
 
   var process: ProcessLimits {
-    ProcessLimits(maxConnections: maxConnections, memoryBudgetBytes: memoryBudgetMib << 20)
+    ProcessLimits(maxConnections: maxConnections, memoryBudgetBytes: memoryBudgetMib << 20,
+      turnLength: .microseconds(Int64(turnUs)))
   }
 }

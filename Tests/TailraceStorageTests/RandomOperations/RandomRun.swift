@@ -50,6 +50,7 @@ final class RandomRun {
     options.producerExpiryMs = .max / 2
     options.compactionMinDirtyRatio = 0
     options.idleOpenFiles = 1 + generator.below(16)
+    options.unsyncedOpenFiles = options.idleOpenFiles
     options.preallocatedBytes = generator.below(2) == 0 ? 0 : 4_000
     options.indexCacheBytes = generator.below(2) == 0 ? 1 << 10 : 1 << 20
     options.compactionKeyMapBytes = generator.below(2) == 0 ? 0 : 1 << 16

@@ -20,6 +20,9 @@ package final class LocalLogStore: LogStore {
     /// Segment files kept open, over all partitions, beyond those with something that is not on disk yet: at least 1.
     /// By default a quarter of what the process may have open, from 8 to 1024.
     package var idleOpenFiles = OpenFileLimit.idleFiles
+    /// Segment files with something that is not on disk yet, over all partitions: where there are more, it is brought to
+    /// disk so that they can be closed. At least 1; by default half of what the process may have open.
+    package var unsyncedOpenFiles = OpenFileLimit.pinnedFiles
     /// Memory for the indexes of finished segments, bytes.
     package var indexCacheBytes = 64 << 20
     /// Appends are refused while the disk has less than this left, bytes; 0: only when it is full.
@@ -99,7 +102,8 @@ package final class LocalLogStore: LogStore {
     let (data, lock) = try DataDirectory.open(directory, fileSystem: fileSystem)
     self.data = data
     files = OpenFiles(
-      fileSystem: fileSystem, limit: options.idleOpenFiles, maxIndexBytes: options.indexCacheBytes)
+      fileSystem: fileSystem, limit: options.idleOpenFiles, pinnedLimit: options.unsyncedOpenFiles,
+      maxIndexBytes: options.indexCacheBytes)
     reserve = DiskReserve(
       fileSystem: fileSystem, directory: directory, reserveBytes: options.diskReserveBytes)
     self.lock = Mutex(lock)
