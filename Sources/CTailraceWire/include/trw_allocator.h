@@ -10,6 +10,10 @@
 /// threads are started. Does nothing where the C library is not glibc.
 void trw_tune_allocator(void);
 
+/// Lets go of the program's code that is in memory because a start has passed there: what is used again comes back from
+/// the page cache, a few pages at a time. Returns how many bytes it was about, 0 where the system has no such thing.
+size_t trw_release_start_code(void);
+
 /// Bytes that the process has allocated and not freed, as the allocator counts them; 0 where it does not. Thread-safe,
 /// and slow: it walks the allocator's lists.
 size_t trw_allocated_bytes(void);

@@ -23,6 +23,8 @@ struct BrokerService: Service {
   private let broker: Broker
   private let drain: Duration
   private let logger: Logger
+  /// Called once `run` has begun.
+  var onServing: @Sendable () -> Void = {}
 
   /// Opens the directory, recovers, and listens.
   static func start(
@@ -61,6 +63,7 @@ struct BrokerService: Service {
   }
 
   func run() async throws {
+    onServing()
     try await withGracefulShutdownHandler {
       try await server.run()
     } onGracefulShutdown: {

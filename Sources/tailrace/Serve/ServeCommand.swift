@@ -81,12 +81,22 @@ struct ServeCommand: AsyncParsableCommand {
     }
     do {
       configuration.topicDefaults = try topicDefaults
-      let service = try await BrokerService.start(configuration, dataDirectory: dataDir, logger: logger)
-      StandardError.write("listening on \(service.address)\n")
+      var service = try await BrokerService.start(configuration, dataDirectory: dataDir, logger: logger)
+      // Waited for before anybody is told that it serves: whoever reads that may send one.
+      let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+      let (serving, isServing) = AsyncStream.makeStream(of: Void.self)
+      service.onServing = { isServing.finish() }
       let group = ServiceGroup(
         configuration: .init(
           services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
-          gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+          logger: logger))
+      let announcer = Task { [address = service.address] in
+        for await _ in serving {}
+        StandardError.write("listening on \(address)\n")
+        _ = trw_release_start_code()
+        for await _ in signals { await group.triggerGracefulShutdown() }
+      }
+      defer { announcer.cancel() }
       try await group.run()
     } catch {
       let failure = failure(of: error)
