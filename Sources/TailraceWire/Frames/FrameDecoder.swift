@@ -21,8 +21,36 @@ package struct Frame: Hashable, Sendable {
 package struct FrameDecoder: Sendable {
   /// A frame's length in bytes, all of it, and its header's.
   private struct Extent {
-    var headerBytes: Int
-    var frameBytes: Int
+    let headerBytes: Int
+    let frameBytes: Int
+
+    /// Of the frame at the front, whole or not; nil while its lengths are not there. The frame's length alone is judged
+    /// as soon as it is there.
+    init?(_ bytes: UnsafeRawBufferPointer, _ limits: FrameLimits) throws(FrameError) {
+      guard bytes.count >= 4 else { return nil }
+      let length = Int(UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self)))
+      guard length >= 2 else { throw .frameTooShort(length: length) }
+      guard length <= limits.maxFrameBytes else {
+        throw .frameTooLong(length: length, maxBytes: limits.maxFrameBytes)
+      }
+      guard bytes.count >= lengthBytes else { return nil }
+      let headerLength = Int(UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt16.self)))
+      guard headerLength <= length - 2 else {
+        throw .headerPastFrame(headerLength: headerLength, frameLength: length)
+      }
+      guard headerLength <= limits.maxHeaderBytes else {
+        throw .headerTooLong(length: headerLength, maxBytes: limits.maxHeaderBytes)
+      }
+      headerBytes = headerLength
+      frameBytes = 4 + length
+    }
+
+    init?(_ bytes: ByteBuffer, _ limits: FrameLimits) throws(FrameError) {
+      guard let extent = try bytes.withUnsafeReadableBytes({ raw throws(FrameError) in try Extent(raw, limits) }) else {
+        return nil
+      }
+      self = extent
+    }
   }
 
   private let limits: FrameLimits
@@ -52,7 +80,7 @@ package struct FrameDecoder: Sendable {
   /// The next frame, or nil until more is received. Throws as soon as the lengths alone show that a frame is not
   /// acceptable; the decoder is of no further use then.
   package mutating func next() throws(FrameError) -> Frame? {
-    guard var bytes = try wholeFrames(), let extent = try extent(bytes) else { return nil }
+    guard var bytes = try wholeFrames(), let extent = try Extent(bytes, limits) else { return nil }
     bytes.moveReaderIndex(forwardBy: lengthBytes)
     guard let header = bytes.readSlice(length: extent.headerBytes),
       let message = bytes.readSlice(length: extent.frameBytes - lengthBytes - extent.headerBytes)
@@ -75,10 +103,10 @@ package struct FrameDecoder: Sendable {
     _ take: (RequestHeaderScan, Range<Int>) throws(FrameError) -> Bool
   ) throws(FrameError) {
     guard let bytes = partial ?? incoming else { return }
-    let first = bytes.readerIndex
+    let (first, limits) = (bytes.readerIndex, limits)
     let taken = try bytes.withUnsafeReadableBytes { raw throws(FrameError) -> Int in
       var rest = raw
-      while let extent = try extent(rest), rest.count >= extent.frameBytes {
+      while let extent = try Extent(rest, limits), rest.count >= extent.frameBytes {
         let header = try RequestHeaderScan(rest.part(at: lengthBytes, count: extent.headerBytes))
         let start = first + raw.count - rest.count
         let message = start + lengthBytes + extent.headerBytes..<start + extent.frameBytes
@@ -95,7 +123,8 @@ package struct FrameDecoder: Sendable {
     // Lengths first: how much more belongs to this frame is known only with them.
     movePartial(to: lengthBytes)
     // Looked at in place: a copy at hand would have all of it copied with the next write.
-    let found = try partial?.withUnsafeReadableBytes { raw throws(FrameError) in try extent(raw) }
+    let limits = limits
+    let found = try partial?.withUnsafeReadableBytes { raw throws(FrameError) in try Extent(raw, limits) }
     guard let extent = found ?? nil else { return }
     movePartial(to: extent.frameBytes)
     isPartialWhole = partialBytes == extent.frameBytes
@@ -114,7 +143,7 @@ package struct FrameDecoder: Sendable {
   /// Where what is there is not a whole frame, it is kept in a buffer of its own.
   private mutating func stashCutFrame() throws(FrameError) {
     guard let bytes = incoming else { return }
-    if let extent = try extent(bytes), bytes.readableBytes >= extent.frameBytes { return }
+    if let extent = try Extent(bytes, limits), bytes.readableBytes >= extent.frameBytes { return }
     var copy = ByteBuffer()
     copy.writeImmutableBuffer(bytes)
     partial = copy
@@ -132,30 +161,6 @@ package struct FrameDecoder: Sendable {
     } else {
       incoming?.moveReaderIndex(forwardBy: byteCount)
     }
-  }
-
-  private func extent(_ bytes: ByteBuffer) throws(FrameError) -> Extent? {
-    try bytes.withUnsafeReadableBytes { raw throws(FrameError) in try extent(raw) }
-  }
-
-  /// The frame at the front, whole or not; nil while its lengths are not there. The frame's length alone is judged as
-  /// soon as it is there.
-  private func extent(_ bytes: UnsafeRawBufferPointer) throws(FrameError) -> Extent? {
-    guard bytes.count >= 4 else { return nil }
-    let length = Int(UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self)))
-    guard length >= 2 else { throw .frameTooShort(length: length) }
-    guard length <= limits.maxFrameBytes else {
-      throw .frameTooLong(length: length, maxBytes: limits.maxFrameBytes)
-    }
-    guard bytes.count >= lengthBytes else { return nil }
-    let headerLength = Int(UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt16.self)))
-    guard headerLength <= length - 2 else {
-      throw .headerPastFrame(headerLength: headerLength, frameLength: length)
-    }
-    guard headerLength <= limits.maxHeaderBytes else {
-      throw .headerTooLong(length: headerLength, maxBytes: limits.maxHeaderBytes)
-    }
-    return Extent(headerBytes: headerLength, frameBytes: 4 + length)
   }
 }
 
