@@ -40,7 +40,8 @@ extension NativeConnectionHandler {
     let now = now
     guard !isDraining else { return }
     try decoder.takeRequests { header, place throws(FrameError) in
-      guard allowance > 0, let method = header.method, header.callID != 0, header.metadataCount == 0, !header.cancel else {
+      guard allowance > 0, let method = header.method, header.callID != 0, header.metadataCount == 0, !header.cancel
+      else {
         return false
       }
       let deadline: NIODeadline =

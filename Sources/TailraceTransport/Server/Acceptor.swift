@@ -8,6 +8,7 @@ struct Acceptor: Sendable {
   let environment: ConnectionEnvironment
   let registry: ConnectionRegistry
   let turns: LoopTurns
+  let pairing: LoopPairing
 
   func bootstrap(_ group: any EventLoopGroup) -> ServerBootstrap {
     ServerBootstrap(group: group)
@@ -31,6 +32,7 @@ struct Acceptor: Sendable {
   private func setUp(_ channel: any Channel) throws {
     switch registry.admit(channel) {
     case .admitted:
+      pairing.note(channel)
       try channel.pipeline.syncOperations.addHandler(sniffer(channel))
     case .full:
       let error = RPCError(

@@ -71,7 +71,8 @@ struct LimitOptions: ParsableArguments {
   }
 
   var process: ProcessLimits {
-    ProcessLimits(maxConnections: maxConnections, memoryBudgetBytes: memoryBudgetMib << 20,
+    ProcessLimits(
+      maxConnections: maxConnections, memoryBudgetBytes: memoryBudgetMib << 20,
       turnLength: .microseconds(Int64(turnUs)))
   }
 }
