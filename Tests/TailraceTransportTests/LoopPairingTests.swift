@@ -27,7 +27,10 @@ import Testing
       .bind(host: "127.0.0.1", port: 0).get()
     var clients: [any Channel] = []
     for count in 1...12 {
-      clients.append(try await ClientBootstrap(group: group).connect(to: try #require(server.localAddress)).get())
+      clients.append(
+        try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(
+          to: try #require(server.localAddress)
+        ).get())
       while loops.withLock({ $0.count }) < count { try await Task.sleep(for: .milliseconds(1)) }
     }
     let order = loops.withLock { $0 }
