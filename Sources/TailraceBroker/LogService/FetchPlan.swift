@@ -57,7 +57,7 @@ struct FetchPlan: Sendable {
     for (index, target) in request.targets.enumerated() {
       let place = topics.resolve(target.topic, expectedID: target.topicID, partition: target.partition)
       if case .success(let partition) = place {
-        guard seen.insert(partition).inserted else {
+        guard request.targets.count == 1 || seen.insert(partition).inserted else {
           throw RPCError(
             .invalidArgument,
             "targets[\(index)]: partition \(target.partition) of topic '\(target.topic)' is named twice")

@@ -223,6 +223,7 @@ extension LogState {
 
   private mutating func accept(_ entry: Run.Entry, _ request: AppendRequest, _ effects: inout LogEffects) {
     activeSegment.noteAppend(of: entry.header, at: entry.position)
+    tail.note(entry.header.baseOffset, at: entry.position, in: activeSegment.baseOffset)
     logEnd.offset = entry.next
     logEnd.position = entry.end
     if unsynced.last !== activeSegment { unsynced.append(activeSegment) }
@@ -249,6 +250,8 @@ extension LogState {
     }
     logEnd.segment = logEnd.offset
     logEnd.position = 0
+    // A finished segment may be compacted, and then its batches stand elsewhere.
+    tail = TailPlaces()
     isDirectoryUnsynced = true
     preallocation = Preallocation(maxBytes: preallocation.maxBytes)
     return nil

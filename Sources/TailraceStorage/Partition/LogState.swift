@@ -89,6 +89,7 @@ struct LogState {
   /// Whether the last flush had to be put off.
   var isFlushPutOff = false
 
+  var tail = TailPlaces()
   /// Kept from write to write for its memory.
   var headerBytes = ByteBuffer()
   var durableWaiters: Deque<DurableWaiter> = []

@@ -35,7 +35,9 @@ extension PartitionLog {
   private func read(
     _ plan: ReadPlan, maxBytes: Int, mayExceed: Bool, form: ReadForm, mayBlock: Bool
   ) throws(StorageError) -> ReadOutcome? {
-    guard let floor = try floor(plan, mayBlock: mayBlock) else { return nil }
+    var known = plan.place
+    if known == nil { known = try floor(plan, mayBlock: mayBlock) }
+    guard let floor = known else { return nil }
     let damage = plan.segment.damage
     let file = try plan.segment.openFile()
     let limit: Int

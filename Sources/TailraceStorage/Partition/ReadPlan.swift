@@ -7,6 +7,8 @@ struct ReadPlan {
   let offset: Offset
   /// Position in the segment below which all may be read, a batch boundary; nil: all of it.
   let limit: Int?
+  /// Where the batch begins that begins with the offset, if that is known.
+  let place: IndexedPlace?
   let bounds: PartitionBounds
 }
 
@@ -45,7 +47,8 @@ extension LogState {
     }
     let segment = segments[index]
     let limit = segment.baseOffset == highWatermark.segment ? highWatermark.position : nil
-    return .plan(ReadPlan(segment: segment, offset: offset, limit: limit, bounds: bounds))
+    let place = tail.place(of: offset, in: segment.baseOffset)
+    return .plan(ReadPlan(segment: segment, offset: offset, limit: limit, place: place, bounds: bounds))
   }
 
   /// Where the log fell back to after a reader saw `offset` in `lastEpoch`; nil where what it saw still stands.
