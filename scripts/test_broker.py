@@ -46,6 +46,14 @@ class Wire(unittest.TestCase):
             self.assertEqual(found, [(1, None, b"one"), (300, "no", b""), (2, None, b"two")])
             self.assertEqual(received, b"")
 
+    def test_a_call_is_a_frame_with_its_number_and_method(self):
+        self.assertEqual(wire.frame(b"abc", b"de"), b"\0\0\0\7\0\3abcde")
+        self.assertEqual(wire.call(5, "M", b"!"), b"\0\0\0\x14\0\x11\x08\5\x12\x0dtailrace.v1.M!")
+        self.assertEqual(wire.calls(2, "M", first_id=7), wire.call(7, "M") + wire.call(8, "M"))
+
+    def test_numbers_of_0_are_left_out(self):
+        self.assertEqual(wire.numbers({1: 0, 2: 300, 3: 0}), wire.number(2, 300))
+
     def test_a_header_longer_than_its_frame_is_told(self):
         with self.assertRaises(wire.Malformed):
             list(wire.take_answers(bytearray(b"\0\0\0\2\0\1\0\0")))
