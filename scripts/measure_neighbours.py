@@ -6,6 +6,7 @@ import functools
 import sys
 import time
 
+from broker import measure
 from crowd import churners, floods, heavy, readers, senders, topics, verdict
 from crowd.controls import Controls
 from crowd.load import Load
@@ -81,4 +82,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(measure.main(main))

@@ -3,25 +3,8 @@
 import unittest
 
 import measure_neighbours
-from crowd import quiet, verdict, wire
+from crowd import quiet, verdict
 from crowd.quiet import Timed
-
-
-class WireTests(unittest.TestCase):
-    def test_a_varint_has_seven_bits_a_byte_the_lowest_first(self) -> None:
-        self.assertEqual([wire.varint(value) for value in (0, 127, 128, 300)], [b"\0", b"\x7f", b"\x80\1", b"\xac\2"])
-
-    def test_a_frame_begins_with_its_length_and_its_headers(self) -> None:
-        self.assertEqual(wire.frame(b"abc", b"de"), b"\0\0\0\7\0\3abcde")
-
-    def test_a_call_names_its_number_and_method(self) -> None:
-        self.assertEqual(wire.call(5, "M", b"!"), b"\0\0\0\x08\0\5\x08\5\x12\1M!")
-
-    def test_calls_are_numbered_from_1(self) -> None:
-        self.assertEqual(wire.calls(2, "M"), wire.call(1, "M") + wire.call(2, "M"))
-
-    def test_the_checksum_is_crc_32c(self) -> None:
-        self.assertEqual(wire.crc32c(b"123456789"), 0xE3069283)
 
 
 class VerdictTests(unittest.TestCase):

@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from broker.process import Failure
+
 from . import verdict
 from .neighbour import Body, Kind
 from .process import Background
@@ -47,7 +49,7 @@ class Controls:
             try:
                 background = Background(functools.partial(body, port), kind.niceness)
                 return max(loops, self._measure("the same neighbour, of a server in C", background))
-            except RuntimeError:
+            except Failure:
                 # That server ends connections which the broker does not.
                 return loops
             finally:

@@ -1,29 +1,12 @@
 """How much of the machine others use: a round that they disturb says nothing about the broker."""
 
-import os
 import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-_TICKS = os.sysconf("SC_CLK_TCK")
-# user, nice, system, irq, softirq and steal, of proc(5)'s "cpu" line.
-_BUSY = (0, 1, 2, 5, 6, 7)
+from broker.proc import TICKS, cpu_seconds, machine_seconds
 
 _REST_SECONDS = 0.04
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far."""
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def machine_seconds() -> float:
-    """Time that all cores were busy so far, with what a hypervisor gave to others."""
-    with open("/proc/stat", encoding="utf-8") as stat:
-        fields = stat.readline().split()[1:]
-    return sum(int(fields[place]) for place in _BUSY) / _TICKS
 
 
 class Timed(NamedTuple):
@@ -73,5 +56,5 @@ def await_rest(pid: int, most_seconds: float) -> None:
     while time.monotonic() < end:
         used = cpu_seconds(pid)
         time.sleep(_REST_SECONDS)
-        if cpu_seconds(pid) - used < 2 / _TICKS:
+        if cpu_seconds(pid) - used < 2 / TICKS:
             break

@@ -3,6 +3,8 @@
 import os
 import time
 
+from broker.process import Failure
+
 from . import quiet, verdict
 from .load import Load
 from .process import Background
@@ -35,7 +37,7 @@ class Rounds:
             time.sleep(SETTLE_SECONDS)
             found = self._measure(self.broker, *background.pids)
             if not background.is_alive():
-                raise RuntimeError("a bad neighbour ended before its time")
+                raise Failure("a bad neighbour ended before its time")
         quiet.await_rest(self.broker, REST_SECONDS)
         return found
 
