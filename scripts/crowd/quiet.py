@@ -28,11 +28,13 @@ def timed(work: Callable[[], float], pids: Iterable[int]) -> Timed:
 
 
 class Patience:
-    """Has measurements repeated during which others used the machine, for a bounded time in all."""
+    """Has measurements repeated during which others used the machine, `repeats` times each at most, and for a bounded
+    time in all: who is there for good would have all of it at once."""
 
-    def __init__(self, most_others: float, seconds: float):
+    def __init__(self, most_others: float, seconds: float, repeats: int):
         self.most_others = most_others
         self.seconds_left = seconds
+        self.repeats = repeats
         # Measurements that were kept, and those of them that others disturbed.
         self.kept = self.disturbed = 0
 
@@ -40,7 +42,7 @@ class Patience:
         """The first measurement during which others used at most `most_others` cores; without patience left, the least
         disturbed so far."""
         found = [measure()]
-        while found[-1].others > self.most_others and self.seconds_left > 0:
+        while found[-1].others > self.most_others and self.seconds_left > 0 and len(found) <= self.repeats:
             begin = time.monotonic()
             found.append(measure())
             self.seconds_left -= time.monotonic() - begin
