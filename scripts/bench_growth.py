@@ -12,7 +12,8 @@ import tempfile
 import time
 from typing import Callable, Iterator
 
-from broker import client, measure, open_loop, wire
+from broker import measure, open_loop, requests, responses, wire
+from broker.client import Connection
 from broker.process import Broker, Failure
 from broker.sparse_log import STRIDE_BYTES, SparseLog, write
 
@@ -31,8 +32,9 @@ class Produce:
         self.name, self.partitions, self.seconds = name, partitions, options.seconds
         self.broker = Broker(options.tailrace, directory, ("--max-calls-in-flight", str(FRAMES)))
         self.sent = 0
-        requests = (client.produce(TOPIC, index % partitions, record=bytes(VALUE_BYTES)) for index in range(FRAMES))
-        self.frames = [wire.frame(index + 1, client.PRODUCE, request) for index, request in enumerate(requests)]
+        record = requests.record(bytes(VALUE_BYTES))
+        messages = (requests.produce(TOPIC, index % partitions, record) for index in range(FRAMES))
+        self.frames = [wire.call(index + 1, requests.PRODUCE, message) for index, message in enumerate(messages)]
 
     def prepare(self) -> None:
         with self.broker.connect() as connection:
@@ -84,20 +86,20 @@ class LookUp:
 
     @property
     def method(self) -> str:
-        return client.LIST_OFFSETS if self.by_time else client.FETCH
+        return requests.LIST_OFFSETS if self.by_time else requests.FETCH
 
     def request(self, stride: int) -> bytes:
         """Looks for the small record of a MiB."""
         if self.by_time:
-            return client.offset_query(TOPIC, 0, client.AT_TIME, self.log.time_ms(stride))
-        return client.fetch(TOPIC, self.log.offset(stride), max_bytes=1)
+            return requests.offset_query(TOPIC, 0, requests.AT_TIME, self.log.time_ms(stride))
+        return requests.fetch(requests.fetch_target(TOPIC, offset=self.log.offset(stride)), max_bytes=1)
 
     def found(self, response: bytes) -> int:
         """The offset that a response is about."""
         if self.by_time:
             ((_, result),) = wire.fields(response)
-            return client.offset_found(result)
-        (batch,) = client.fetched_batches(response)
+            return responses.offset_found(result)
+        (batch,) = responses.fetched_batches(response)
         return int.from_bytes(dict(wire.fields(batch))[2], "little")
 
     def prepare(self) -> None:
@@ -113,7 +115,7 @@ class LookUp:
             for place in self.places:
                 self.check(connection, place)
 
-    def check(self, connection: client.Connection, place: int) -> None:
+    def check(self, connection: Connection, place: int) -> None:
         """Looks for one place. Throws Failure where that finds another."""
         found, wanted = self.found(connection.call(self.method, self.request(place))), self.log.offset(place)
         if found != wanted:

@@ -8,8 +8,10 @@ import tempfile
 import time
 from typing import Iterator
 
-from broker import batch, client, measure
+from broker import batch, measure, requests
+from broker.client import Connection
 from broker.process import Broker, Failure
+from broker.responses import check_produced, fetched_batches
 
 MANY = 1000
 IDLE_SECONDS = 1
@@ -24,7 +26,7 @@ def idle(options: argparse.Namespace, directory: pathlib.Path) -> None:
     """Memory of a broker over an empty directory, a second after it has answered its first call."""
     with Broker(options.tailrace, directory) as broker:
         with broker.connect() as connection:
-            connection.call("AdminService/Ping", b"")
+            connection.call(requests.PING, b"")
         time.sleep(IDLE_SECONDS)
         measure.report(
             "idle", 1, resident_mb=broker.resident_mb(), anonymous_mb=broker.resident_mb("RssAnon"))
@@ -47,34 +49,34 @@ def load(options: argparse.Namespace, directory: pathlib.Path) -> None:
         broker.stop()
 
 
-def produce(connection: client.Connection, encoded: bytes, seconds: float) -> int:
+def produce(connection: Connection, encoded: bytes, seconds: float) -> int:
     """Writes a batch over and over; returns how often."""
-    request = client.produce("load", 0, batch=batch.message(encoded))
+    request = requests.produce("load", 0, requests.batch(batch.message(encoded)))
     deadline = time.monotonic() + seconds
     most = MAX_PRODUCED_BYTES // len(encoded)
-    requests = itertools.takewhile(lambda _: time.monotonic() < deadline, itertools.repeat(request, most))
+    messages = itertools.takewhile(lambda _: time.monotonic() < deadline, itertools.repeat(request, most))
     count = 0
-    for response in connection.pipeline(client.PRODUCE, requests, PRODUCE_DEPTH):
-        client.check_produced(response)
+    for response in connection.pipeline(requests.PRODUCE, messages, PRODUCE_DEPTH):
+        check_produced(response)
         count += 1
     return count
 
 
-def fetch(connection: client.Connection, count: int, batch_bytes: int) -> int:
+def fetch(connection: Connection, count: int, batch_bytes: int) -> int:
     """Reads all batches, which are of one size; returns how many there were."""
 
-    def requests() -> Iterator[bytes]:
+    def messages() -> Iterator[bytes]:
         for first in range(0, count, FETCH_BYTES // batch_bytes):
-            yield client.fetch("load", first * VALUES_PER_BATCH, FETCH_BYTES)
+            yield requests.fetch(requests.fetch_target("load", offset=first * VALUES_PER_BATCH), FETCH_BYTES)
 
-    responses = connection.pipeline(client.FETCH, requests(), FETCH_DEPTH)
-    return sum(len(client.fetched_batches(response)) for response in responses)
+    responses = connection.pipeline(requests.FETCH, messages(), FETCH_DEPTH)
+    return sum(len(fetched_batches(response)) for response in responses)
 
 
 def start(options: argparse.Namespace, directory: pathlib.Path) -> None:
     """From just before the exec to the answer to a ping, over an empty directory."""
     with Broker(options.tailrace, directory) as broker, broker.connect() as connection:
-        connection.call("AdminService/Ping", b"")
+        connection.call(requests.PING, b"")
         measure.report("start", 1, start_ms=round(broker.milliseconds_since_start(), 3))
 
 
@@ -82,9 +84,9 @@ def start_many(options: argparse.Namespace, directory: pathlib.Path) -> None:
     """The same after a stop in order, with a record in each of 1,000 partitions, to where the last of them ends."""
     with Broker(options.tailrace, directory) as broker, broker.connect() as connection:
         connection.create_topic("many", MANY)
-        requests = (client.produce("many", partition, record=b"one") for partition in range(MANY))
-        for response in connection.pipeline(client.PRODUCE, requests, PRODUCE_DEPTH):
-            client.check_produced(response)
+        messages = (requests.produce("many", partition, requests.record(b"one")) for partition in range(MANY))
+        for response in connection.pipeline(requests.PRODUCE, messages, PRODUCE_DEPTH):
+            check_produced(response)
         broker.stop()
     with Broker(options.tailrace, directory) as broker, broker.connect() as connection:
         ends = connection.end_offsets("many", [MANY - 1])

@@ -9,13 +9,14 @@ import json
 import os
 import pathlib
 import platform
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from typing import NamedTuple
 
+from broker.measure import program
+from broker.process import Failure
 from peers import table
 from peers.servers import KINDS, Binaries, Kind, Server
 from peers.workloads import RATE, WORKLOADS, Workload
@@ -35,10 +36,6 @@ class Lengths(NamedTuple):
 
 
 FULL, QUICK = Lengths(run=4, end_to_end=10, idle=2), Lengths(run=1, end_to_end=2, idle=0.5)
-
-
-class Failure(Exception):
-    """A measurement that came to nothing."""
 
 
 class Bench:
@@ -144,14 +141,6 @@ def run(bench: Bench, workloads: list[Workload], rounds: range, output: pathlib.
                     lines.flush()
             print(f"{workload.name}: done", file=sys.stderr)
     return measurements
-
-
-def program(text: str) -> str:
-    """The absolute path of a program, which may be named without one."""
-    found = shutil.which(text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"there is no program {text!r}")
-    return os.path.abspath(found)
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -2,9 +2,9 @@
 
 import argparse
 import pathlib
-import signal
 import sys
 
+import broker.measure
 from costs import measure, sites
 from costs.bounds import GOAL_ALLOCATIONS, failures, loose, table
 from costs.load import loads
@@ -14,7 +14,7 @@ SOURCES = pathlib.Path(__file__).resolve().parent.parent / "Sources"
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--tailrace", required=True)
+    parser.add_argument("--tailrace", required=True, type=broker.measure.program)
     parser.add_argument("--library", required=True, help="count_allocations.c, compiled")
     parser.add_argument("--work", required=True, type=pathlib.Path, help="a directory that is empty")
     parser.add_argument("--only", choices=["allocations", "instructions"])
@@ -52,17 +52,11 @@ def check(options: argparse.Namespace) -> int:
 
 def main() -> int:
     options = parse(sys.argv[1:])
-    # Through the brokers' `with`.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        if options.sites is None:
-            return check(options)
-        print_sites(options)
-    except (OSError, ValueError) as error:
-        print(f"hot_path: {error}", file=sys.stderr)
-        return 1
+    if options.sites is None:
+        return check(options)
+    print_sites(options)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(broker.measure.main(main))

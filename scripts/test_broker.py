@@ -10,7 +10,7 @@ import tempfile
 import threading
 import unittest
 
-from broker import batch, client, measure, open_loop, sparse_log, wire
+from broker import batch, client, measure, open_loop, requests, responses, sparse_log, wire
 
 # A batch's header as a broker wrote it: 93 bytes of records, at offset 0.
 WRITTEN = bytes.fromhex(
@@ -46,6 +46,14 @@ class Wire(unittest.TestCase):
             self.assertEqual(found, [(1, None, b"one"), (300, "no", b""), (2, None, b"two")])
             self.assertEqual(received, b"")
 
+    def test_a_call_is_a_frame_with_its_number_and_method(self):
+        self.assertEqual(wire.frame(b"abc", b"de"), b"\0\0\0\7\0\3abcde")
+        self.assertEqual(wire.call(5, "M", b"!"), b"\0\0\0\x14\0\x11\x08\5\x12\x0dtailrace.v1.M!")
+        self.assertEqual(wire.calls(2, "M", first_id=7), wire.call(7, "M") + wire.call(8, "M"))
+
+    def test_numbers_of_0_are_left_out(self):
+        self.assertEqual(wire.numbers({1: 0, 2: 300, 3: 0}), wire.number(2, 300))
+
     def test_a_header_longer_than_its_frame_is_told(self):
         with self.assertRaises(wire.Malformed):
             list(wire.take_answers(bytearray(b"\0\0\0\2\0\1\0\0")))
@@ -69,17 +77,17 @@ class Batches(unittest.TestCase):
 class Parts(unittest.TestCase):
     def test_an_error_in_any_part_of_a_produce_is_told(self):
         error = wire.number(1, 19) + wire.data(2, "full")
-        client.check_produced(wire.data(1, wire.data(3, wire.number(2, 5))))
+        responses.check_produced(wire.data(1, wire.data(3, wire.number(2, 5))))
         for part in [wire.data(1, error), wire.data(2, wire.data(4, error)), wire.data(3, wire.data(3, error))]:
-            with self.assertRaisesRegex(client.BrokerError, "full"):
-                client.check_produced(wire.data(1, part))
+            with self.assertRaisesRegex(responses.BrokerError, "full"):
+                responses.check_produced(wire.data(1, part))
 
     def test_offsets_and_batches_are_found(self):
-        self.assertEqual(client.offset_found(wire.number(2, 300)), 300)
-        with self.assertRaisesRegex(client.BrokerError, "error 3"):
-            client.offset_found(wire.data(1, wire.number(1, 3)))
+        self.assertEqual(responses.offset_found(wire.number(2, 300)), 300)
+        with self.assertRaisesRegex(responses.BrokerError, "error 3"):
+            responses.offset_found(wire.data(1, wire.number(1, 3)))
         fetched = wire.data(1, wire.data(1, "t") + wire.data(15, b"one") + wire.data(15, b"two"))
-        self.assertEqual(client.fetched_batches(fetched), [b"one", b"two"])
+        self.assertEqual(responses.fetched_batches(fetched), [b"one", b"two"])
 
 
 class OpenLoop(unittest.TestCase):
@@ -96,7 +104,7 @@ class OpenLoop(unittest.TestCase):
         ours, theirs = socket.socketpair()
         connection = client.Connection.__new__(client.Connection)
         connection.socket = ours
-        frames = [wire.frame(call, "LogService/Produce", b"x") for call in (1, 2, 3)]
+        frames = [wire.call(call, requests.PRODUCE, b"x") for call in (1, 2, 3)]
 
         def serve():
             for _ in range(total):
@@ -123,11 +131,11 @@ class OpenLoop(unittest.TestCase):
         self.assertGreater(outcome.seconds, 0.045)
 
     def test_a_refused_call_ends_it(self):
-        with self.assertRaisesRegex(client.BrokerError, "no room"):
+        with self.assertRaisesRegex(responses.BrokerError, "no room"):
             self.run_against(lambda call: response(call, b"", wire.number(1, 8) + wire.data(2, "no room")), 1)
 
     def test_a_closed_connection_ends_it(self):
-        with self.assertRaisesRegex(client.BrokerError, "closed"):
+        with self.assertRaisesRegex(responses.BrokerError, "closed"):
             self.run_against(lambda call: b"", 1)
 
 

@@ -42,12 +42,12 @@ def record_set(values: Iterable[bytes]) -> bytes:
     return b"".join(wire.data(1, wire.data(2, value)) for value in values)
 
 
-def header(count: int, length: int, checksum: int, offset: int = 0, time_ms: int = 0) -> bytes:
+def header(count: int, length: int, checksum: int, offset: int = 0, time_ms: int = 0, codec: int = 0) -> bytes:
     """What stands before a batch's `records`. `count`: records; `length` and `checksum`: bytes and CRC-32C of their
-    RecordSet; `time_ms`: of all of them and of the append, since 1970."""
+    RecordSet; `time_ms`: of all of them and of the append, since 1970; `codec`: 0 none, 1 gzip."""
     content = HEADER.pack(
         0x7A, padded_varint(HEADER_BYTES - 6 + length), 0x0D, 1, 0x11, offset, 0x1D, count, 0x25, count - 1, 0x2D, 0,
-        0x31, time_ms, 0x39, time_ms, 0x41, time_ms, 0x4D, 0, 0x51, 0, 0x5D, 0, 0x65, 0, 0x69, 0, 0x75, length,
+        0x31, time_ms, 0x39, time_ms, 0x41, time_ms, 0x4D, codec, 0x51, 0, 0x5D, 0, 0x65, 0, 0x69, 0, 0x75, length,
         0x7D, checksum,
     )
     return content + struct.pack("<HI", 0x0185, crc32c(content)) + b"\x8a\x01" + padded_varint(length)

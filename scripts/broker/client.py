@@ -1,24 +1,15 @@
-"""A connection to a broker, and the requests that benchmarks send. The smallest whole client is example_client.py."""
+"""A connection to a broker for calls. The smallest whole client is example_client.py."""
 
-import socket
 import struct
 import time
 from typing import Iterable, Iterator, Optional
 
-from broker import wire
-from server_process import LOOPBACK
+from broker import requests, wire
+from broker.responses import BrokerError, offset_found
+from broker.sockets import greet
 
-PREFACE = b"TRPC\x01\0\0\0"
-TIMEOUT_SECONDS = 60
 RETRY_SECONDS = 0.0005
-
-PRODUCE, FETCH, LIST_OFFSETS = "LogService/Produce", "LogService/Fetch", "LogService/ListOffsets"
-ACKS_WRITTEN = 2
-LATEST, AT_TIME = 2, 3
-
-
-class BrokerError(Exception):
-    """A call that the broker refused, or the part of one."""
+BUFFER_BYTES = 1 << 16
 
 
 class Connection:
@@ -26,21 +17,17 @@ class Connection:
 
     def __init__(self, port: int, deadline: Optional[float] = None) -> None:
         """Connects to a port of the loopback interface. `deadline`: by time.monotonic(); until then it is tried again
-        where nobody listens. Throws OSError and BrokerError."""
+        where nobody listens. Throws OSError."""
         while True:
             try:
-                self.socket = socket.create_connection((LOOPBACK, port), timeout=TIMEOUT_SECONDS)
+                self.socket = greet(port)
                 break
             except ConnectionRefusedError:
                 if deadline is None or time.monotonic() > deadline:
                     raise
                 time.sleep(RETRY_SECONDS)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.stream = self.socket.makefile("rb", buffering=1 << 16)
+        self.stream = self.socket.makefile("rb", buffering=BUFFER_BYTES)
         self.calls = 0
-        self.socket.sendall(PREFACE)
-        if self.stream.read(8)[:5] != PREFACE[:5]:
-            raise BrokerError("no broker that speaks version 1")
 
     def __enter__(self) -> "Connection":
         return self
@@ -52,7 +39,7 @@ class Connection:
     def send(self, method: str, message: bytes) -> None:
         """Sends a request; calls are numbered from 1."""
         self.calls += 1
-        self.socket.sendall(wire.frame(self.calls, method, message))
+        self.socket.sendall(wire.call(self.calls, method, message))
 
     def receive(self) -> bytes:
         """The next response's message. Throws BrokerError, wire.Malformed and OSError."""
@@ -90,63 +77,11 @@ class Connection:
 
     def create_topic(self, name: str, partitions: int) -> bytes:
         """Makes a topic whose durability is the system's choice; returns its id."""
-        config = wire.data(1, "durability") + wire.data(2, "os")
-        request = wire.data(1, name) + wire.number(2, partitions) + wire.data(3, config)
-        topic = dict(wire.fields(self.call("AdminService/CreateTopic", request)))[1]
-        return dict(wire.fields(topic))[2]
+        response = self.call(requests.CREATE_TOPIC, requests.create_topic(name, partitions))
+        return dict(wire.fields(dict(wire.fields(response))[1]))[2]
 
     def end_offsets(self, topic: str, partitions: Iterable[int]) -> list[int]:
         """Where partitions end, 10,000 at most."""
-        queries = [offset_query(topic, partition, LATEST) for partition in partitions]
-        return [offset_found(result) for _, result in wire.fields(self.call(LIST_OFFSETS, b"".join(queries)))]
-
-
-def produce(topic: str, partition: int, *, record: Optional[bytes] = None, batch: Optional[bytes] = None) -> bytes:
-    """A ProduceRequest with a plain record, of that value, or an encoded RecordBatch, acknowledged once written."""
-    target = wire.data(1, topic) + wire.number(3, partition)
-    target += wire.data(4, wire.data(2, record)) if batch is None else wire.data(5, batch)
-    return wire.number(1, ACKS_WRITTEN) + wire.data(2, target)
-
-
-def fetch(topic: str, offset: int, max_bytes: int) -> bytes:
-    """A FetchRequest of partition 0 that is answered at once."""
-    target = wire.data(1, topic) + wire.number(4, offset)
-    return wire.data(1, target) + wire.number(3, max_bytes)
-
-
-def offset_query(topic: str, partition: int, position: int, timestamp_ms: int = 0) -> bytes:
-    """A ListOffsetsRequest with one query, to which others may be appended."""
-    return wire.data(1, wire.data(1, topic) + wire.number(3, partition) + wire.number(4, position)
-                     + wire.number(5, timestamp_ms))
-
-
-def offset_found(result: bytes) -> int:
-    """Of an OffsetResult. Throws BrokerError."""
-    found = dict(wire.fields(result))
-    check_error(found.get(1))
-    return found.get(2, 0)
-
-
-def fetched_batches(response: bytes) -> list[bytes]:
-    """The batches of a FetchResponse with one partition. Throws BrokerError."""
-    (_, partition), = wire.fields(memoryview(response))
-    found = list(wire.fields(partition))
-    check_error(dict(found).get(4))
-    return [batch for field, batch in found if field == 15]
-
-
-def check_produced(response: bytes) -> None:
-    """Throws BrokerError where a part of a ProduceResponse says that it failed."""
-    for _, result in wire.fields(response):
-        for field, part in wire.fields(result):
-            if field == 1:
-                check_error(part)
-            else:
-                check_error(dict(wire.fields(part)).get(4 if field == 2 else 3))
-
-
-def check_error(error: Optional[bytes]) -> None:
-    """Throws BrokerError for a PartitionError; None is none."""
-    if error is not None:
-        found = dict(wire.fields(error))
-        raise BrokerError(bytes(found.get(2, b"")).decode("utf-8", "replace") or f"error {found.get(1)}")
+        queries = [requests.offset_query(topic, partition, requests.LATEST) for partition in partitions]
+        response = self.call(requests.LIST_OFFSETS, b"".join(queries))
+        return [offset_found(result) for _, result in wire.fields(response)]

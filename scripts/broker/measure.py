@@ -7,10 +7,10 @@ import pathlib
 import shutil
 import signal
 import sys
-from typing import Callable, Sequence
+from typing import Callable, Optional, Sequence
 
-from broker.client import BrokerError
 from broker.process import Failure
+from broker.responses import BrokerError
 from broker.wire import Malformed
 
 
@@ -72,13 +72,13 @@ def report(name: str, count: int, **members: object) -> None:
     print(json.dumps({"name": name, "count": count, **members}), flush=True)
 
 
-def main(measure: Callable[[], None]) -> int:
-    """Runs a measurement; what it fails of is told in one line. Signals end it in order, its brokers first."""
+def main(measure: Callable[[], Optional[int]]) -> int:
+    """Runs a measurement, which may return a status; what it fails of is told in one line. Signals end it in order, its
+    brokers first."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        measure()
+        return measure() or 0
     except (BrokerError, Failure, Malformed, OSError) as error:
         print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
         return 1
-    return 0

@@ -6,7 +6,9 @@ import time
 from typing import NamedTuple
 
 from broker import wire
-from broker.client import TIMEOUT_SECONDS, BrokerError, Connection
+from broker.client import Connection
+from broker.responses import BrokerError
+from broker.sockets import TIMEOUT_SECONDS
 
 TICKS_PER_SECOND = 1000
 RECEIVE_BYTES = 1 << 16

@@ -4,28 +4,39 @@ import pathlib
 import signal
 import subprocess
 import time
+from typing import Mapping, Optional, Sequence
 
 from broker.client import Connection
-from server_process import LOOPBACK, ServerProcess, free_port
+from broker.server_process import ServerProcess, free_port
+from broker.sockets import LOOPBACK
 
 START_SECONDS = 60
-STOP_SECONDS = 45
+STOP_SECONDS = 60
 
 
 class Failure(Exception):
     """A measurement that came to nothing."""
 
 
+def serve_command(tailrace: str, directory: pathlib.Path, port: int, options: Sequence[str] = ()) -> list[str]:
+    """What starts a broker whose data is in `directory`. `options`: of `tailrace serve`."""
+    address = f"{LOOPBACK}:{port}"
+    return [tailrace, "serve", "--data-dir", str(directory / "data"), "--listen", address, *options]
+
+
 class Broker(ServerProcess):
     """A running broker: `with Broker(...) as broker`. It is killed in the end, unless it was stopped before."""
 
-    def __init__(self, tailrace: str, directory: pathlib.Path, options: tuple[str, ...] = ()) -> None:
-        """`directory`: where its data and its log are; made where it is not there. `options`: of `tailrace serve`."""
+    def __init__(
+        self, tailrace: str, directory: pathlib.Path, options: Sequence[str] = (), prefix: Sequence[str] = (),
+        environment: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        """`directory`: where its data and its log are; made where it is not there. `prefix`: the command that runs it.
+        `environment`: what it has beside this process's."""
         self.port = free_port()
         directory.mkdir(exist_ok=True)
-        address = f"{LOOPBACK}:{self.port}"
-        command = [tailrace, "serve", "--data-dir", str(directory / "data"), "--listen", address, *options]
-        super().__init__(command, directory, directory / "broker.log")
+        command = [*prefix, *serve_command(tailrace, directory, self.port, options)]
+        super().__init__(command, directory, directory / "broker.log", environment)
 
     def __enter__(self) -> "Broker":
         return self

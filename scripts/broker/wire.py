@@ -5,7 +5,9 @@ small, and a benchmark needs neither protoc nor protobuf's package.
 """
 
 import struct
-from typing import Iterator, NamedTuple, Union
+from typing import Iterator, Mapping, NamedTuple, Union
+
+PREFACE = b"TRPC\x01\0\0\0"
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 FIXED_BYTES = {FIXED64: 8, FIXED32: 4}
@@ -28,6 +30,11 @@ def varint(value: int) -> bytes:
 def number(field: int, value: int) -> bytes:
     """A field of an integer type other than sint and fixed, not negative."""
     return varint(field << 3 | VARINT) + varint(value)
+
+
+def numbers(values: Mapping[int, int]) -> bytes:
+    """Fields of such types, by number; one of 0 is left out."""
+    return b"".join(number(field, value) for field, value in values.items() if value)
 
 
 def data(field: int, value: Union[bytes, str]) -> bytes:
@@ -80,10 +87,29 @@ class Answer(NamedTuple):
     message: bytes
 
 
-def frame(call: int, method: str, message: bytes) -> bytes:
-    """A request: `call` is not 0, `method` such as LogService/Produce."""
-    header = number(1, call) + data(2, "tailrace.v1." + method)
+def frame(header: bytes, message: bytes = b"") -> bytes:
+    """A frame around any header and message."""
     return struct.pack(">IH", 2 + len(header) + len(message), len(header)) + header + message
+
+
+def request_header(call_id: int, method: str) -> bytes:
+    """`call_id` is not 0, `method` such as LogService/Produce."""
+    return number(1, call_id) + data(2, "tailrace.v1." + method)
+
+
+def call(call_id: int, method: str, message: bytes = b"") -> bytes:
+    """A frame that makes a call."""
+    return frame(request_header(call_id, method), message)
+
+
+def calls(count: int, method: str, message: bytes = b"", first_id: int = 1) -> bytes:
+    """Frames that make so many calls, numbered from `first_id`."""
+    return b"".join(call(first_id + index, method, message) for index in range(count))
+
+
+def cancel(call_id: int) -> bytes:
+    """A frame that cancels a call."""
+    return frame(number(1, call_id) + number(5, 1))
 
 
 def answer(header: bytes, message: bytes) -> Answer:

@@ -7,15 +7,18 @@ import shutil
 import subprocess
 import time
 
-from .broker import Broker
+from broker.process import Broker, Failure
+
 from .counters import Counters, Stack
-from .load import Connection, Load, loads
+from .load import Load, loads, prepare, run
 
 # The broker ends the work of an answer after it was sent.
 SETTLE_SECONDS = 0.1
 # So many times more requests than under valgrind, which is some 50 times slower.
 ALLOCATION_TIMES = 10
 PATIENCE_SECONDS = 60
+# One loop, whose turns are not cut short: under valgrind few calls would fit into one.
+ONE_LOOP = ("--event-loops", "1", "--turn-us", "1000000")
 TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
 
 
@@ -23,7 +26,7 @@ def counted_broker(tailrace: str, library: str, work: pathlib.Path) -> tuple[Bro
     """A broker whose allocations are counted."""
     path = work / "counters"
     counters = Counters(path)
-    broker = Broker(tailrace, work / "counted", [], {"LD_PRELOAD": library, "HOT_PATH_COUNTERS": str(path)})
+    broker = Broker(tailrace, work / "counted", ONE_LOOP, environment={"LD_PRELOAD": library, "HOT_PATH_COUNTERS": str(path)})
     return broker, counters
 
 
@@ -31,35 +34,37 @@ def allocations(tailrace: str, library: str, work: pathlib.Path) -> dict[str, fl
     """Of a request, by load. `library`: count_allocations.c, compiled."""
     broker, counters = counted_broker(tailrace, library, work)
     costs = {}
-    with broker, Connection(broker.address) as connection:
-        connection.prepare()
+    with broker, broker.connect() as connection:
+        prepare(connection)
         for load in loads():
-            connection.run(load)
+            run(connection, load)
             time.sleep(SETTLE_SECONDS)
             before, _ = counters.read()
-            connection.run(load, ALLOCATION_TIMES)
+            run(connection, load, ALLOCATION_TIMES)
             time.sleep(SETTLE_SECONDS)
             after, _ = counters.read()
             costs[load.name] = (after - before) / (load.requests * ALLOCATION_TIMES)
+        broker.stop()
     if not any(costs.values()):
-        raise ChildProcessError(f"no allocation was counted: does {tailrace} call malloc of a shared C library?")
+        raise Failure(f"no allocation was counted: does {tailrace} call malloc of a shared C library?")
     return costs
 
 
 def stacks(tailrace: str, library: str, work: pathlib.Path, load: Load) -> tuple[collections.Counter[Stack], int]:
     """All allocations of the requests of a load, and where the program is in memory."""
     broker, counters = counted_broker(tailrace, library, work)
-    with broker, Connection(broker.address) as connection:
-        connection.prepare()
-        connection.run(load)
+    with broker, broker.connect() as connection:
+        prepare(connection)
+        run(connection, load)
         time.sleep(SETTLE_SECONDS)
         counters.record(True)
-        connection.run(load)
+        run(connection, load)
         time.sleep(SETTLE_SECONDS)
         counters.record(False)
         name = str(pathlib.Path(tailrace).resolve())
         mapped = pathlib.Path(f"/proc/{broker.pid}/maps").read_text("utf-8").splitlines()
         base = next(int(line.partition("-")[0], 16) for line in mapped if line.endswith(name))
+        broker.stop()
     return counters.stacks(), base
 
 
@@ -79,18 +84,19 @@ def instructions(tailrace: str, work: pathlib.Path, keep: pathlib.Path | None) -
         files = work.glob("callgrind.*")
         newest = max(files, key=lambda file: int(file.suffix[1:]), default=None)
         if done.returncode != 0 or newest is None:
-            raise ChildProcessError(f"vgdb failed; may processes be traced (ptrace) here? {done.stderr[-500:]}")
+            raise Failure(f"vgdb failed; may processes be traced (ptrace) here? {done.stderr[-500:]}")
         return newest
 
-    with Broker(program, work / "traced", prefix, {}) as broker, Connection(broker.address) as connection:
-        connection.prepare()
+    with Broker(program, work / "traced", ONE_LOOP, prefix) as broker, broker.connect() as connection:
+        prepare(connection)
         for load in loads():
-            connection.run(load)
+            run(connection, load)
             dump()
-            connection.run(load)
+            run(connection, load)
             time.sleep(SETTLE_SECONDS)
             file = dump()
             costs[load.name] = int(TOTALS.search(file.read_text("utf-8", "replace"))[1]) / load.requests
             if keep is not None:
                 shutil.copy(file, keep / f"callgrind.{load.name}")
+        broker.stop()
     return costs

@@ -4,9 +4,11 @@ import os
 import struct
 import time
 
-from . import wire
+from broker import requests, wire
+from broker.sockets import dial, greet
+
 from .neighbour import Body, Kind
-from .sockets import churn, dial, greet
+from .pumps import churn
 
 _IDLE = 2_000
 
@@ -25,9 +27,9 @@ def _hostile() -> Body:
         wire.PREFACE + struct.pack(">IH", 0xFFFFFFFF, 0xFFFF),
         wire.PREFACE + struct.pack(">IH", 16 << 20, 17 << 10) + bytes(64),
         wire.PREFACE + wire.call(1, "no.such.Service/Method"),
-        wire.PREFACE + wire.call(1, wire.PRODUCE, b"\xff" * 64),
+        wire.PREFACE + wire.call(1, requests.PRODUCE, b"\xff" * 64),
         wire.PREFACE + wire.frame(b"\xff" * 64),
-        wire.PREFACE + wire.call(1, wire.PING) * 2 + bytes(64),
+        wire.PREFACE + wire.call(1, requests.PING) * 2 + bytes(64),
     ))
 
 

@@ -1,8 +1,10 @@
 """Neighbours that send small things without end, many in what the broker reads at once."""
 
-from . import topics, wire
+from broker import requests, wire
+
+from . import topics
 from .neighbour import Body, Kind
-from .sockets import pump_anew
+from .pumps import pump_anew
 
 _BYTES = 1 << 20
 
@@ -18,15 +20,15 @@ def flood(content: bytes, connections: int = 1) -> Body:
 
 
 def _pings() -> Body:
-    return flood(wire.calls(1024, wire.PING))
+    return flood(wire.calls(1024, requests.PING))
 
 
 def _many_pings() -> Body:
-    return flood(wire.calls(1024, wire.PING), connections=10)
+    return flood(wire.calls(1024, requests.PING), connections=10)
 
 
 def _fetches() -> Body:
-    return flood(wire.calls(1024, wire.FETCH, wire.fetch(wire.fetch_target(topics.LOAD), max_bytes=100)))
+    return flood(wire.calls(1024, requests.FETCH, requests.fetch(requests.fetch_target(topics.LOAD), max_bytes=100)))
 
 
 def _nameless() -> Body:
@@ -40,13 +42,13 @@ def _cancels() -> Body:
 def _metadata() -> Body:
     # As many empty entries as a header has room for: far more than are accepted.
     entries = wire.data(4, b"") * 8_000
-    return flood(b"".join(wire.frame(wire.number(1, 1) + wire.data(2, wire.PING) + entries) for _ in range(64)))
+    return flood(wire.frame(wire.request_header(1, requests.PING) + entries) * 64)
 
 
 def _calls_and_cancels() -> Body:
     # The newest first, so that each is searched for the longest.
     cancels = b"".join(wire.cancel(call_id) for call_id in range(1024, 0, -1))
-    return flood(wire.calls(1024, wire.DESCRIBE_CLUSTER) + cancels)
+    return flood(wire.calls(1024, requests.DESCRIBE_CLUSTER) + cancels)
 
 
 KINDS = (

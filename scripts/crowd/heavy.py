@@ -3,10 +3,12 @@
 import time
 import zlib
 
-from . import topics, wire
+from broker import batch, requests, wire
+from broker.sockets import greet
+
+from . import topics
 from .floods import flood
 from .neighbour import Body, Kind
-from .sockets import greet
 
 # A record without key and value in a record set.
 _EMPTY_RECORD = b"\x0a\x00"
@@ -15,56 +17,61 @@ _MOST_PARTS, _MOST_TARGETS = 299_000, 10_000
 _MOST_WAITING = 256
 
 
+def _batch(records: bytes, count: int, checksum: int, codec: int = 0) -> bytes:
+    """A batch that says of itself what is told here, be it true or not."""
+    return requests.batch(batch.message(batch.header(count, len(records), checksum, codec=codec) + records))
+
+
 def _fetch_targets() -> Body:
-    return flood(wire.calls(16, wire.FETCH, wire.data(1, b"") * _MOST_TARGETS))
+    return flood(wire.calls(16, requests.FETCH, wire.data(1, b"") * _MOST_TARGETS))
 
 
 def _produce_targets() -> Body:
-    return flood(wire.call(1, wire.PRODUCE, wire.data(2, b"") * _MOST_PARTS))
+    return flood(wire.call(1, requests.PRODUCE, wire.data(2, b"") * _MOST_PARTS))
 
 
 def _produce_records() -> Body:
     records = wire.data(4, b"") * _MOST_PARTS
-    return flood(wire.call(1, wire.PRODUCE, wire.produce(topics.BULK, topics.SCRATCH, records)))
+    return flood(wire.call(1, requests.PRODUCE, requests.produce(topics.BULK, topics.SCRATCH, records)))
 
 
 def _bad_checksums() -> Body:
-    batch = wire.produce_target(topics.BULK, topics.SCRATCH, wire.batch(bytes(1_000_000), 1, checksum=1))
-    return flood(wire.call(1, wire.PRODUCE, batch * 15))
+    target = requests.produce_target(topics.BULK, topics.SCRATCH, _batch(bytes(1_000_000), 1, checksum=1))
+    return flood(wire.call(1, requests.PRODUCE, target * 15))
 
 
 def _bad_counts() -> Body:
     # The checksum holds, so that the records are counted, one by one.
     records = _EMPTY_RECORD * 500_000
-    batch = wire.batch(records, 1, checksum=wire.crc32c(records))
-    return flood(wire.call(1, wire.PRODUCE, wire.produce_target(topics.BULK, topics.SCRATCH, batch) * 15))
+    target = requests.produce_target(topics.BULK, topics.SCRATCH, _batch(records, 1, batch.crc32c(records)))
+    return flood(wire.call(1, requests.PRODUCE, target * 15))
 
 
 def _bombs() -> Body:
     # Almost 64 MiB of empty records in 60 KB, and a wrong count of them.
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     packed = b"".join(packer.compress(_EMPTY_RECORD * 500_000) for _ in range(60)) + packer.flush()
-    batch = wire.batch(packed, 1, codec=1, checksum=wire.crc32c(packed))
-    return flood(wire.calls(16, wire.PRODUCE, wire.produce(topics.BULK, topics.SCRATCH, batch)))
+    message = requests.produce(topics.BULK, topics.SCRATCH, _batch(packed, 1, batch.crc32c(packed), codec=1))
+    return flood(wire.calls(16, requests.PRODUCE, message))
 
 
 def _decoded() -> Body:
-    target = wire.fetch_target(topics.BULK, topics.SMALL_RECORDS)
-    return flood(wire.calls(64, wire.FETCH, wire.fetch(target, max_bytes=15 << 20, decode=True)))
+    target = requests.fetch_target(topics.BULK, topics.SMALL_RECORDS)
+    return flood(wire.calls(64, requests.FETCH, requests.fetch(target, max_bytes=15 << 20, decode=True)))
 
 
 def _admin_calls() -> Body:
-    return flood(wire.calls(512, wire.LIST_TOPICS) + wire.calls(512, wire.DESCRIBE_CLUSTER))
+    return flood(wire.calls(512, requests.LIST_TOPICS) + wire.calls(512, requests.DESCRIBE_CLUSTER))
 
 
 def _waiting() -> Body:
     # There will never be as much to read as they wait for, but each record may be what was missing.
-    fetch = wire.fetch(wire.fetch_target(topics.LOAD), max_bytes=15 << 20, min_bytes=15 << 20, wait_ms=60_000)
+    fetch = requests.fetch(requests.fetch_target(topics.LOAD), max_bytes=15 << 20, min_bytes=15 << 20, wait_ms=60_000)
 
     def body(port, ready):
         connections = [greet(port) for _ in range(10)]
         for connection in connections:
-            connection.sendall(wire.calls(_MOST_WAITING, wire.FETCH, fetch))
+            connection.sendall(wire.calls(_MOST_WAITING, requests.FETCH, fetch))
         ready()
         while True:
             time.sleep(60)

@@ -3,7 +3,8 @@
 import ctypes
 import os
 
-from . import wire
+from broker import requests, wire
+from broker.sockets import LOOPBACK
 
 LATENCIES = 1 << 16
 
@@ -51,11 +52,11 @@ class Load:
     def __init__(self, library: str, port: int, topic: str, rate: float = 3_000, connections: int = 4):
         depth = 64
         self.library = ctypes.CDLL(library)
-        message = wire.produce(topic, 0, wire.record(bytes(100)))
-        frames = [wire.call(call_id, wire.PRODUCE, message) for call_id in range(1, depth + 1)]
+        message = requests.produce(topic, 0, requests.record(bytes(100)))
+        frames = [wire.call(call_id, requests.PRODUCE, message) for call_id in range(1, depth + 1)]
         self.frames = (_Frame * depth)(*[_Frame(frame, len(frame)) for frame in frames])
         self.load = _Load(
-            b"127.0.0.1", port, connections, depth, self.frames, depth, warm_up_seconds=0.05, rate=rate
+            LOOPBACK.encode(), port, connections, depth, self.frames, depth, warm_up_seconds=0.05, rate=rate
         )
         self.latencies = (ctypes.c_uint64 * LATENCIES)()
 

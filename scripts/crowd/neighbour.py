@@ -14,4 +14,3 @@ class Kind(NamedTuple):
     name: str
     title: str
     make: Callable[[], Body]
-    niceness: int = 19

@@ -5,6 +5,9 @@ import os
 import signal
 from collections.abc import Callable
 
+from broker import proc
+from broker.process import Failure
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -30,7 +33,7 @@ class Background:
             with open(reader, "rb") as news:
                 if not news.read(1):
                     self.__exit__()
-                    raise RuntimeError("a process ended before it was at work")
+                    raise Failure("a process ended before it was at work")
         return self
 
     def _run(self, writer: int) -> None:
@@ -44,11 +47,7 @@ class Background:
 
     def is_alive(self) -> bool:
         """Whether all are. What ended remains, as a zombie, until the end of the block."""
-        for pid in self.pids:
-            with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
-                if stat.read().rpartition(")")[2].split()[0] == "Z":
-                    return False
-        return True
+        return not any(proc.has_ended(pid) for pid in self.pids)
 
     def __exit__(self, *_: object) -> None:
         for pid in self.pids:

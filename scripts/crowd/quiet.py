@@ -1,29 +1,12 @@
 """How much of the machine others use: a round that they disturb says nothing about the broker."""
 
-import os
 import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-_TICKS = os.sysconf("SC_CLK_TCK")
-# user, nice, system, irq, softirq and steal, of proc(5)'s "cpu" line.
-_BUSY = (0, 1, 2, 5, 6, 7)
+from broker.proc import TICKS, cpu_seconds, machine_seconds
 
 _REST_SECONDS = 0.04
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far."""
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def machine_seconds() -> float:
-    """Time that all cores were busy so far, with what a hypervisor gave to others."""
-    with open("/proc/stat", encoding="utf-8") as stat:
-        fields = stat.readline().split()[1:]
-    return sum(int(fields[place]) for place in _BUSY) / _TICKS
 
 
 class Timed(NamedTuple):
@@ -45,11 +28,13 @@ def timed(work: Callable[[], float], pids: Iterable[int]) -> Timed:
 
 
 class Patience:
-    """Has measurements repeated during which others used the machine, for a bounded time in all."""
+    """Has measurements repeated during which others used the machine, `repeats` times each at most, and for a bounded
+    time in all: who is there for good would have all of it at once."""
 
-    def __init__(self, most_others: float, seconds: float):
+    def __init__(self, most_others: float, seconds: float, repeats: int):
         self.most_others = most_others
         self.seconds_left = seconds
+        self.repeats = repeats
         # Measurements that were kept, and those of them that others disturbed.
         self.kept = self.disturbed = 0
 
@@ -57,7 +42,7 @@ class Patience:
         """The first measurement during which others used at most `most_others` cores; without patience left, the least
         disturbed so far."""
         found = [measure()]
-        while found[-1].others > self.most_others and self.seconds_left > 0:
+        while found[-1].others > self.most_others and self.seconds_left > 0 and len(found) <= self.repeats:
             begin = time.monotonic()
             found.append(measure())
             self.seconds_left -= time.monotonic() - begin
@@ -73,5 +58,5 @@ def await_rest(pid: int, most_seconds: float) -> None:
     while time.monotonic() < end:
         used = cpu_seconds(pid)
         time.sleep(_REST_SECONDS)
-        if cpu_seconds(pid) - used < 2 / _TICKS:
+        if cpu_seconds(pid) - used < 2 / TICKS:
             break

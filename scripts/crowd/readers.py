@@ -2,13 +2,15 @@
 
 import time
 
-from . import topics, wire
+from broker import requests, wire
+from broker.sockets import greet
+
+from . import topics
 from .floods import flood
 from .neighbour import Body, Kind
-from .sockets import greet
 
 _CONNECTIONS = 10
-_LARGE = wire.fetch(wire.fetch_target(topics.BULK, topics.LARGE_RECORDS), max_bytes=15 << 20)
+_LARGE = requests.fetch(requests.fetch_target(topics.BULK, topics.LARGE_RECORDS), max_bytes=15 << 20)
 # One end of the connection takes in no more than this, so that the broker's end has to wait.
 _WINDOW_BYTES = 4096
 
@@ -20,7 +22,7 @@ def _reader(pause_seconds: float) -> Body:
     def body(port, ready):
         connections = [greet(port, _WINDOW_BYTES) for _ in range(_CONNECTIONS)]
         for connection in connections:
-            connection.sendall(wire.calls(1024, wire.FETCH, _LARGE))
+            connection.sendall(wire.calls(1024, requests.FETCH, _LARGE))
         ready()
         while True:
             time.sleep(pause_seconds or 60)
@@ -31,7 +33,7 @@ def _reader(pause_seconds: float) -> Body:
 
 
 def _greedy() -> Body:
-    return flood(wire.calls(8, wire.FETCH, _LARGE))
+    return flood(wire.calls(8, requests.FETCH, _LARGE))
 
 
 KINDS = (

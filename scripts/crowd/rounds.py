@@ -3,13 +3,16 @@
 import os
 import time
 
+from broker.process import Failure
+
 from . import quiet, verdict
 from .load import Load
 from .process import Background
 
 ROUND_SECONDS = 0.15
-# Cores that processes of others may use during a round that counts, and how long rounds are repeated for that in all.
-MOST_OTHERS, PATIENCE_SECONDS = 0.15, 8
+# Cores that processes of others may use during a round that counts; how long rounds are repeated for that in all, and how
+# often one of them.
+MOST_OTHERS, PATIENCE_SECONDS, REPEATS = 0.15, 8, 2
 # A neighbour has so long to make itself felt, and the broker so long to be done with what it left.
 SETTLE_SECONDS, REST_SECONDS = 0.06, 3
 
@@ -22,7 +25,7 @@ class Rounds:
         # Who may use the machine.
         self.ours = [os.getpid(), broker]
         self.broker = broker
-        self.patience = quiet.Patience(MOST_OTHERS, PATIENCE_SECONDS)
+        self.patience = quiet.Patience(MOST_OTHERS, PATIENCE_SECONDS, REPEATS)
 
     def _measure(self, *pids: int) -> quiet.Timed:
         """p99 in microseconds, and the cores of `pids` and ours."""
@@ -35,7 +38,7 @@ class Rounds:
             time.sleep(SETTLE_SECONDS)
             found = self._measure(self.broker, *background.pids)
             if not background.is_alive():
-                raise RuntimeError("a bad neighbour ended before its time")
+                raise Failure("a bad neighbour ended before its time")
         quiet.await_rest(self.broker, REST_SECONDS)
         return found
 

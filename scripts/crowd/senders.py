@@ -2,15 +2,16 @@
 
 import time
 
-from . import wire
+from broker import requests, wire
+from broker.sockets import greet
+
 from .neighbour import Body, Kind
-from .sockets import greet
 
 _CONNECTIONS = 10
 
 
 def _byte_by_byte() -> Body:
-    frame = wire.call(1, wire.PING, wire.data(1, bytes(200)))
+    frame = wire.call(1, requests.PING, wire.data(1, bytes(200)))
 
     def body(port, ready):
         connections = [greet(port) for _ in range(_CONNECTIONS)]
@@ -25,7 +26,7 @@ def _byte_by_byte() -> Body:
 
 
 def _half_frames() -> Body:
-    most = wire.frame(wire.number(1, 1) + wire.data(2, wire.PRODUCE), bytes(15 << 20))[:-1]
+    most = wire.frame(wire.request_header(1, requests.PRODUCE), bytes(15 << 20))[:-1]
 
     def body(port, ready):
         connections = [greet(port) for _ in range(_CONNECTIONS)]

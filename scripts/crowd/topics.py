@@ -1,11 +1,10 @@
 """The topics that the load and its neighbours work on."""
 
 import os
-import socket
-import struct
 
-from . import wire
-from .sockets import greet
+from broker import requests
+from broker.client import Connection
+from broker.responses import check_produced
 
 # The load's, with one partition.
 LOAD = "load"
@@ -17,26 +16,12 @@ _LARGE_BYTES, _LARGE_COUNT = 900_000, 20
 _SMALL_COUNT, _SMALL_CALLS = 100_000, 8
 
 
-def ask(port: int, method: str, message: bytes) -> None:
-    """Makes one call. Throws where it fails as a whole."""
-    with greet(port) as connection:
-        connection.sendall(wire.call(1, method, message))
-        length, header_length = struct.unpack(">IH", connection.recv(6, socket.MSG_WAITALL))
-        header = connection.recv(header_length, socket.MSG_WAITALL)
-        connection.recv(length - 2 - header_length, socket.MSG_WAITALL)
-        # The number, and that this is all; a failure would have a status between them.
-        if header != wire.number(1, 1) + wire.number(3, 1):
-            raise RuntimeError(f"{method} failed: {header!r}")
-
-
 def prepare(port: int) -> None:
-    """Makes the topics, and puts into the neighbours' what they read."""
-    config = wire.data(3, wire.data(1, "durability") + wire.data(2, "os"))
-    for name, partitions in ((LOAD, 1), (BULK, 3)):
-        ask(port, wire.CREATE_TOPIC, wire.data(1, name) + wire.number(2, partitions) + config)
-    large = wire.produce(BULK, LARGE_RECORDS, wire.record(os.urandom(_LARGE_BYTES)))
-    for _ in range(_LARGE_COUNT):
-        ask(port, wire.PRODUCE, large)
-    small = wire.produce(BULK, SMALL_RECORDS, wire.record(b"") * _SMALL_COUNT)
-    for _ in range(_SMALL_CALLS):
-        ask(port, wire.PRODUCE, small)
+    """Makes the topics, and puts into the neighbours' what they read. Throws BrokerError, OSError."""
+    large = requests.produce(BULK, LARGE_RECORDS, requests.record(os.urandom(_LARGE_BYTES)))
+    small = requests.produce(BULK, SMALL_RECORDS, requests.record(b"") * _SMALL_COUNT)
+    with Connection(port) as connection:
+        connection.create_topic(LOAD, 1)
+        connection.create_topic(BULK, 3)
+        for message in [large] * _LARGE_COUNT + [small] * _SMALL_CALLS:
+            check_produced(connection.call(requests.PRODUCE, message))

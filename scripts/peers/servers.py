@@ -4,7 +4,9 @@ import pathlib
 import shutil
 from typing import Callable, NamedTuple
 
-from server_process import LOOPBACK, ServerProcess, free_port
+from broker.process import serve_command
+from broker.server_process import ServerProcess, free_port
+from broker.sockets import LOOPBACK
 
 
 class Binaries(NamedTuple):
@@ -32,7 +34,7 @@ class Kind(NamedTuple):
 
 def tailrace_command(binaries: Binaries, directory: pathlib.Path, port: int, durable: bool) -> list[str]:
     """Durability is the topic's, which the client creates."""
-    return [binaries.tailrace, "serve", "--data-dir", str(directory / "data"), "--listen", f"{LOOPBACK}:{port}"]
+    return serve_command(binaries.tailrace, directory, port)
 
 
 def nats_command(binaries: Binaries, directory: pathlib.Path, port: int, durable: bool) -> list[str]:

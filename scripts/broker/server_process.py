@@ -6,9 +6,10 @@ import signal
 import socket
 import subprocess
 import time
+from typing import Mapping, Optional, Sequence
 
-TICKS = os.sysconf("SC_CLK_TCK")
-LOOPBACK = "127.0.0.1"
+from broker import proc
+from broker.sockets import LOOPBACK
 
 
 def free_port() -> int:
@@ -21,8 +22,12 @@ def free_port() -> int:
 class ServerProcess:
     """A running server. It ends with this process, however that ends; it is not ended otherwise unless asked to."""
 
-    def __init__(self, command: list[str], directory: pathlib.Path, log: pathlib.Path) -> None:
-        """Starts `command` in `directory`, its output going to the file `log`."""
+    def __init__(
+        self, command: Sequence[str], directory: pathlib.Path, log: pathlib.Path,
+        environment: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        """Starts `command` in `directory`, its output going to the file `log`. `environment`: what it has beside this
+        process's."""
         self.log = log
         with open(log, "wb") as output:
             # Just before the exec.
@@ -30,7 +35,12 @@ class ServerProcess:
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *command],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=directory,
+                env={**os.environ, **(environment or {})},
             )
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
     def kill(self) -> None:
         """Ends it as a crash would, and waits for that."""
@@ -39,14 +49,11 @@ class ServerProcess:
 
     def cpu_seconds(self) -> float:
         """What its threads have used."""
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return proc.cpu_seconds(self.pid)
 
     def resident_mb(self, member: str = "VmRSS") -> float:
         """What of it is in memory, MB; `member`: of /proc/PID/status, such as VmHWM, the most that ever was."""
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text("ascii")
-        kib = next(line.split()[1] for line in status.splitlines() if line.startswith(member + ":"))
-        return int(kib) * 1024 / 1e6
+        return proc.memory_mb(self.pid, member)
 
     def last_words(self) -> str:
         """The end of its log, for a failure's message."""

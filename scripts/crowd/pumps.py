@@ -1,4 +1,4 @@
-"""Sockets of bad neighbours: as cheap for the machine as may be, so that what is measured is the broker's doing."""
+"""How bad neighbours send: as cheap for the machine as may be, so that what is measured is the broker's doing."""
 
 import itertools
 import selectors
@@ -6,31 +6,11 @@ import socket
 import struct
 from collections.abc import Sequence
 
-from . import wire
+from broker.sockets import dial, greet
 
 # With MSG_TRUNC the kernel drops what came, and copies nothing.
 _DISCARD = socket.MSG_TRUNC | socket.MSG_DONTWAIT
 _DISCARDED = bytearray(4 << 20)
-
-
-def dial(port: int, receive_bytes: int = 0) -> socket.socket:
-    """Connects. `receive_bytes`: how much the kernel takes in for one who does not read; 0: as it likes."""
-    connection = socket.socket()
-    if receive_bytes:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.connect(("127.0.0.1", port))
-    return connection
-
-
-def greet(port: int, receive_bytes: int = 0) -> socket.socket:
-    """Connects, and has the prefaces behind it."""
-    connection = dial(port, receive_bytes)
-    connection.settimeout(20)
-    connection.sendall(wire.PREFACE)
-    if connection.recv(8, socket.MSG_WAITALL)[:5] != wire.PREFACE[:5]:
-        raise ConnectionError("no broker that speaks version 1")
-    return connection
 
 
 def discard(connection: socket.socket) -> bool:
