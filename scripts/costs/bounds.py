@@ -21,22 +21,22 @@ class Bound(NamedTuple):
 # By the name of a load. Instructions are what was measured and a tenth: compilers and libraries differ.
 BOUNDS = {
     # 64 in a read: what is left is the write of the answers, 3 allocations for all of them.
-    "ping": Bound(0.1, 4_750),
+    "ping": Bound(0.1, 2_100),
     # The same 3, for one answer.
-    "ping-alone": Bound(3.1, 23_800),
-    # 18 for each request; some 25 for each read, which grow with what is in it.
-    "produce-1": Bound(19.0, 37_600),
-    "produce-1-alone": Bound(33.5, 65_100),
+    "ping-alone": Bound(3.1, 20_500),
+    # The completion of the append; the rest is of a turn.
+    "produce-1": Bound(1.5, 13_000),
+    "produce-1-alone": Bound(8.2, 36_500),
     # 8 are 512 KiB, which the broker takes in several reads: how many depends on the machine.
-    "produce-64k": Bound(24.0, 140_000),
+    "produce-64k": Bound(6.0, 125_000),
     # As with one record.
-    "produce-64k-alone": Bound(33.5, 160_000),
-    # A buffer of 16 KiB is among them.
-    "fetch-1": Bound(31.5, 46_500),
-    "fetch-1-alone": Bound(34.5, 65_900),
-    # Sent from the file: 16 batches cost little more than one.
-    "fetch-1m": Bound(38.0, 58_700),
-    "fetch-1m-alone": Bound(38.5, 67_500),
+    "produce-64k-alone": Bound(8.2, 132_000),
+    # Decoded in full, planned, and answered from a buffer of its own.
+    "fetch-1": Bound(19.5, 34_500),
+    "fetch-1-alone": Bound(22.5, 53_000),
+    # Sent from the file, 256 KiB at a time: 16 batches cost little more than one.
+    "fetch-1m": Bound(40.0, 108_000),
+    "fetch-1m-alone": Bound(36.0, 105_000),
 }
 
 # The goal for pipelined Produce and Fetch. Bounds above it are where the code is, not where it is to be.
