@@ -66,9 +66,11 @@ package final class InMemoryLogStore: LogStore {
         bounds: partition.bounds)
     }
     var bytes = ByteBuffer()
+    var hasMore = false
     for batch in partition.batches where (batch.header.lastOffset ?? .zero) >= target.offset {
       let size = batch.header.batchByteCount
       guard bytes.readableBytes + size <= min(left, target.maxBytes) || (isFirst && bytes.readableBytes == 0) else {
+        hasMore = true
         break
       }
       batch.header.write(to: &bytes)
@@ -79,7 +81,7 @@ package final class InMemoryLogStore: LogStore {
     return .read(
       ReadResult(
         chunks: bytes.readableBytes > 0 ? [.bytes(bytes)] : [], byteCount: bytes.readableBytes,
-        bounds: partition.bounds))
+        bounds: partition.bounds, hasMore: hasMore))
   }
 
   package func awaitAdvance(

@@ -9,7 +9,7 @@ import Testing
     var callID: UInt64
     var method: [UInt8]?
     var timeoutMs: UInt32
-    var hasMetadata: Bool
+    var metadataCount: Int
     var cancel: Bool
     var credit: UInt64
   }
@@ -21,7 +21,7 @@ import Testing
       let method = raw.method_length == 0 ? nil : UnsafeBufferPointer(start: raw.method, count: raw.method_length)
       return Header(
         callID: raw.call_id, method: method.map { Array($0) }, timeoutMs: raw.timeout_ms,
-        hasMetadata: raw.has_metadata, cancel: raw.cancel, credit: raw.credit)
+        metadataCount: Int(raw.metadata_count), cancel: raw.cancel, credit: raw.credit)
     }
   }
 
@@ -41,7 +41,7 @@ import Testing
     let method = raw.method.map { Array(String(cString: $0).utf8) }
     let header = Header(
       callID: raw.call_id, method: method?.isEmpty == true ? nil : method, timeoutMs: raw.timeout_ms,
-      hasMetadata: raw.n_metadata > 0, cancel: raw.cancel != 0, credit: raw.credit)
+      metadataCount: raw.n_metadata, cancel: raw.cancel != 0, credit: raw.credit)
     return (header, TRW_OK)
   }
 
@@ -105,7 +105,7 @@ import Testing
       guard found == scanSlowly(header) else { return true }
       let (expected, status) = unpack(header, arena)
       // A method that is no text is not found, and metadata is looked into when it is unpacked.
-      let isOfContents = status == TRW_INVALID_UTF8 || status == TRW_NUL_IN_STRING || found?.hasMetadata == true
+      let isOfContents = status == TRW_INVALID_UTF8 || status == TRW_NUL_IN_STRING || (found?.metadataCount ?? 0) > 0
       return found != expected && !(expected == nil && isOfContents)
     }
   }

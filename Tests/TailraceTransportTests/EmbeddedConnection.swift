@@ -38,9 +38,9 @@ final class Valve: ChannelOutboundHandler {
     if !isClogged { context.flush() }
   }
 
-  /// Lets go of what was held.
-  func open(_ channel: EmbeddedChannel) throws {
-    isShut = false
+  /// Lets go of what was held; `once`: what is written thereupon is held again.
+  func open(_ channel: EmbeddedChannel, once: Bool = false) throws {
+    isShut = once
     let context = try channel.pipeline.syncOperations.context(handler: self)
     let released = held
     held = []

@@ -13,6 +13,8 @@ final class FakeDispatcher: RequestDispatcher {
     var taken: [Taken] = []
     var abandoned: [CallID] = []
     var closed = 0
+    /// How many calls had been taken each time that a peer sent nothing more.
+    var inputEnds: [Int] = []
     /// How many calls each offer held.
     var offers: [Int] = []
     /// The same for each `dispatch`: of each connection that took part.
@@ -42,6 +44,7 @@ final class FakeDispatcher: RequestDispatcher {
   var taken: [Taken] { state.withLock { $0.taken } }
   var abandoned: [CallID] { state.withLock { $0.abandoned } }
   var closed: Int { state.withLock { $0.closed } }
+  var inputEnds: [Int] { state.withLock { $0.inputEnds } }
   var offers: [Int] { state.withLock { $0.offers } }
   var turns: [[Int]] { state.withLock { $0.turns } }
 
@@ -64,7 +67,7 @@ final class FakeDispatcher: RequestDispatcher {
     state.withLock { $0.abandoned.append(call) }
   }
 
-  func inputEnded(on connection: any CallConnection) {}
+  func inputEnded(on connection: any CallConnection) { state.withLock { $0.inputEnds.append($0.taken.count) } }
 
   func connectionClosed(_ connection: any CallConnection) {
     state.withLock { $0.closed += 1 }

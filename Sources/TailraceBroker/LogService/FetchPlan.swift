@@ -79,11 +79,18 @@ struct FetchPlan: Sendable {
   /// Whether the response can go: enough bytes, or a failure to tell of.
   func isSatisfied(by outcomes: [ReadOutcome]) -> Bool {
     if maxWaitMs == 0 || reads.count < targets.count { return true }
-    var bytes = 0
     for outcome in outcomes {
-      guard case .read(let result) = outcome else { return true }
-      bytes += result.byteCount
+      guard case .read = outcome else { return true }
     }
-    return bytes >= minBytes
+    return countedBytes(outcomes) >= minBytes
+  }
+
+  /// How much there is, as `minBytes` counts. A target of which a read could bring no more has as much as its bound lets
+  /// through: more of it would change nothing.
+  func countedBytes(_ outcomes: [ReadOutcome]) -> Int {
+    zip(reads, outcomes).reduce(0) { sum, target in
+      guard case .read(let result) = target.1 else { return sum }
+      return sum + (result.hasMore ? max(result.byteCount, min(target.0.maxBytes, maxBytes)) : result.byteCount)
+    }
   }
 }

@@ -69,7 +69,7 @@ package final class FetchPurgatory: Sendable {
     }
     fetch.set(
       timer: fetch.connection.eventLoop.scheduleTask(in: .milliseconds(fetch.plan.maxWaitMs)) { self.hurry(fetch) })
-    watch(fetch, after: Seen(outcomes))
+    watch(fetch, after: Seen(outcomes, fetch.plan))
   }
 
   /// Answers all fetches of a connection with what there is. Event loop only.
@@ -156,7 +156,7 @@ package final class FetchPurgatory: Sendable {
           self.finish(fetch, with: newOutcomes)
         } else {
           // No waiter, and yet nothing new: this partition takes no more appends.
-          let news = Seen(newOutcomes)
+          let news = Seen(newOutcomes, fetch.plan)
           fetch.giveUp(unwatched.filter { news.highWatermarks[$0] == seen.highWatermarks[$0] })
           fetch.sleepAgain()
           self.watch(fetch, after: news)
@@ -195,16 +195,14 @@ package final class FetchPurgatory: Sendable {
 private struct Seen {
   /// One for each partition; nil for what failed.
   let highWatermarks: [Offset?]
-  /// Of all that was read.
+  /// Of all that there was, as the plan counts it.
   let byteCount: Int
 
-  init(_ outcomes: [ReadOutcome]) {
-    var byteCount = 0
+  init(_ outcomes: [ReadOutcome], _ plan: FetchPlan) {
     highWatermarks = outcomes.map { outcome in
       guard case .read(let result) = outcome else { return nil }
-      byteCount += result.byteCount
       return result.bounds.highWatermark
     }
-    self.byteCount = byteCount
+    byteCount = plan.countedBytes(outcomes)
   }
 }

@@ -38,11 +38,14 @@ package struct ReadResult: Sendable {
   package var chunks: [Chunk]
   package var byteCount: Int
   package var bounds: PartitionBounds
+  /// Whether there is more to read behind these: the bounds of the read ended it, or the store gives the rest to the next.
+  package var hasMore: Bool
 
-  package init(chunks: [Chunk], byteCount: Int, bounds: PartitionBounds) {
+  package init(chunks: [Chunk], byteCount: Int, bounds: PartitionBounds, hasMore: Bool = false) {
     self.chunks = chunks
     self.byteCount = byteCount
     self.bounds = bounds
+    self.hasMore = hasMore
   }
 }
 

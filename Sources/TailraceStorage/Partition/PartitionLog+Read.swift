@@ -18,7 +18,7 @@ extension PartitionLog {
       return .read(ReadResult(chunks: [], byteCount: 0, bounds: bounds))
     case .plan(let plan):
       guard maxBytes > 0 || mayExceed else {
-        return .read(ReadResult(chunks: [], byteCount: 0, bounds: plan.bounds))
+        return .read(ReadResult(chunks: [], byteCount: 0, bounds: plan.bounds, hasMore: true))
       }
       do throws(StorageError) {
         return try read(plan, maxBytes: maxBytes, mayExceed: mayExceed, form: form, mayBlock: mayBlock)
@@ -51,7 +51,9 @@ extension PartitionLog {
     let range = try BatchRange(segment: plan.segment, file: file, limit: end?.position ?? limit, damage: end?.error)
       .find(plan.offset, from: floor, maxBytes: maxBytes, mayExceed: mayExceed)
     let chunks = range.isEmpty ? [] : [try chunk(range, of: file, form: form)]
-    return .read(ReadResult(chunks: chunks, byteCount: range.count, bounds: plan.bounds))
+    // Of a segment that the high watermark is not in, the next one has more.
+    let hasMore = plan.limit == nil || range.isEmpty || range.upperBound < limit
+    return .read(ReadResult(chunks: chunks, byteCount: range.count, bounds: plan.bounds, hasMore: hasMore))
   }
 
   /// A batch boundary at or before the offset; nil where an index must be loaded or built, and `mayBlock` is false.

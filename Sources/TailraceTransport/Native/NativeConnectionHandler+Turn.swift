@@ -7,7 +7,9 @@ extension NativeConnectionHandler {
   /// more room. At once, or with the turn that is under way.
   func work() {
     guard phase == .open, !isInTurn else { return }
-    if !turn.runAlone(self) { awaitTurn() }
+    let wasAwaited = isTurnAwaited
+    isTurnAwaited = true
+    if !turn.runAlone(self), !wasAwaited { turn.add(self) }
   }
 
   /// Has that done in the loop's next turn, together with the other connections'.
@@ -33,8 +35,9 @@ extension NativeConnectionHandler {
 
   /// The first half: answers what came from other threads. Returns the queue's calls, to be offered to the dispatcher.
   func beginTurn(at now: NIODeadline) -> CallOffer? {
+    // It stands in a list still if it had its turn before that list's; twice in one turn it would lose its first offer.
+    guard isTurnAwaited, phase == .open else { return nil }
     isTurnAwaited = false
-    guard phase == .open else { return nil }
     isInTurn = true
     self.now = now
     askedCount = 0

@@ -90,7 +90,8 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   var isPastBudget = false
 
   // Turns.
-  /// Whether it takes part in the turn under way, and whether in the next one.
+  /// Whether it takes part in the turn under way, and whether it is to have another one. Without the latter, to stand in
+  /// a list of `turn` counts for nothing.
   var isInTurn = false
   var isTurnAwaited = false
   /// What was offered to the dispatcher in this turn, and whether there was room then for answers.

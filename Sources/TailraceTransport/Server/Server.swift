@@ -114,6 +114,8 @@ package final class Server: Sendable {
     let loop = group.next()
     let emptied = loop.makePromise(of: Void.self)
     registry.drain(emptied: emptied)
+    // Answers that the hook brings about come behind this, and tell their peers to connect anew.
+    for eventLoop in group.makeIterator() { try? await eventLoop.submit {}.get() }
     let registry = registry
     let cutOff = loop.scheduleTask(in: TimeAmount(grace ?? drainTimeout)) { registry.closeAll() }
     async let drained: Void = onDrain()

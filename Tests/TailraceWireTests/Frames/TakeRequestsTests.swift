@@ -21,7 +21,7 @@ import Testing
       method = header.method
       timeoutMs = header.timeoutMs
       credit = header.credit
-      flags = [header.namesMethod, header.hasMetadata, header.cancel]
+      flags = [header.namesMethod, header.metadataCount > 0, header.cancel]
       self.message = message
     }
   }
