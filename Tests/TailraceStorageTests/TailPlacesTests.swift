@@ -1,3 +1,4 @@
+import Synchronization
 @testable import TailraceStorage
 import TailraceTesting
 import TailraceWire
