@@ -24,6 +24,9 @@ package final class FakeCallConnection: CallConnection {
     var waiting: [CallID: CheckedContinuation<Response, Never>] = [:]
     var heldBytes = 0
     var hasMemory = true
+    var isClosed = false
+    var abandoned: Set<CallID> = []
+    var askedAgain = 0
   }
 
   /// A connection that came through `door`.
@@ -48,6 +51,15 @@ package final class FakeCallConnection: CallConnection {
     get { state.withLock { $0.hasMemory } }
     set { state.withLock { $0.hasMemory = newValue } }
   }
+
+  package func isInFlight(_ call: CallID) -> Bool {
+    state.withLock { !$0.isClosed && $0.answers[call] == nil && !$0.abandoned.contains(call) }
+  }
+
+  /// How often the dispatcher has asked to be offered again what it left.
+  package var askedAgain: Int { state.withLock { $0.askedAgain } }
+
+  package func offerAgain() { state.withLock { $0.askedAgain += 1 } }
 
   package func hold(_ byteCount: Int) -> Bool {
     state.withLock { state in
@@ -143,11 +155,13 @@ package final class FakeCallConnection: CallConnection {
 
   /// Tells the dispatcher that nobody waits for a call any more.
   package func abandon(_ call: CallID) async {
+    state.withLock { _ = $0.abandoned.insert(call) }
     await run { [self] in dispatcher.abandon(call, from: self) }
   }
 
   /// Tells the dispatcher that the connection is closed, and ends the event loop. No calls after that.
   package func close() async {
+    state.withLock { $0.isClosed = true }
     await run { [self] in dispatcher.connectionClosed(self) }
     await loop.shutdownGracefully()
   }

@@ -99,7 +99,7 @@ import Testing
   }
 
   @Test func `a quarter of the process's limit is kept open, within bounds`() {
-    #expect([0, 80, 1_024, 1 << 20, .max].map { OpenFileLimit.idleFiles(ofLimit: $0) } == [8, 20, 256, 1_024, 1_024])
+    #expect([0, 80, 1_024, 1 << 20, .max].map { OpenFileLimit.idleFiles(ofLimit: $0) } == [8, 10, 128, 1_024, 1_024])
     #expect((8...1_024).contains(LocalLogStore.Options().idleOpenFiles))
     #expect([0, 80, 20_000, .max].map { OpenFileLimit.pinnedFiles(ofLimit: $0) } == [8, 40, 10_000, 1 << 20])
   }

@@ -9,6 +9,11 @@ enum PingHandler {
   static func answer(_ call: InboundCall) -> Response {
     if call.message.readableBytes == 0 { return .message(call.message) }
     do throws(RPCError) {
+      guard call.message.readableBytes <= maxPayloadBytes + 64 else {
+        throw RPCError(
+          .invalidArgument,
+          "a message of \(call.message.readableBytes) bytes; a payload of at most \(maxPayloadBytes) is allowed")
+      }
       let request = try call.decoded(as: PingRequest.self)
       guard request.payload.readableBytes <= maxPayloadBytes else {
         throw RPCError(

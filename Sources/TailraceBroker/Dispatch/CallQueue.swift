@@ -137,7 +137,8 @@ final class CallQueue: Sendable {
   }
 
   private func startJobs() {
-    while let (job, ticket) = takeJob() {
+    while let (job, ticket, isRoomNew) = takeJob() {
+      if isRoomNew { job.connection.offerAgain() }
       let task = Task(executorPreference: executor) {
         await job.run()
         self.finish(job, ticket)
@@ -152,18 +153,20 @@ final class CallQueue: Sendable {
     }
   }
 
-  /// The next job that may run now, and its ticket.
-  private func takeJob() -> (Job, UInt64)? {
+  /// The next job that may run now, its ticket, and whether its connection was full before and is not any more.
+  private func takeJob() -> (Job, UInt64, Bool)? {
     state.withLock { state in
       guard state.runningCount < maxRunning else { return nil }
       while let identifier = state.turns.popFirst() {
         state.lanes[identifier]?.isInTurns = false
+        let wasFull = state.lanes[identifier]?.waiting.isFull ?? false
         guard let job = state.lanes[identifier]?.waiting.popFirst() else { continue }
+        let isFull = state.lanes[identifier]?.waiting.isFull ?? false
         state.nextTicket &+= 1
         state.runningCount += 1
         state.lanes[identifier]?.running[state.nextTicket] = Running(call: job.call)
         offerTurn(identifier, &state)
-        return (job, state.nextTicket)
+        return (job, state.nextTicket, wasFull && !isFull)
       }
       return nil
     }

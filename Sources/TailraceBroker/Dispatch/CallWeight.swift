@@ -4,6 +4,8 @@ internal import TailraceWire
 /// How much work a call is, told by a look at its message. What is heavy is not for an event loop, where the calls of
 /// other connections wait for it.
 enum CallWeight {
+  /// A message that is more than its records, at most.
+  static let messageBytes = 32 << 10
   /// Targets of a fetch, at most.
   private static let fetchParts = 64
   /// Targets, records and batches of a produce, at most.
@@ -14,7 +16,7 @@ enum CallWeight {
 
   static func isHeavyFetch(_ message: ByteBuffer) -> Bool {
     // FetchRequest.targets
-    PartCount.count(in: message, field: 1, most: fetchParts) > fetchParts
+    message.readableBytes > messageBytes || PartCount.count(in: message, field: 1, most: fetchParts) > fetchParts
   }
 
   static func isHeavyProduce(_ message: ByteBuffer) -> Bool {

@@ -45,6 +45,8 @@ struct FetchHandler: Sendable {
   }
 
   private func park(_ outcomes: [ReadOutcome], _ plan: FetchPlan, _ id: CallID, _ connection: any CallConnection) {
+    // The read took a while on another thread, perhaps.
+    guard connection.isInFlight(id) else { return }
     let fetch = ParkedFetch(plan: plan, call: id, connection: connection) { outcomes in
       respond(outcomes, plan, id, connection)
     }

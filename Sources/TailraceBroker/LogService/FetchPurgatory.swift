@@ -149,7 +149,9 @@ package final class FetchPurgatory: Sendable {
   /// places in it of partitions that took no waiter.
   private func wake(_ fetch: ParkedFetch, after seen: Seen, _ unwatched: [Int] = []) {
     guard fetch.claimWake() else { return }
-    fetch.connection.eventLoop.execute {
+    // To read many partitions again takes a while: the more there are, the less often.
+    let delay = TimeAmount.milliseconds(Int64(fetch.plan.targets.count / 64))
+    afterwards(delay, on: fetch.connection.eventLoop) {
       for waiter in fetch.takeWaiters() { self.store.cancel(waiter) }
       self.read(fetch) { newOutcomes in
         if fetch.plan.isSatisfied(by: newOutcomes) {
@@ -163,6 +165,10 @@ package final class FetchPurgatory: Sendable {
         }
       }
     }
+  }
+
+  private func afterwards(_ delay: TimeAmount, on eventLoop: any EventLoop, _ body: @escaping @Sendable () -> Void) {
+    if delay == .zero { eventLoop.execute(body) } else { _ = eventLoop.scheduleTask(in: delay, body) }
   }
 
   /// Reads again; `then` is called on the event loop.

@@ -2,7 +2,8 @@ internal import NIOCore
 internal import TailraceStorage
 internal import TailraceWire
 
-/// Answers LogService/Produce, on the connection's event loop. All produce calls of one turn are appended together.
+/// Answers LogService/Produce, on the connection's event loop unless it is heavy. All produce calls of one turn are
+/// appended together.
 struct ProduceHandler: Sendable {
   let topics: TopicTable
   let producerIDs: ProducerIDs
@@ -41,6 +42,11 @@ struct ProduceHandler: Sendable {
       return
     }
     if let single = SingleProduce(scanning: call.message), prepare(single, call.id, from: connection, &appends) {
+      return
+    }
+    guard call.message.readableBytes <= CallWeight.messageBytes else {
+      // Odd, or with several batches: to decode it takes as long as it is large.
+      enqueue(call, from: connection, &appends) { run($0, from: connection) }
       return
     }
     let request: ProduceRequest

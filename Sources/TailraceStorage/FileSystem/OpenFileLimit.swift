@@ -6,7 +6,7 @@
 
 /// How many files a process may have open.
 enum OpenFileLimit {
-  /// How many of them a store may keep open without need: a quarter, from 8 to 1024. The rest is for sockets, for files
+  /// How many of them a store may keep open without need: an eighth, from 8 to 1024. The rest is for sockets, for files
   /// that are being written, and for those being sent.
   static var idleFiles: Int { idleFiles(ofLimit: current) }
 
@@ -24,7 +24,7 @@ enum OpenFileLimit {
   }
 
   /// The same for a given limit.
-  static func idleFiles(ofLimit limit: UInt64) -> Int { Int(min(max(limit / 4, 8), 1024)) }
+  static func idleFiles(ofLimit limit: UInt64) -> Int { Int(min(max(limit / 8, 8), 1024)) }
 
   static func pinnedFiles(ofLimit limit: UInt64) -> Int { Int(min(max(limit / 2, 8), 1 << 20)) }
 }

@@ -55,7 +55,7 @@ package enum AppendDurability: Sendable, Hashable {
   case durable
 }
 
-/// What became of a part.
+/// What became of a batch.
 package enum AppendOutcome: Sendable, Hashable {
   case appended(AppendedBatch)
   /// Stored before, by an earlier try.

@@ -8,8 +8,7 @@ package import TailraceWire
 ///
 /// One conformance suite runs against every implementation.
 package protocol LogStore: Sendable {
-  /// Appends the parts of each request, in order; parts of several requests that go to one partition are written
-  /// together. Appends of one thread to one partition happen in the order of the calls.
+  /// Appends the batches in order; those that go to one partition are written together. Appends of one thread to one partition happen in the order of the calls.
   ///
   /// A batch with a producer id is checked against what that producer wrote to the partition before: a repeat of one of
   /// its last `ProducerState.rememberedBatches` batches is answered as a duplicate, under the same durability; a gap is

@@ -12,21 +12,13 @@ package enum WorkerThread {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
   }
 
-  /// Starts a detached thread; `name` says in an error what it was for. `niceness`: by how much the system prefers other
-  /// threads to it, 0 to 19.
-  package static func start(
-    name: String, niceness: CInt = 0, _ body: @escaping @Sendable () -> Void
-  ) throws(StorageError) {
+  /// Starts a detached thread; `name` says in an error what it was for.
+  package static func start(name: String, _ body: @escaping @Sendable () -> Void) throws(StorageError) {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
     pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
     defer { pthread_attr_destroy(&attributes) }
-    let argument = Unmanaged.passRetained(
-      Body {
-        // Of this thread, on Linux.
-        if niceness > 0 { _ = nice(niceness) }
-        body()
-      })
+    let argument = Unmanaged.passRetained(Body(body))
     var thread = pthread_t()
     let code = pthread_create(&thread, &attributes, Self.main, argument.toOpaque())
     guard code == 0 else {

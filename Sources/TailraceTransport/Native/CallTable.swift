@@ -66,6 +66,11 @@ struct CallTable: ~Copyable {
     return buckets[bucket] == 0 ? nil : callID(at: Int(buckets[bucket]) - 1)
   }
 
+  func contains(_ call: CallID) -> Bool {
+    let place = Int(call.rawValue & 0xFFFF)
+    return place < usedSlots && slots[place].serial == call.rawValue >> 16 && slots[place].clientID != 0
+  }
+
   /// Adds a call whose number is not 0, unless it is in flight or the table is full.
   mutating func admit(clientID: UInt64, deadline: NIODeadline, credit: UInt64) -> Admission {
     precondition(clientID != 0)

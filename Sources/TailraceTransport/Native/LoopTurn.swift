@@ -15,6 +15,8 @@ package import TailraceWire
 ///
 /// Isolation: its event loop, but for `addFromOutside`. `@unchecked Sendable`: nothing else is touched elsewhere.
 package final class LoopTurn: @unchecked Sendable {
+  /// Of more connections than this not each may take a few calls in any case.
+  private static let crowd = 16
   /// A connection that was alone for so many turns has its next one at once.
   private static let soloTurns = 4
 
@@ -106,6 +108,9 @@ package final class LoopTurn: @unchecked Sendable {
     return true
   }
 
+  /// Whether so many take part that even a few calls of each would be too many.
+  var isCrowded: Bool { running.count > Self.crowd }
+
   /// Whether no more calls are to be taken in this turn.
   var isOver: Bool { eventLoop.now - begin >= length }
 
@@ -119,7 +124,11 @@ package final class LoopTurn: @unchecked Sendable {
     isRunning = true
     begin = eventLoop.now
     noteSoloist()
-    for handler in running {
+    for (index, handler) in running.enumerated() {
+      if index > 0, index % Self.crowd == 0, isOver {
+        postpone(from: index)
+        break
+      }
       guard let offer = handler.beginTurn(at: begin) else { continue }
       offers.append(offer)
       offering.append(handler)
@@ -130,6 +139,12 @@ package final class LoopTurn: @unchecked Sendable {
     while let handler = joined.popLast() { handler.endTurn() }
     isRunning = false
     scheduleLater()
+  }
+
+  /// Those from `index` on take part in a later turn instead.
+  private func postpone(from index: Int) {
+    later.append(contentsOf: running[index...])
+    running.removeSubrange(index...)
   }
 
   private func noteSoloist() {

@@ -31,10 +31,13 @@ final class LoopYield: ChannelInboundHandler, @unchecked Sendable {
     guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends) == 0 else {
       throw IOError(errnoCode: errno, reason: "socketpair")
     }
-    for end in ends where fcntl(end, F_SETFL, O_NONBLOCK) != 0 || fcntl(end, F_SETFD, FD_CLOEXEC) != 0 {
-      throw IOError(errnoCode: errno, reason: "fcntl")
-    }
+    // Closes its end when it goes.
     let yield = LoopYield(eventLoop: eventLoop, writeEnd: ends[1])
+    for end in ends where fcntl(end, F_SETFL, O_NONBLOCK) != 0 || fcntl(end, F_SETFD, FD_CLOEXEC) != 0 {
+      let error = IOError(errnoCode: errno, reason: "fcntl")
+      close(ends[0])
+      throw error
+    }
     // Closed with its loop.
     _ = try await NIOPipeBootstrap(group: eventLoop)
       .channelOption(.maxMessagesPerRead, value: 1)

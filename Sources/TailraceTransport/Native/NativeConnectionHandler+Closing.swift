@@ -37,6 +37,8 @@ extension NativeConnectionHandler {
     isInTurn = true
     flushOutput(all: true)
     isInTurn = false
+    // The flush may have found that the peer is gone.
+    guard phase == .open else { return }
     leave(.ending)
     let flushed = context.channel.eventLoop.makePromise(of: Void.self)
     context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: flushed)

@@ -74,8 +74,8 @@ extension NativeConnectionHandler {
     isInTurn = false
     guard phase == .open else { return }
     let isCut = isTimeUp && hasRoom && !queue.isEmpty
-    // First the answers to what came before it, a turn's share at a time.
-    if let violation, !isCut, backlog.isEmpty {
+    // First what came before it, a turn's share at a time.
+    if let violation, queue.isEmpty, backlog.isEmpty {
       end(with: RPCError(violation))
       return
     }
@@ -88,7 +88,7 @@ extension NativeConnectionHandler {
     readOn()
     if isCut || (isBehind && hasRoom) || (!backlog.isEmpty && channelBytes == 0) {
       awaitLaterTurn()
-    } else if !queue.isEmpty {
+    } else if !queue.isEmpty || isBehind {
       awaitRoom()
     }
   }

@@ -134,7 +134,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   package var acceptsCalls: Bool {
     askedCount &+= 1
     // A look at the clock costs as much as a small call.
-    if askedCount & 7 == 0, !isTimeUp { isTimeUp = turn.isOver }
+    if askedCount & 7 == 0 || (askedCount == 1 && turn.isCrowded), !isTimeUp { isTimeUp = turn.isOver }
     return !isTimeUp && hasRoom
   }
 
@@ -149,6 +149,10 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     answer(response, to: call)
     joinTurn()
   }
+
+  package func isInFlight(_ call: CallID) -> Bool { phase == .open && calls.contains(call) }
+
+  package func offerAgain() { turn.addFromOutside(self) }
 
   package func hold(_ byteCount: Int) -> Bool {
     guard !budget.isExhausted else { return false }

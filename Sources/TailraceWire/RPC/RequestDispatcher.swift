@@ -6,7 +6,7 @@ package import NIOCore
 package protocol RequestDispatcher: Sendable {
   /// Takes calls from the front of each offer, in order, while its connection's `acceptsCalls` holds. `offers` holds what
   /// came on one event loop in one turn: one offer for each connection that has calls. The transport offers what is left
-  /// again once the connection accepts calls anew, and after each answer.
+  /// again once the connection accepts calls anew, after each answer, and when it is told to (`offerAgain`).
   ///
   /// Every call taken is answered exactly once, now or later, through its connection's `respond`.
   func dispatch(_ offers: inout [CallOffer])
@@ -50,6 +50,12 @@ package protocol CallConnection: AnyObject, Sendable {
   /// Answers a call. On the event loop this writes into the connection's output at once, elsewhere it hops there.
   /// Dropped where the call is not in flight (any more).
   func respond(_ response: Response, to call: CallID)
+
+  /// Whether the call is neither answered nor given up. Event loop only.
+  func isInFlight(_ call: CallID) -> Bool
+
+  /// Has calls that were left be offered again: whoever left them for a reason of its own says that it is gone.
+  func offerAgain()
 
   /// Charges the process's memory with what a call keeps after it was taken, until it is executed. False where there is
   /// none left: nothing is charged then, and the call is to be refused.

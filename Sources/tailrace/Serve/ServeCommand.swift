@@ -72,12 +72,12 @@ struct ServeCommand: AsyncParsableCommand {
     var logger = Logger(label: "tailrace", factory: StreamLogHandler.standardError(label:))
     logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
     var configuration = configuration
-    // The other half is for the logs' files: a crowd of connections must not keep the broker from its topics.
-    if let openFiles, let half = Int(exactly: openFiles / 2), configuration.server.process.maxConnections > half {
-      configuration.server.process.maxConnections = max(1, half)
+    // The rest is for the logs' files: a crowd of connections must not keep the broker from its topics.
+    if let openFiles, let share = Int(exactly: openFiles / 8 * 3), configuration.server.process.maxConnections > share {
+      configuration.server.process.maxConnections = max(1, share)
       logger.notice(
-        "fewer connections than allowed: half of the files that the process may open; raise 'ulimit -n' for more",
-        metadata: ["connections": "\(half)", "files": "\(openFiles)"])
+        "fewer connections than allowed: 3/8 of the files that the process may open; raise 'ulimit -n' for more",
+        metadata: ["connections": "\(share)", "files": "\(openFiles)"])
     }
     do {
       configuration.topicDefaults = try topicDefaults

@@ -107,6 +107,8 @@ import Testing
       while broker.broker.purgatory.count == 0 { await broker.connection.advance(byMs: 0) }
       #expect(broker.connection.answers(to: call).isEmpty)
       _ = try await broker.produce([try batch(["a"])], partition: 69)
+      // To read so many again takes a while, so it is put off a little.
+      await broker.connection.advance(byMs: 1)
       let found = try await broker.connection.response(to: call).decoded(as: FetchResponse.self).partitions
       #expect(found.map(\.batches.count) == [Int](repeating: 0, count: 69) + [1])
       #expect(broker.broker.purgatory.count == 0)

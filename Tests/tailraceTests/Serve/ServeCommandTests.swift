@@ -130,12 +130,12 @@ struct ServeCommandTests {
     #expect(failure?.code == .resourceExhausted)
   }
 
-  @Test("Connections are given no more than half of the files that the process may open")
+  @Test("Connections are given no more than three eighths of the files that the process may open")
   func leavesFilesForTopics() async throws {
     let server = try ServingProcess(openFiles: 100)
     let cluster = try await AdminServiceClient(caller: try await server.connect()).describeCluster(
       DescribeClusterRequest())
-    #expect(cluster.limits?.maxConnections == 50)
+    #expect(cluster.limits?.maxConnections == 36)
   }
 
   @Test(

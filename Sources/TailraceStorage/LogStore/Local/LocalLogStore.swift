@@ -18,7 +18,7 @@ package final class LocalLogStore: LogStore {
     /// Threads for opening, recovery and index building, which mostly wait for the disk: at least 1.
     package var blockingThreads = 8
     /// Segment files kept open, over all partitions, beyond those with something that is not on disk yet: at least 1.
-    /// By default a quarter of what the process may have open, from 8 to 1024.
+    /// By default an eighth of what the process may have open, from 8 to 1024.
     package var idleOpenFiles = OpenFileLimit.idleFiles
     /// Segment files with something that is not on disk yet, over all partitions: where there are more, it is brought to
     /// disk so that they can be closed. At least 1; by default half of what the process may have open.
