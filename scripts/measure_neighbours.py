@@ -33,15 +33,17 @@ def main() -> int:
     load.percentile(WARM_UP_SECONDS)
     rounds = Rounds(load, arguments.broker)
     print(verdict.HEAD)
-    most = verdict.most_beside(controls.worst(rounds))
-    print(verdict.rule(most), flush=True)
+    worst = controls.worst(rounds)
+    most = verdict.most_beside(worst)
+    print(verdict.rule(worst), flush=True)
     trial = Trial(rounds, arguments.port, most, arguments.rounds)
-    verdicts = {name: trial.verdict(KINDS[name]) for name in arguments.only}
+    tried = {name: trial.verdict(KINDS[name]) for name in arguments.only}
     patience = rounds.patience
     if patience.disturbed:
         print(f"Others used the machine in {patience.disturbed} of {patience.kept} rounds: that hides much.")
-    print(f"{verdict.summary(list(verdicts.values()))}; {time.monotonic() - begin:.0f} s", flush=True)
-    failed = [name for name, text in verdicts.items() if text == verdict.FAILED]
+    told = "\n".join(verdict.summary(list(tried.values()), worst))
+    print(f"{told}; {time.monotonic() - begin:.0f} s", flush=True)
+    failed = [name for name, (_, text) in tried.items() if text == verdict.FAILED]
     if failed:
         print(f"p99 more than {verdict.BOUND:g} times what it is alone, and more than {most:,.0f} us, beside: "
               + ", ".join(failed), file=sys.stderr)

@@ -38,12 +38,23 @@ class VerdictTests(unittest.TestCase):
         self.assertRegex(verdict.line(self.figures([250]), "ok"), r"^x +100 us +250 us +2\.50 +1\.00, 0\.00 +ok$")
 
     def test_what_is_within_twice_is_counted_apart(self) -> None:
-        found = verdict.summary([verdict.OK, verdict.AS_BUSY_LOOPS, verdict.OK, verdict.FAILED])
-        self.assertEqual(found, "4 kinds of neighbours: 2 within 2 times, 1 as busy loops, 1 failed")
+        tried = [(self.figures([700]), text) for text in (verdict.OK, verdict.AS_BUSY_LOOPS, verdict.OK, verdict.FAILED)]
+        counts = "4 kinds of neighbours: 2 within 2 times, 1 as busy loops, 1 failed"
+        self.assertEqual(verdict.summary(tried, 350), [counts])
 
-    def test_a_machine_on_which_little_is_seen_is_told(self) -> None:
-        self.assertNotIn("Little", verdict.rule(20_000))
-        self.assertIn("Little", verdict.rule(20_001))
+    def test_what_busy_loops_did_not_cost_is_told(self) -> None:
+        lines = verdict.summary([(self.figures([701]), verdict.AS_BUSY_LOOPS)], 350)
+        self.assertIn("1 kinds cost more than twice what busy loops did", lines[0])
+
+    def test_a_load_that_was_disturbed_alone_is_told(self) -> None:
+        found = verdict.figures("x", [4001], [5000], [1], [0])
+        self.assertIn("1 kinds say little", verdict.summary([(found, verdict.OK)], 4000)[0])
+
+    def test_what_passes_and_why_is_told(self) -> None:
+        self.assertIn("8,000 us, two slices, though twice the worst control is 200 us", verdict.rule(100))
+        self.assertIn("20,000 us, twice the worst control.", verdict.rule(10_000))
+        self.assertNotIn("disturbed", verdict.rule(10_000))
+        self.assertIn("disturbed", verdict.rule(10_001))
 
 
 class StubRounds:
@@ -63,7 +74,8 @@ class TrialTests(unittest.TestCase):
         rounds = StubRounds(*beside)
         kind = Kind("x", "x", lambda: lambda port, ready: None)
         with contextlib.redirect_stdout(io.StringIO()):
-            return Trial(rounds, 1, most=8000, count=3).verdict(kind), rounds.asked
+            _, text = Trial(rounds, 1, most=8000, count=3).verdict(kind)
+            return text, rounds.asked
 
     def test_what_passes_is_measured_once(self) -> None:
         self.assertEqual(self.tried(150), (verdict.OK, [3]))

@@ -22,7 +22,7 @@ class Trial:
         self.most = most
         self.tries = ((count, MOST_SECONDS), (max(MORE_ROUNDS, 2 * count), MORE_SECONDS))
 
-    def verdict(self, kind: Kind) -> str:
+    def verdict(self, kind: Kind) -> tuple[verdict.Figures, str]:
         """Measures a kind, and prints and returns what comes of it."""
         background = Background(functools.partial(kind.make(), self.port))
         for is_last, (count, seconds) in enumerate(self.tries):
@@ -32,4 +32,4 @@ class Trial:
                 break
             print(verdict.line(found, "measured once more, with more rounds"), flush=True)
         print(verdict.line(found, text), flush=True)
-        return text
+        return found, text

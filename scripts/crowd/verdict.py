@@ -7,7 +7,7 @@ from typing import NamedTuple
 BOUND = 2.0
 # Two slices of the scheduler, microseconds: a wait for as long is never held against the broker.
 TWO_SLICES_US = 8_000
-# Where more than this would pass, microseconds, there is little left that the check could see.
+# Where more than this passes, microseconds, what the check is there for is not seen.
 BLIND_US = 20_000
 
 OK, AS_BUSY_LOOPS, FAILED = "ok", "ok, as busy loops", "FAILED"
@@ -63,16 +63,27 @@ def line(found: Figures, text: str) -> str:
     )
 
 
-def rule(most: float) -> str:
-    """What passes, in a sentence or two."""
-    told = f"ok: p99 at most {BOUND:g} times what it is alone. ok, as busy loops: more, and at most {most:,.0f} us."
-    return told + (" Little is seen on a machine as busy as this one." if most > BLIND_US else "")
+def rule(worst_control: float) -> str:
+    """What passes, in a line."""
+    most = most_beside(worst_control)
+    why = "twice the worst control" if most > TWO_SLICES_US else (
+        f"two slices, though twice the worst control is {BOUND * worst_control:,.0f} us")
+    told = f"ok: at most {BOUND:g} times alone. ok, as busy loops: more, and at most {most:,.0f} us, {why}."
+    return told + (" Tens of milliseconds pass: the controls were disturbed." if most > BLIND_US else "")
 
 
-def summary(verdicts: list[str]) -> str:
-    """How many kinds came to what."""
+def summary(tried: list[tuple[Figures, str]], worst_control: float) -> list[str]:
+    """How many kinds came to what, and which of that says less than it seems to; the count is the last line."""
+    verdicts = [text for _, text in tried]
     count = {text: verdicts.count(text) for text in (OK, AS_BUSY_LOOPS, FAILED)}
-    return (
-        f"{len(verdicts)} kinds of neighbours: {count[OK]} within {BOUND:g} times, {count[AS_BUSY_LOOPS]} as busy loops,"
+    by_floor = sum(text == AS_BUSY_LOOPS and found.beside > BOUND * worst_control for found, text in tried)
+    unsteady = sum(BOUND * found.alone > TWO_SLICES_US for found, _ in tried)
+    lines = []
+    if by_floor:
+        lines.append(f"{by_floor} kinds cost more than twice what busy loops did, and passed as less than two slices.")
+    if unsteady:
+        lines.append(f"{unsteady} kinds say little: alone the load had a p99 of more than half of two slices.")
+    return lines + [
+        f"{len(tried)} kinds of neighbours: {count[OK]} within {BOUND:g} times, {count[AS_BUSY_LOOPS]} as busy loops,"
         f" {count[FAILED]} failed"
-    )
+    ]
