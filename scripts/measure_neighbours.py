@@ -21,6 +21,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--port", required=True, type=int, help="where the broker listens, on 127.0.0.1")
     parser.add_argument("--broker", required=True, type=int, metavar="PID", help="its process")
     parser.add_argument("--rounds", type=int, default=ROUNDS, choices=range(1, 101), metavar="N")
+    parser.add_argument("--floor-ms", type=int, default=verdict.TWO_SLICES_US // 1_000, choices=range(1, 1001), metavar="N")
     parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND", help=", ".join(KINDS))
     return parser.parse_args()
 
@@ -34,7 +35,7 @@ def main() -> int:
     rounds = Rounds(load, arguments.broker)
     print(verdict.HEAD)
     worst = controls.worst(rounds)
-    most = verdict.most_beside(worst)
+    most = verdict.most_beside(worst, arguments.floor_ms * 1_000)
     print(verdict.rule(worst), flush=True)
     trial = Trial(rounds, arguments.port, most, arguments.rounds)
     tried = {name: trial.verdict(KINDS[name]) for name in arguments.only}

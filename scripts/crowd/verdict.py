@@ -35,9 +35,10 @@ def figures(title: str, alone: list[float], beside: list[float], broker: list[fl
     return Figures(title, *(statistics.median(values) for values in (alone, beside, broker, own)), high)
 
 
-def most_beside(worst_control: float) -> float:
-    """The p99 that passes as what busy loops cost. `worst_control`: the highest p99 beside those, microseconds."""
-    return max(BOUND * worst_control, TWO_SLICES_US)
+def most_beside(worst_control: float, floor_us: float = TWO_SLICES_US) -> float:
+    """The p99 that passes as what busy loops cost. `worst_control`: the highest p99 beside those, microseconds;
+    `floor_us`: what passes however little that was."""
+    return max(BOUND * worst_control, floor_us)
 
 
 def verdict(found: Figures, most: float) -> str:
