@@ -35,7 +35,7 @@ import Testing
     try await store.append(["0"])
     fixture.fileSystem.failDirectoryOpens(EMFILE)
     let first = store.start([try batch(["1"])])
-    await expectSoon { fixture.fileSystem.counts.refusedOpens == 1 }
+    await expectSoon { fixture.fileSystem.counts.refusedOpens >= 1 }
     let second = store.start([try batch(["2"])])
     await expectSoon {
       fixture.clock.advance(byMs: 100)
