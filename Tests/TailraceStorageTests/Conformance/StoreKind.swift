@@ -23,7 +23,7 @@ enum StoreKind: CaseIterable {
 
 /// Waits for another thread to bring `condition` about: yields until then, and fails after 10 seconds.
 func expectSoon(_ condition: () -> Bool, sourceLocation: SourceLocation = #_sourceLocation) async {
-  let deadline = ContinuousClock.now + .seconds(10)
+  let deadline = ContinuousClock.now + .seconds(60)
   while !condition(), ContinuousClock.now < deadline { await Task.yield() }
   #expect(condition(), sourceLocation: sourceLocation)
 }
