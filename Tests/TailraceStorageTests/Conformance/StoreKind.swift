@@ -21,7 +21,7 @@ enum StoreKind: CaseIterable {
   }
 }
 
-/// Waits for another thread to bring `condition` about: yields until then, and fails after 10 seconds.
+/// Waits for another thread to bring `condition` about: yields until then, and fails after a minute.
 func expectSoon(_ condition: () -> Bool, sourceLocation: SourceLocation = #_sourceLocation) async {
   let deadline = ContinuousClock.now + .seconds(60)
   while !condition(), ContinuousClock.now < deadline { await Task.yield() }
