@@ -28,7 +28,7 @@ BOUNDS = {
     "produce-1": Bound(1.5, 13_000),
     "produce-1-alone": Bound(8.2, 36_500),
     # 8 are 512 KiB, which the broker takes in several reads: how many depends on the machine.
-    "produce-64k": Bound(6.0, 125_000),
+    "produce-64k": Bound(6.0, 142_000),
     # As with one record.
     "produce-64k-alone": Bound(8.2, 132_000),
     # Decoded in full, planned, and answered from a buffer of its own.
