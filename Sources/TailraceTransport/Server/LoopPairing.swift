@@ -22,9 +22,13 @@ final class LoopPairing: Sendable {
   /// Counts a connection until it closes, and chooses the loop of the next one. On the connection's loop.
   func note(_ channel: any Channel) {
     guard loops.count > 1, let place = loops.firstIndex(where: { $0 === channel.eventLoop }) else { return }
-    channel.closeFuture.whenComplete { _ in self.counts.withLock { $0[place] -= 1 } }
+    count(1, on: place)
+    channel.closeFuture.whenComplete { _ in self.count(-1, on: place) }
+  }
+
+  private func count(_ change: Int, on place: Int) {
     let next = counts.withLock { counts in
-      counts[place] += 1
+      counts[place] += change
       return Self.choose(counts, after: place)
     }
     // The one that is chosen is the next in turn. Where connections come faster than this is done, some are not chosen.
@@ -32,7 +36,7 @@ final class LoopPairing: Sendable {
     for _ in loops where group.next() === before { return }
   }
 
-  /// The loop with half a pair, first that of the connection which came last; else the one with the fewest connections.
+  /// The loop with half a pair, first that of the connection which came, or went, last; else the one with the fewest connections.
   static func choose(_ counts: [Int], after place: Int) -> Int {
     if counts[place] % 2 == 1 { return place }
     return counts.firstIndex { $0 % 2 == 1 } ?? counts.indices.min { counts[$0] < counts[$1] } ?? place
