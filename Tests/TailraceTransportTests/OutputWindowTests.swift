@@ -121,45 +121,42 @@ import Testing
     ])
   }
 
-  @Test func `a file's owner lives until the last of its pieces is sent, and no longer`() throws {
-    let connection = try EmbeddedConnection()
+  private struct WeakOwner {
+    weak var value: Owner?
+  }
+
+  /// Has a call answered with a file of 600,000 bytes, of which none is sent yet. Only the connection holds the file.
+  private func respondWithFile(_ connection: EmbeddedConnection) throws -> WeakOwner {
     try connection.send(call(1, .logServiceFetch))
     connection.valve.isShut = true
-    weak var owner: Owner?
-    do {
-      let strong = try Owner(byteCount: 600_000)
-      owner = strong
-      let taken = try #require(connection.dispatcher.taken.first)
-      taken.connection.respond(.chunks([.file(strong.chunk(0..<600_000))]), to: taken.call.id)
-    }
+    let owner = try Owner(byteCount: 600_000)
+    let taken = try #require(connection.dispatcher.taken.first)
+    taken.connection.respond(.chunks([.file(owner.chunk(0..<600_000))]), to: taken.call.id)
     connection.channel.embeddedEventLoop.run()
+    return WeakOwner(value: owner)
+  }
+
+  @Test func `a file's owner lives until the last of its pieces is sent, and no longer`() throws {
+    let connection = try EmbeddedConnection()
+    let owner = try respondWithFile(connection)
     var windows = 0
     while connection.valve.heldBytes > 0 {
-      #expect(owner != nil)
+      #expect(owner.value != nil)
       try connection.valve.open(connection.channel, once: true)
       windows += 1
     }
     #expect(windows == 3)
     // The channel still has its regions, which do not keep the file.
-    #expect(owner == nil)
+    #expect(owner.value == nil)
   }
 
   @Test func `a connection that closes lets go of the files it has not sent`() throws {
     let connection = try EmbeddedConnection()
-    try connection.send(call(1, .logServiceFetch))
-    connection.valve.isShut = true
-    weak var owner: Owner?
-    do {
-      let strong = try Owner(byteCount: 600_000)
-      owner = strong
-      let taken = try #require(connection.dispatcher.taken.first)
-      taken.connection.respond(.chunks([.file(strong.chunk(0..<600_000))]), to: taken.call.id)
-    }
-    connection.channel.embeddedEventLoop.run()
+    let owner = try respondWithFile(connection)
     connection.channel.close(promise: nil)
     connection.channel.embeddedEventLoop.run()
     connection.valve.drop()
-    #expect(owner == nil)
+    #expect(owner.value == nil)
     #expect(connection.budget.usedBytes == 0)
   }
 

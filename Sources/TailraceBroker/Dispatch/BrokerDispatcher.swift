@@ -82,10 +82,9 @@ package struct BrokerDispatcher: RequestDispatcher {
       return
     }
     let context = call.context(on: connection)
-    controlCalls.add(
-      CallQueue.Job(call: call.id, connection: connection, byteCount: call.message.readableBytes) {
-        connection.respond(Response(await answer(call, context)), to: call.id)
-      })
+    controlCalls.add(call, from: connection) { call in
+      connection.respond(Response(await answer(call, context)), to: call.id)
+    }
   }
 
   private func answer(_ call: InboundCall, _ context: CallContext) async -> Result<ByteBuffer, RPCError> {

@@ -19,6 +19,17 @@ final class CallQueue: Sendable {
     let run: @Sendable () async -> Void
   }
 
+  /// Adds a job for a call that was taken. It keeps the message, and not the read that the message came with.
+  func add(
+    _ call: InboundCall, from connection: any CallConnection, _ run: @escaping @Sendable (InboundCall) async -> Void
+  ) {
+    let kept = call.compacted
+    add(
+      Job(call: call.id, connection: connection, byteCount: kept.message.readableBytes) {
+        if !Task.isCancelled { await run(kept) }
+      })
+  }
+
   private let executor: CallExecutor?
   private let maxRunning: Int
   private let maxRunningPerConnection: Int

@@ -18,10 +18,7 @@ struct FetchHandler: Sendable {
       read(call, from: connection)
       return
     }
-    queue.add(
-      CallQueue.Job(call: call.id, connection: connection, byteCount: call.message.readableBytes) {
-        if !Task.isCancelled { read(call, from: connection) }
-      })
+    queue.add(call, from: connection) { read($0, from: connection) }
   }
 
   private func read(_ call: InboundCall, from connection: any CallConnection) {

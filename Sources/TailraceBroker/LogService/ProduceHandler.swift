@@ -38,7 +38,7 @@ struct ProduceHandler: Sendable {
   /// Takes a call: what it appends is added to `appends`.
   func handle(_ call: InboundCall, from connection: any CallConnection, _ appends: inout Appends) {
     guard !queue.isBusy(with: connection), !CallWeight.isHeavyProduce(call.message) else {
-      enqueue(call, from: connection, &appends) { run($0, from: connection) }
+      enqueue(call, from: connection, &appends)
       return
     }
     if let single = SingleProduce(scanning: call.message), prepare(single, call.id, from: connection, &appends) {
@@ -46,45 +46,34 @@ struct ProduceHandler: Sendable {
     }
     guard call.message.readableBytes <= CallWeight.messageBytes else {
       // Odd, or with several batches: to decode it takes as long as it is large.
-      enqueue(call, from: connection, &appends) { run($0, from: connection) }
+      enqueue(call, from: connection, &appends)
       return
     }
-    let request: ProduceRequest
-    do throws(RPCError) { request = try decode(call) } catch {
-      connection.respond(.failure(error), to: call.id)
-      return
-    }
-    if CallWeight.areHeavy(request.targets.lazy.flatMap(\.batches)) {
-      enqueue(call, from: connection, &appends) { run(request, $0.id, from: connection) }
-    } else {
-      prepare(request, call.id, from: connection, &appends)
-    }
-  }
-
-  /// Has a call run off the event loop: behind what came before, and before what comes behind.
-  private func enqueue(
-    _ call: InboundCall, from connection: any CallConnection, _ appends: inout Appends,
-    _ run: @escaping @Sendable (InboundCall) -> Void
-  ) {
-    append(&appends)
-    queue.add(
-      CallQueue.Job(call: call.id, connection: connection, byteCount: call.message.readableBytes) { run(call) })
-  }
-
-  /// One call, off the event loop. The queue runs one call of a connection at a time, in order.
-  private func run(_ call: InboundCall, from connection: any CallConnection) {
     do throws(RPCError) {
-      run(try decode(call), call.id, from: connection)
+      let request = try decode(call)
+      if CallWeight.areHeavy(request.targets.lazy.flatMap(\.batches)) {
+        enqueue(call, from: connection, &appends)
+      } else {
+        prepare(request, call.id, from: connection, &appends)
+      }
     } catch {
       connection.respond(.failure(error), to: call.id)
     }
   }
 
-  private func run(_ request: ProduceRequest, _ id: CallID, from connection: any CallConnection) {
-    guard !Task.isCancelled else { return }
-    var appends = makeAppends()
-    prepare(request, id, from: connection, &appends)
+  /// Has a call run off the event loop: behind what came before, and before what comes behind. The queue runs one call of
+  /// a connection at a time, in order.
+  private func enqueue(_ call: InboundCall, from connection: any CallConnection, _ appends: inout Appends) {
     append(&appends)
+    queue.add(call, from: connection) { call in
+      var appends = makeAppends()
+      do throws(RPCError) {
+        prepare(try decode(call), call.id, from: connection, &appends)
+        append(&appends)
+      } catch {
+        connection.respond(.failure(error), to: call.id)
+      }
+    }
   }
 
   /// Appends what there is, and leaves `appends` empty.

@@ -13,7 +13,7 @@ extension NativeConnectionHandler {
   private var outputMemoryBytes: Int { unsentMemoryBytes + gatheredBytes }
 
   /// Bytes in memory on behalf of the peer: what the process's budget is charged with.
-  private var heldBytes: Int { queue.messageBytes + decoder.bufferedBytes + outputMemoryBytes }
+  private var heldBytes: Int { queue.heldBytes + decoder.bufferedBytes + outputMemoryBytes }
 
   /// Whether the process's memory lets this connection get on.
   var hasBudget: Bool {

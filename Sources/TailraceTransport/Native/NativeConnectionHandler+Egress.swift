@@ -115,14 +115,15 @@ extension NativeConnectionHandler {
     write(.fileRegion(file.region), memoryBytes: 0, count: count, keeping: file)
   }
 
-  /// Hands what is gathered to the channel, and gathers in the other buffer.
+  /// Writes what is gathered, and gathers in the other buffer.
   private func writeGathered() {
     let count = gatheredBytes
     if count == 0 { return }
     gatheredBytes = 0
     swap(&gather, &spareGather)
+    // Mostly nobody holds the other one any more, and it serves again.
+    if gather.capacity <= keptGatherBytes { gather.clear() } else { gather = ByteBuffer() }
     write(.byteBuffer(spareGather), memoryBytes: count, count: count, keeping: nil)
-    spareGather = ByteBuffer()
   }
 
   private func write(_ data: IOData, memoryBytes: Int, count: Int, keeping file: FileChunk?) {
@@ -183,22 +184,11 @@ extension NativeConnectionHandler {
   func flushOutput(all: Bool = false) {
     guard needsFlush || gatheredBytes > 0 || !backlog.isEmpty, let context else { return }
     lastTraffic = now
-    let count = gatheredBytes
-    if count > 0 {
-      gatheredBytes = 0
-      swap(&gather, &spareGather)
-      write(.byteBuffer(spareGather), memoryBytes: count, count: count, keeping: nil)
-    }
+    writeGathered()
     if !backlog.isEmpty { passBacklog(all ? .max : windowBytes) }
     if needsFlush {
       needsFlush = false
       context.flush()
     }
-    // Mostly the socket has taken all, nobody else holds the buffer any more, and it serves again.
-    if count > 0 { recycleSpare() }
-  }
-
-  private func recycleSpare() {
-    if spareGather.capacity <= keptGatherBytes { spareGather.clear() } else { spareGather = ByteBuffer() }
   }
 }

@@ -44,8 +44,7 @@ extension NativeConnectionHandler {
       else {
         return false
       }
-      let deadline: NIODeadline =
-        header.timeoutMs > 0 ? now + .milliseconds(Int64(header.timeoutMs)) : .distantFuture
+      let deadline = header.deadline(from: now)
       guard case .admitted(let id) = calls.admit(clientID: header.callID, deadline: deadline, credit: header.credit)
       else { return false }
       queue.append(id, method, at: place, deadline: deadline)
@@ -86,8 +85,7 @@ extension NativeConnectionHandler {
       writeFailure(error, to: header.callID)
       return
     }
-    let deadline: NIODeadline =
-      header.timeoutMs > 0 ? now + .milliseconds(Int64(header.timeoutMs)) : .distantFuture
+    let deadline = header.deadline(from: now)
     guard case .admitted(let id) = calls.admit(clientID: header.callID, deadline: deadline, credit: header.credit)
     else { return }
     queue.append(
@@ -151,7 +149,7 @@ extension NativeConnectionHandler {
   /// something never keep those out that would end the wait.
   private var mayRead: Bool {
     !isBehind && violation == nil
-      && queue.messageBytes + decoder.bufferedBytes + outputBytes < limits.maxBytesInFlight && hasBudget
+      && queue.heldBytes + decoder.bufferedBytes + outputBytes < limits.maxBytesInFlight && hasBudget
   }
 
   /// Asks for the next read, or for news when there is room in the budget. While ending, reads to discard.
@@ -166,5 +164,11 @@ extension NativeConnectionHandler {
       isPaused = true
       if !hasBudget { awaitBudget() }
     }
+  }
+}
+
+extension RequestHeaderScan {
+  fileprivate func deadline(from now: NIODeadline) -> NIODeadline {
+    timeoutMs > 0 ? now + .milliseconds(Int64(timeoutMs)) : .distantFuture
   }
 }

@@ -20,7 +20,7 @@ package struct FrameEncoder {
   @discardableResult package func writeResponsePrefix(
     _ callID: UInt64, messageBytes: Int, reconnectAdvised: Bool = false, to buffer: inout ByteBuffer
   ) -> Int {
-    let idBytes = varintBytes(callID)
+    let idBytes = Varint.byteCount(callID)
     let headerBytes = 1 + idBytes + 2 + (reconnectAdvised ? 2 : 0)
     return buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 6 + headerBytes) { memory in
       memory.storeBytes(of: UInt32(truncatingIfNeeded: 2 + headerBytes + messageBytes).bigEndian, as: UInt32.self)
@@ -105,20 +105,13 @@ private let maxOKHeaderBytes = 15
 /// All of a failure's header but the message's text: tags, lengths and numbers.
 private let failureOverheadBytes = 64
 
-private func varintBytes(_ value: UInt64) -> Int {
-  (70 - (value | 1).leadingZeroBitCount) / 7
-}
-
 private func putVarint(_ value: UInt64, _ memory: UnsafeMutableRawBufferPointer, at start: Int) -> Int {
-  var value = value
   var at = start
-  while value >= 0x80 {
-    memory[at] = UInt8(truncatingIfNeeded: value) | 0x80
-    value >>= 7
+  Varint.forEachByte(of: value) { byte in
+    memory[at] = byte
     at += 1
   }
-  memory[at] = UInt8(truncatingIfNeeded: value)
-  return at + 1
+  return at
 }
 
 /// `text` without control characters, cut to `maxBytes` of UTF-8 at a character's end.

@@ -32,6 +32,11 @@ package struct InboundCall: Sendable {
     self.metadata = metadata
   }
 
+  /// The same call, for somebody who keeps it: see `ByteBuffer.compacted`.
+  package var compacted: InboundCall {
+    InboundCall(id: id, method: method, message: message.compacted, deadline: deadline, metadata: metadata)
+  }
+
   /// The call's context, as one of `connection`.
   package func context(on connection: any CallConnection) -> CallContext {
     CallContext(deadline: deadline, metadata: metadata, peer: connection.peer, door: connection.door)

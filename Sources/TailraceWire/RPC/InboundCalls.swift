@@ -23,8 +23,8 @@ package struct InboundCalls: Sendable {
   /// The number of the first of `reads`.
   private var firstRead = 0
   private var metadata: [CallID: [Metadata]] = [:]
-  /// Bytes of all messages.
-  package private(set) var messageBytes = 0
+  /// What the reads take in memory, in bytes: more than their calls' messages, perhaps by far.
+  package private(set) var heldBytes = 0
 
   package init() {}
 
@@ -33,7 +33,10 @@ package struct InboundCalls: Sendable {
   package var ids: [CallID] { entries.map(\.id) }
 
   /// The calls that are appended by place lie in these bytes, until `endRead`.
-  package mutating func beginRead(_ bytes: ByteBuffer) { reads.append(bytes) }
+  package mutating func beginRead(_ bytes: ByteBuffer) {
+    reads.append(bytes)
+    heldBytes += bytes.storageCapacity
+  }
 
   /// Adds a call whose message lies at `place` in the bytes of the read: indices of that buffer.
   package mutating func append(_ id: CallID, _ method: RPCMethod, at place: Range<Int>, deadline: NIODeadline) {
@@ -41,20 +44,21 @@ package struct InboundCalls: Sendable {
       Entry(
         id: id, deadline: deadline, read: firstRead + reads.count - 1, start: place.lowerBound, byteCount: place.count,
         method: method, hasMetadata: false))
-    messageBytes += place.count
   }
 
   /// No more calls lie in the read that was begun.
   package mutating func endRead() {
     if let last = entries.last, last.read == firstRead + reads.count - 1 { return }
-    reads.removeLast()
+    heldBytes -= reads.removeLast().storageCapacity
   }
 
   /// Adds a call that has its message, between reads.
   package mutating func append(_ call: InboundCall) {
-    reads.append(call.message)
-    let start = call.message.readerIndex
-    append(call.id, call.method, at: start..<start + call.message.readableBytes, deadline: call.deadline)
+    // Its read is not to be held for the sake of it.
+    let message = call.message.compacted
+    beginRead(message)
+    let start = message.readerIndex
+    append(call.id, call.method, at: start..<start + message.readableBytes, deadline: call.deadline)
     if call.metadata.isEmpty { return }
     entries[entries.count - 1].hasMetadata = true
     metadata[call.id] = call.metadata
@@ -84,17 +88,16 @@ package struct InboundCalls: Sendable {
     let isHeld =
       index > 0 && entries[index - 1].read == read || index < entries.count && entries[index].read == read
     guard !isHeld else { return }
-    reads.remove(at: read - firstRead)
+    heldBytes -= reads.remove(at: read - firstRead).storageCapacity
     for later in index..<entries.count { entries[later].read -= 1 }
   }
 
   /// A call was taken out: so is what only it had use for. Returns its metadata.
   private mutating func forget(_ entry: Entry) -> [Metadata] {
-    messageBytes -= entry.byteCount
     let last = firstRead + reads.count
     let needed = entries.first?.read ?? last
     while firstRead < needed {
-      reads.removeFirst()
+      heldBytes -= reads.removeFirst().storageCapacity
       firstRead += 1
     }
     return entry.hasMetadata ? metadata.removeValue(forKey: entry.id) ?? [] : []

@@ -16,12 +16,7 @@ package struct ShortMessage: Sendable {
 
   /// Appends a varint: up to ten bytes.
   package mutating func appendVarint(_ value: UInt64) {
-    var value = value
-    while value >= 0x80 {
-      append(UInt8(truncatingIfNeeded: value) | 0x80)
-      value >>= 7
-    }
-    append(UInt8(truncatingIfNeeded: value))
+    Varint.forEachByte(of: value) { append($0) }
   }
 
   /// Appends a message's field: tag, length, content. The content is shorter than 128 bytes, as all are here.

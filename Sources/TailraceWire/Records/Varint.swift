@@ -6,6 +6,16 @@ enum Varint {
   static func byteCount(_ value: UInt64) -> Int {
     (64 - (value | 1).leadingZeroBitCount + 6) / 7
   }
+
+  /// Hands the bytes of `value` to `put`, one by one.
+  static func forEachByte(of value: UInt64, _ put: (UInt8) -> Void) {
+    var rest = value
+    while rest >= 0x80 {
+      put(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest >>= 7
+    }
+    put(UInt8(truncatingIfNeeded: rest))
+  }
 }
 
 /// Signed numbers as protobuf's `sint64` has them: small absolute values are short.
@@ -18,11 +28,6 @@ enum ZigZag {
 extension ByteBuffer {
   /// Writes `value` as a varint.
   package mutating func writeVarint(_ value: UInt64) {
-    var rest = value
-    while rest >= 0x80 {
-      writeInteger(UInt8(truncatingIfNeeded: rest) | 0x80)
-      rest >>= 7
-    }
-    writeInteger(UInt8(truncatingIfNeeded: rest))
+    Varint.forEachByte(of: value) { writeInteger($0) }
   }
 }
