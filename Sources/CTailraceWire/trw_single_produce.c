@@ -1,60 +1,12 @@
+#include "trw_fields.h"
 #include "trw_scan.h"
-
 #include "trw_utf8.h"
-#include "trw_varint.h"
 
 #include <string.h>
 
-/// One field at a time. Each may stand once: `seen` has a bit for each number.
-typedef struct {
-  const uint8_t *at;
-  const uint8_t *end;
-  uint32_t seen;
-  uint32_t number;
-  unsigned wire;
-  uint64_t value;            // of a varint, or of fixed width
-  const uint8_t *bytes;      // of a length-delimited field
-  size_t length;
-} fields;
-
-/// Reads a field of a known number up to 31. False at the end, and where it is not usual: then `at` is not the end.
-static inline bool next_field(fields *f) {
-  if (f->at == f->end) return false;
-  const uint8_t *at = trw_read_tag(f->at, f->end, &f->number, &f->wire);
-  if (at == NULL || f->number > 31 || (f->seen & (1u << f->number)) != 0) return false;
-  f->seen |= 1u << f->number;
-  switch (f->wire) {
-  case TRW_WIRE_VARINT: at = trw_read_varint(at, f->end, &f->value); break;
-  case TRW_WIRE_64BIT: {
-    if (f->end - at < 8) return false;
-    memcpy(&f->value, at, 8);
-    at += 8;
-    break;
-  }
-  case TRW_WIRE_32BIT: {
-    uint32_t value;
-    if (f->end - at < 4) return false;
-    memcpy(&value, at, 4);
-    f->value = value;
-    at += 4;
-    break;
-  }
-  default:
-    at = trw_read_length(at, f->end, &f->length);
-    if (at == NULL) return false;
-    f->bytes = at;
-    at += f->length;
-  }
-  if (at == NULL) return false;
-  f->at = at;
-  return true;
-}
-
-static fields fields_of(const uint8_t *data, size_t length) { return (fields){.at = data, .end = data + length}; }
-
 static bool scan_batch(const uint8_t *data, size_t length, trw_single_produce *produce) {
-  fields f = fields_of(data, length);
-  while (next_field(&f)) {
+  trw_fields f = trw_fields_of(data, length);
+  while (trw_next_field(&f)) {
     static const uint8_t wires[18] = {
         9, TRW_WIRE_32BIT, TRW_WIRE_64BIT, TRW_WIRE_32BIT, TRW_WIRE_32BIT, TRW_WIRE_32BIT, TRW_WIRE_64BIT,
         TRW_WIRE_64BIT, TRW_WIRE_64BIT, TRW_WIRE_32BIT, TRW_WIRE_64BIT, TRW_WIRE_32BIT, TRW_WIRE_32BIT,
@@ -83,10 +35,10 @@ static bool scan_batch(const uint8_t *data, size_t length, trw_single_produce *p
 }
 
 static bool scan_target(const uint8_t *data, size_t length, trw_single_produce *produce) {
-  fields f = fields_of(data, length);
+  trw_fields f = trw_fields_of(data, length);
   const uint32_t needed = 1u << 1 | 1u << 3 | 1u << 5;
   size_t fault;
-  while (next_field(&f)) {
+  while (trw_next_field(&f)) {
     switch (f.number) {
     case 1:
       if (f.wire != TRW_WIRE_BYTES || trw_check_string(f.bytes, f.length, &fault) != TRW_OK) return false;
@@ -109,8 +61,8 @@ static bool scan_target(const uint8_t *data, size_t length, trw_single_produce *
 bool trw_scan_single_produce(const uint8_t *data, size_t length, trw_single_produce *produce) {
   memset(produce, 0, sizeof *produce);
   if (length == 0) return false;
-  fields f = fields_of(data, length);
-  while (next_field(&f)) {
+  trw_fields f = trw_fields_of(data, length);
+  while (trw_next_field(&f)) {
     switch (f.number) {
     case 1:
       if (f.wire != TRW_WIRE_VARINT || f.value > 3) return false;

@@ -46,6 +46,25 @@ typedef struct {
 /// is to be unpacked.
 bool trw_scan_single_produce(const uint8_t *data, size_t length, trw_single_produce *produce);
 
+/// A tailrace.v1.FetchRequest with one target, for batches as they lie in the log; pointers into the message.
+typedef struct {
+  const uint8_t *topic;    // FetchTarget 1
+  size_t topic_length;
+  const uint8_t *topic_id;    // 2; NULL where absent
+  size_t topic_id_length;
+  uint32_t partition;    // 3
+  int64_t offset;
+  uint32_t partition_max_bytes;
+  uint32_t last_epoch;
+  bool has_last_epoch;
+  uint32_t min_bytes;    // FetchRequest 2
+  uint32_t max_bytes;
+  uint32_t max_wait_ms;
+} trw_single_fetch;
+
+/// Reads such a request. False where it is another one, or has anything that is not usual, as above.
+bool trw_scan_single_fetch(const uint8_t *data, size_t length, trw_single_fetch *fetch);
+
 /// How many parts a request has that each are work of their own: occurrences of the length-delimited `field` at its top,
 /// and within those of the fields in `inner`, a set of bits by number. Counts up to `most` + 1. Of what is malformed, the
 /// parts before that are counted.

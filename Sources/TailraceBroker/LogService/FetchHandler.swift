@@ -13,12 +13,38 @@ struct FetchHandler: Sendable {
   /// Records are taken out of more bytes than this off the event loop.
   private static let inlineDecodeBytes = 32 << 10
 
+  private static let answers = BufferPool()
+
   func handle(_ call: InboundCall, from connection: any CallConnection) {
+    if let single = SingleFetch(scanning: call.message), answer(single, call.id, connection) { return }
     guard CallWeight.isHeavyFetch(call.message) else {
       read(call, from: connection)
       return
     }
     queue.add(call, from: connection) { read($0, from: connection) }
+  }
+
+  /// One partition that is there, of which enough can be read at once. False for all else, which is looked at in full.
+  private func answer(_ fetch: SingleFetch, _ id: CallID, _ connection: any CallConnection) -> Bool {
+    guard fetch.maxWaitMs <= FetchPlan.maxWaitCeilingMs, let topic = topics.topic(named: fetch.topic),
+      !topic.name.isInternal, fetch.topicID == nil || fetch.topicID == topic.id,
+      fetch.partition < topic.partitionCount
+    else { return false }
+    let bounds = FetchBounds(
+      minBytes: fetch.minBytes, maxBytes: fetch.maxBytes, targets: CollectionOfOne(fetch.partitionMaxBytes),
+      door: connection.door)
+    let target = ReadTarget(
+      partition: topic.partition(fetch.partition), offset: Offset(fetch.offset),
+      maxBytes: fetch.partitionMaxBytes == 0 ? Int.max : Int(fetch.partitionMaxBytes), lastEpoch: fetch.lastEpoch)
+    return Self.answers.withBuffer { answer in
+      SingleFetchResponse.begin(&answer)
+      guard let result = store.readAtOnce(target, maxBytes: bounds.maxBytes, into: &answer),
+        fetch.maxWaitMs == 0 || bounds.counted(result, of: target) >= bounds.minBytes
+      else { return false }
+      SingleFetchResponse.complete(&answer, result, topic: topic, partition: fetch.partition)
+      connection.respond(result.chunks.isEmpty ? .message(answer) : .chunks([.bytes(answer)] + result.chunks), to: id)
+      return true
+    }
   }
 
   private func read(_ call: InboundCall, from connection: any CallConnection) {
@@ -30,7 +56,7 @@ struct FetchHandler: Sendable {
       return
     }
     let id = call.id
-    store.read(plan.reads, maxBytes: plan.maxBytes, form: .chunks) { outcomes in
+    store.read(plan.reads, maxBytes: plan.bounds.maxBytes, form: .chunks) { outcomes in
       if plan.isSatisfied(by: outcomes) {
         respond(outcomes, plan, id, connection)
       } else if connection.eventLoop.inEventLoop {
@@ -71,7 +97,7 @@ struct FetchHandler: Sendable {
   /// Reads anew, now in memory: what waits in the queue holds no data.
   private func decode(_ plan: FetchPlan, _ id: CallID, _ connection: any CallConnection) async {
     let outcomes = await withCheckedContinuation { continuation in
-      store.read(plan.reads, maxBytes: plan.maxBytes, form: .bytes) { continuation.resume(returning: $0) }
+      store.read(plan.reads, maxBytes: plan.bounds.maxBytes, form: .bytes) { continuation.resume(returning: $0) }
     }
     guard !Task.isCancelled else { return }
     connection.respond(FetchResponseBuilder(plan: plan).records(outcomes), to: id)

@@ -8,19 +8,12 @@ struct FetchPlan: Sendable {
   /// For each target: its place in `reads`, or why there is none.
   let places: [Result<Int, PartitionFailure>]
   let reads: [ReadTarget]
-  /// What the response has room for, beside what it keeps for each target.
-  let ceilingBytes: Int
-  /// Bytes of batches in the whole response.
-  let maxBytes: Int
-  let minBytes: Int
+  let bounds: FetchBounds
   /// Milliseconds.
   let maxWaitMs: Int64
   let decode: Bool
 
   static let maxWaitCeilingMs: UInt32 = 60_000
-  /// What a response may take in all, and what it keeps for itself: in sum below the frame limit.
-  static let responseCeilingBytes = (16 << 20) - (64 << 10)
-  static let bytesPerTarget = 768
   static let maxTargets = 10_000
 
   /// Throws INVALID_ARGUMENT.
@@ -38,16 +31,8 @@ struct FetchPlan: Sendable {
         "targets[\(index)].topic has \(request.targets[index].topic.utf8.count) bytes; names have at most"
           + " \(TopicName.maxBytes)", error: .invalidTopicName)
     }
-    let ceiling = Self.responseCeilingBytes - request.targets.count * Self.bytesPerTarget
-    let standard = door == .native ? 8 << 20 : 1 << 20
-    let maxBytes = min(request.maxBytes == 0 ? standard : Int(request.maxBytes), ceiling)
-    let targetBytes = request.targets.reduce(0) {
-      min(Int(UInt32.max), $0 + ($1.maxBytes == 0 ? maxBytes : Int($1.maxBytes)))
-    }
-    // What the bounds do not let through is not worth waiting for.
-    minBytes = min(max(1, Int(request.minBytes)), maxBytes, targetBytes)
-    self.maxBytes = maxBytes
-    ceilingBytes = ceiling
+    bounds = FetchBounds(
+      minBytes: request.minBytes, maxBytes: request.maxBytes, targets: request.targets.lazy.map(\.maxBytes), door: door)
     maxWaitMs = Int64(request.maxWaitMs)
     decode = request.decode
     targets = request.targets
@@ -82,15 +67,14 @@ struct FetchPlan: Sendable {
     for outcome in outcomes {
       guard case .read = outcome else { return true }
     }
-    return countedBytes(outcomes) >= minBytes
+    return countedBytes(outcomes) >= bounds.minBytes
   }
 
-  /// How much there is, as `minBytes` counts. A target of which a read could bring no more has as much as its bound lets
-  /// through: more of it would change nothing.
+  /// How much there is, as `minBytes` counts.
   func countedBytes(_ outcomes: [ReadOutcome]) -> Int {
     zip(reads, outcomes).reduce(0) { sum, target in
       guard case .read(let result) = target.1 else { return sum }
-      return sum + (result.hasMore ? max(result.byteCount, min(target.0.maxBytes, maxBytes)) : result.byteCount)
+      return sum + bounds.counted(result, of: target.0)
     }
   }
 }

@@ -131,7 +131,7 @@ package final class FetchPurgatory: Sendable {
   private func watch(_ fetch: ParkedFetch, after seen: Seen) {
     var unwatched: [Int] = []
     // Before one of them has grown by its share of what is missing, all of them together have not by enough.
-    let share = max(1, (fetch.plan.minBytes - seen.byteCount) / max(1, fetch.plan.reads.count))
+    let share = max(1, (fetch.plan.bounds.minBytes - seen.byteCount) / max(1, fetch.plan.reads.count))
     for (index, (read, mark)) in zip(fetch.plan.reads, seen.highWatermarks).enumerated()
     where !fetch.isHopeless(index) {
       guard let mark else { continue }
@@ -174,7 +174,7 @@ package final class FetchPurgatory: Sendable {
   /// Reads again; `then` is called on the event loop.
   private func read(_ fetch: ParkedFetch, then: @escaping @Sendable ([ReadOutcome]) -> Void) {
     let eventLoop = fetch.connection.eventLoop
-    store.read(fetch.plan.reads, maxBytes: fetch.plan.maxBytes, form: .chunks) { outcomes in
+    store.read(fetch.plan.reads, maxBytes: fetch.plan.bounds.maxBytes, form: .chunks) { outcomes in
       if eventLoop.inEventLoop { then(outcomes) } else { eventLoop.execute { then(outcomes) } }
     }
   }

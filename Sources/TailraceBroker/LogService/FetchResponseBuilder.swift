@@ -44,15 +44,15 @@ struct FetchResponseBuilder {
 
   /// The response with plain records.
   func records(_ outcomes: [ReadOutcome]) -> Response {
-    var budget = plan.maxBytes
+    var budget = plan.bounds.maxBytes
     var decompressionBudget = RecordDecoder.maxDecompressedBytes
     var response = FetchResponse()
     for (target, place) in zip(plan.targets, plan.places) {
       var (partition, _) = partition(target, place, outcomes)
       if case .success(let index) = place, case .read(let result) = outcomes[index] {
         var decoder = RecordDecoder(
-          from: Offset(target.offset), maxBytes: budget, maxRecordBytes: plan.ceilingBytes,
-          decompressionBudget: decompressionBudget, isFirst: budget == plan.maxBytes)
+          from: Offset(target.offset), maxBytes: budget, maxRecordBytes: plan.bounds.ceilingBytes,
+          decompressionBudget: decompressionBudget, isFirst: budget == plan.bounds.maxBytes)
         if budget > 0, decompressionBudget > 0 { decoder.decode(result) }
         decompressionBudget = decoder.decompressionBudget
         partition.records = decoder.records

@@ -62,6 +62,12 @@ extension File {
   /// Reads up to `count` bytes from `position` on; fewer only at the file's end.
   package func read(_ count: Int, at position: Int) throws(FileSystemError) -> ByteBuffer {
     var buffer = ByteBufferAllocator().buffer(capacity: count)
+    try read(count, at: position, into: &buffer)
+    return buffer
+  }
+
+  /// The same, behind what is in `buffer`.
+  package func read(_ count: Int, at position: Int, into buffer: inout ByteBuffer) throws(FileSystemError) {
     var failure: FileSystemError?
     buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { bytes in
       do throws(FileSystemError) {
@@ -72,6 +78,5 @@ extension File {
       }
     }
     if let failure { throw failure }
-    return buffer
   }
 }

@@ -1,3 +1,4 @@
+package import NIOCore
 package import TailraceWire
 
 /// Where partitions are kept: all that the broker's handlers know of storage.
@@ -21,6 +22,11 @@ package protocol LogStore: Sendable {
   func read(
     _ targets: [ReadTarget], maxBytes: Int, form: ReadForm, completion: @escaping @Sendable ([ReadOutcome]) -> Void
   )
+
+  /// Reads one target before the call returns, where that can be done without waiting and there is nothing wrong: else
+  /// nil, and `read` tells. Few bytes are appended to `buffer`, behind what is there; more come as the result's chunks.
+  /// What is in `buffer` after nil is of no use.
+  func readAtOnce(_ target: ReadTarget, maxBytes: Int, into buffer: inout ByteBuffer) -> ReadResult?
 
   /// Calls `notify` once, as soon as `partition` has readable data past `offset` (high watermark > offset), or can
   /// never have (dropped, failed, closed): ask again to learn which. Nil where that is so already; then nothing is
@@ -77,6 +83,8 @@ package protocol LogStore: Sendable {
 }
 
 extension LogStore {
+  package func readAtOnce(_ target: ReadTarget, maxBytes: Int, into buffer: inout ByteBuffer) -> ReadResult? { nil }
+
   /// The same for any new data.
   package func awaitAdvance(
     of partition: PartitionID, past offset: Offset, notify: @escaping @Sendable () -> Void

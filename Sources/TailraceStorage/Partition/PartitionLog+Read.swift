@@ -35,6 +35,23 @@ extension PartitionLog {
   private func read(
     _ plan: ReadPlan, maxBytes: Int, mayExceed: Bool, form: ReadForm, mayBlock: Bool
   ) throws(StorageError) -> ReadOutcome? {
+    guard let found = try find(plan, maxBytes: maxBytes, mayExceed: mayExceed, mayBlock: mayBlock) else { return nil }
+    let chunks = found.range.isEmpty ? [] : [try chunk(found.range, of: found.file, form: form)]
+    return .read(
+      ReadResult(chunks: chunks, byteCount: found.range.count, bounds: plan.bounds, hasMore: found.hasMore))
+  }
+
+  /// Where the batches are that answer a read.
+  private struct Found {
+    let range: Range<Int>
+    let file: any File
+    /// See `ReadResult`.
+    let hasMore: Bool
+  }
+
+  private func find(
+    _ plan: ReadPlan, maxBytes: Int, mayExceed: Bool, mayBlock: Bool
+  ) throws(StorageError) -> Found? {
     var known = plan.place
     if known == nil { known = try floor(plan, mayBlock: mayBlock) }
     guard let floor = known else { return nil }
@@ -50,10 +67,29 @@ extension PartitionLog {
     let end = damage.flatMap { floor.position < $0.position && $0.position < limit ? $0 : nil }
     let range = try BatchRange(segment: plan.segment, file: file, limit: end?.position ?? limit, damage: end?.error)
       .find(plan.offset, from: floor, maxBytes: maxBytes, mayExceed: mayExceed)
-    let chunks = range.isEmpty ? [] : [try chunk(range, of: file, form: form)]
     // Of a segment that the high watermark is not in, the next one has more.
-    let hasMore = plan.limit == nil || range.isEmpty || range.upperBound < limit
-    return .read(ReadResult(chunks: chunks, byteCount: range.count, bounds: plan.bounds, hasMore: hasMore))
+    return Found(range: range, file: file, hasMore: plan.limit == nil || range.isEmpty || range.upperBound < limit)
+  }
+
+  /// See `LogStore.readAtOnce`.
+  func readAtOnce(_ target: ReadTarget, maxBytes: Int, into buffer: inout ByteBuffer) -> ReadResult? {
+    switch state.withLock({ $0.planRead(at: target.offset, lastEpoch: target.lastEpoch) }) {
+    case .failed: return nil
+    case .empty(let bounds): return ReadResult(chunks: [], byteCount: 0, bounds: bounds)
+    case .plan(let plan):
+      guard let found = try? find(plan, maxBytes: maxBytes, mayExceed: true, mayBlock: false) else { return nil }
+      var chunks: [Chunk] = []
+      if found.range.count >= Self.minFileChunkBytes {
+        chunks.append(found.file.chunk(found.range))
+      } else {
+        let before = buffer.readableBytes
+        guard (try? found.file.read(found.range.count, at: found.range.lowerBound, into: &buffer)) != nil,
+          buffer.readableBytes == before + found.range.count
+        else { return nil }
+      }
+      return ReadResult(
+        chunks: chunks, byteCount: found.range.count, bounds: plan.bounds, hasMore: found.hasMore)
+    }
   }
 
   /// A batch boundary at or before the offset; nil where an index must be loaded or built, and `mayBlock` is false.

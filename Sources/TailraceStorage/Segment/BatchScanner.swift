@@ -20,15 +20,21 @@ struct BatchScanner {
   private let file: any File
   private let byteCount: Int
   private let windowBytes: Int
-  private var window = ByteBuffer()
+  /// Bytes of the file from `windowStart` on.
+  private(set) var window: ByteBuffer
   private var windowStart = 0
   /// Where the next batch begins.
   private(set) var position: Int
   /// Bytes read from the file so far.
   private(set) var loadedBytes = 0
 
-  /// Scans from `position` to `byteCount`, both positions in the file.
-  init(file: any File, from position: Int = 0, byteCount: Int, windowBytes: Int = 256 << 10) {
+  /// Scans from `position` to `byteCount`, both positions in the file. `window`: empty, and with memory to
+  /// read into, if there is some.
+  init(
+    file: any File, from position: Int = 0, byteCount: Int, windowBytes: Int = 256 << 10,
+    window: ByteBuffer = ByteBuffer()
+  ) {
+    self.window = window
     self.file = file
     self.byteCount = byteCount
     self.windowBytes = windowBytes
@@ -101,6 +107,9 @@ struct BatchScanner {
   /// Goes on after `batch`.
   mutating func skip(_ batch: Batch) { position = batch.end }
 
+  /// Goes on at the batch that begins at `position`.
+  mutating func move(to position: Int) { self.position = position }
+
   /// The checksum of a batch's records as they lie in the file.
   mutating func recordsChecksum(of batch: Batch) throws(Fault) -> UInt32 {
     var checksum: UInt32 = 0
@@ -164,12 +173,13 @@ struct BatchScanner {
   /// Makes at least `count` bytes from `position` on available in the window; the file must have them.
   private mutating func load(_ position: Int, _ count: Int) throws(Fault) {
     if position >= windowStart, position + count <= windowStart + window.readableBytes { return }
+    window.clear()
+    windowStart = position
     do throws(FileSystemError) {
-      window = try file.read(min(max(windowBytes, count), byteCount - position), at: position)
+      try file.read(min(max(windowBytes, count), byteCount - position), at: position, into: &window)
     } catch {
       throw .unreadable(error)
     }
-    windowStart = position
     loadedBytes += window.readableBytes
     guard window.readableBytes >= count else { throw .notABatch("the file is shorter than it was") }
   }

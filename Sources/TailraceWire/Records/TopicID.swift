@@ -20,12 +20,16 @@ package struct TopicID: Hashable, Comparable, Sendable, CustomStringConvertible 
   }
 
   /// Reads an id from exactly 16 bytes, else nil.
+  package init?(bytes: UnsafeRawBufferPointer) {
+    guard bytes.count == Self.byteCount else { return nil }
+    high = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
+    low = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+  }
+
+  /// The same.
   package init?(_ bytes: ByteBuffer) {
-    guard bytes.readableBytes == Self.byteCount,
-      let high = bytes.getInteger(at: bytes.readerIndex, as: UInt64.self),
-      let low = bytes.getInteger(at: bytes.readerIndex + 8, as: UInt64.self)
-    else { return nil }
-    self.init(high: high, low: low)
+    guard let id = bytes.withUnsafeReadableBytes({ TopicID(bytes: $0) }) else { return nil }
+    self = id
   }
 
   /// Reads an id from 32 hexadecimal digits, else nil.
@@ -44,9 +48,11 @@ package struct TopicID: Hashable, Comparable, Sendable, CustomStringConvertible 
   /// The 16 bytes.
   package var bytes: ByteBuffer {
     var buffer = ByteBufferAllocator().buffer(capacity: Self.byteCount)
-    buffer.writeMultipleIntegers(high, low)
+    buffer.writeTopicID(self)
     return buffer
   }
+
+  fileprivate func write(to buffer: inout ByteBuffer) { buffer.writeMultipleIntegers(high, low) }
 
   /// 32 lower-case hexadecimal digits.
   package var description: String {
@@ -56,6 +62,11 @@ package struct TopicID: Hashable, Comparable, Sendable, CustomStringConvertible 
     }
     return digits(high) + digits(low)
   }
+}
+
+extension ByteBuffer {
+  /// Appends the 16 bytes of `id`.
+  package mutating func writeTopicID(_ id: TopicID) { id.write(to: &self) }
 }
 
 /// One partition of one topic.

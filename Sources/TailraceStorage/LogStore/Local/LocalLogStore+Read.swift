@@ -1,3 +1,4 @@
+package import NIOCore
 internal import TailraceWire
 
 extension LocalLogStore {
@@ -12,6 +13,11 @@ extension LocalLogStore {
       completion(readNow(targets, maxBytes: maxBytes, form: form, mayBlock: true) ?? [])
     }
     if !isTaken { completion(targets.map { _ in .failed(.storeClosed, bounds: nil) }) }
+  }
+
+  package func readAtOnce(_ target: ReadTarget, maxBytes: Int, into buffer: inout ByteBuffer) -> ReadResult? {
+    guard case .success(let log) = log(of: target.partition) else { return nil }
+    return log.readAtOnce(target, maxBytes: min(max(0, maxBytes), max(0, target.maxBytes)), into: &buffer)
   }
 
   /// Nil where an index must be built first, and `mayBlock` is false.
