@@ -63,7 +63,7 @@ let package = Package(
     ),
     .target(
       name: "TailraceGroups",
-      dependencies: ["TailraceWire"],
+      dependencies: ["TailraceWire", nioCore],
       exclude: ["README.md"],
       swiftSettings: swiftSettings
     ),
@@ -131,6 +131,11 @@ let package = Package(
       dependencies: [
         "TailraceStorage", "TailraceWire", "CTailraceWire", "TailraceTesting", "TailraceTestSupport", nioCore, logging,
       ],
+      swiftSettings: swiftSettings
+    ),
+    .testTarget(
+      name: "TailraceGroupsTests",
+      dependencies: ["TailraceGroups", "TailraceWire", "TailraceTestSupport", nioCore],
       swiftSettings: swiftSettings
     ),
     .testTarget(
