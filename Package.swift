@@ -14,6 +14,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 
 let package = Package(
   name: "tailrace",
@@ -29,7 +30,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     // Loggers are injected everywhere; only the executable chooses where they write.
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-    // Deques for queues that are popped at the front.
+    // Deques for queues that are popped at the front, a heap for deadlines.
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     // Starts and stops the broker's long-running parts in order, and turns signals into a graceful stop.
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -63,7 +64,7 @@ let package = Package(
     ),
     .target(
       name: "TailraceGroups",
-      dependencies: ["TailraceWire"],
+      dependencies: ["TailraceWire", nioCore, heap],
       exclude: ["README.md"],
       swiftSettings: swiftSettings
     ),
@@ -131,6 +132,11 @@ let package = Package(
       dependencies: [
         "TailraceStorage", "TailraceWire", "CTailraceWire", "TailraceTesting", "TailraceTestSupport", nioCore, logging,
       ],
+      swiftSettings: swiftSettings
+    ),
+    .testTarget(
+      name: "TailraceGroupsTests",
+      dependencies: ["TailraceGroups", "TailraceWire", "TailraceTestSupport", nioCore],
       swiftSettings: swiftSettings
     ),
     .testTarget(

@@ -457,6 +457,276 @@ void   tailrace__v1__producer_record__free_unpacked
   assert(message->base.descriptor == &tailrace__v1__producer_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   tailrace__v1__group_record__init
+                     (Tailrace__V1__GroupRecord         *message)
+{
+  static const Tailrace__V1__GroupRecord init_value = TAILRACE__V1__GROUP_RECORD__INIT;
+  *message = init_value;
+}
+size_t tailrace__v1__group_record__get_packed_size
+                     (const Tailrace__V1__GroupRecord *message)
+{
+  assert(message->base.descriptor == &tailrace__v1__group_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tailrace__v1__group_record__pack
+                     (const Tailrace__V1__GroupRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tailrace__v1__group_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tailrace__v1__group_record__pack_to_buffer
+                     (const Tailrace__V1__GroupRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tailrace__v1__group_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tailrace__V1__GroupRecord *
+       tailrace__v1__group_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tailrace__V1__GroupRecord *)
+     protobuf_c_message_unpack (&tailrace__v1__group_record__descriptor,
+                                allocator, len, data);
+}
+void   tailrace__v1__group_record__free_unpacked
+                     (Tailrace__V1__GroupRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tailrace__v1__group_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tailrace__v1__group_member_record__init
+                     (Tailrace__V1__GroupMemberRecord         *message)
+{
+  static const Tailrace__V1__GroupMemberRecord init_value = TAILRACE__V1__GROUP_MEMBER_RECORD__INIT;
+  *message = init_value;
+}
+size_t tailrace__v1__group_member_record__get_packed_size
+                     (const Tailrace__V1__GroupMemberRecord *message)
+{
+  assert(message->base.descriptor == &tailrace__v1__group_member_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tailrace__v1__group_member_record__pack
+                     (const Tailrace__V1__GroupMemberRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tailrace__v1__group_member_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tailrace__v1__group_member_record__pack_to_buffer
+                     (const Tailrace__V1__GroupMemberRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tailrace__v1__group_member_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tailrace__V1__GroupMemberRecord *
+       tailrace__v1__group_member_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tailrace__V1__GroupMemberRecord *)
+     protobuf_c_message_unpack (&tailrace__v1__group_member_record__descriptor,
+                                allocator, len, data);
+}
+void   tailrace__v1__group_member_record__free_unpacked
+                     (Tailrace__V1__GroupMemberRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tailrace__v1__group_member_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tailrace__v1__group_assignment_record__init
+                     (Tailrace__V1__GroupAssignmentRecord         *message)
+{
+  static const Tailrace__V1__GroupAssignmentRecord init_value = TAILRACE__V1__GROUP_ASSIGNMENT_RECORD__INIT;
+  *message = init_value;
+}
+size_t tailrace__v1__group_assignment_record__get_packed_size
+                     (const Tailrace__V1__GroupAssignmentRecord *message)
+{
+  assert(message->base.descriptor == &tailrace__v1__group_assignment_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tailrace__v1__group_assignment_record__pack
+                     (const Tailrace__V1__GroupAssignmentRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tailrace__v1__group_assignment_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tailrace__v1__group_assignment_record__pack_to_buffer
+                     (const Tailrace__V1__GroupAssignmentRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tailrace__v1__group_assignment_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tailrace__V1__GroupAssignmentRecord *
+       tailrace__v1__group_assignment_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tailrace__V1__GroupAssignmentRecord *)
+     protobuf_c_message_unpack (&tailrace__v1__group_assignment_record__descriptor,
+                                allocator, len, data);
+}
+void   tailrace__v1__group_assignment_record__free_unpacked
+                     (Tailrace__V1__GroupAssignmentRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tailrace__v1__group_assignment_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tailrace__v1__owned_partitions__init
+                     (Tailrace__V1__OwnedPartitions         *message)
+{
+  static const Tailrace__V1__OwnedPartitions init_value = TAILRACE__V1__OWNED_PARTITIONS__INIT;
+  *message = init_value;
+}
+size_t tailrace__v1__owned_partitions__get_packed_size
+                     (const Tailrace__V1__OwnedPartitions *message)
+{
+  assert(message->base.descriptor == &tailrace__v1__owned_partitions__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tailrace__v1__owned_partitions__pack
+                     (const Tailrace__V1__OwnedPartitions *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tailrace__v1__owned_partitions__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tailrace__v1__owned_partitions__pack_to_buffer
+                     (const Tailrace__V1__OwnedPartitions *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tailrace__v1__owned_partitions__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tailrace__V1__OwnedPartitions *
+       tailrace__v1__owned_partitions__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tailrace__V1__OwnedPartitions *)
+     protobuf_c_message_unpack (&tailrace__v1__owned_partitions__descriptor,
+                                allocator, len, data);
+}
+void   tailrace__v1__owned_partitions__free_unpacked
+                     (Tailrace__V1__OwnedPartitions *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tailrace__v1__owned_partitions__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tailrace__v1__target_partitions__init
+                     (Tailrace__V1__TargetPartitions         *message)
+{
+  static const Tailrace__V1__TargetPartitions init_value = TAILRACE__V1__TARGET_PARTITIONS__INIT;
+  *message = init_value;
+}
+size_t tailrace__v1__target_partitions__get_packed_size
+                     (const Tailrace__V1__TargetPartitions *message)
+{
+  assert(message->base.descriptor == &tailrace__v1__target_partitions__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tailrace__v1__target_partitions__pack
+                     (const Tailrace__V1__TargetPartitions *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tailrace__v1__target_partitions__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tailrace__v1__target_partitions__pack_to_buffer
+                     (const Tailrace__V1__TargetPartitions *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tailrace__v1__target_partitions__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tailrace__V1__TargetPartitions *
+       tailrace__v1__target_partitions__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tailrace__V1__TargetPartitions *)
+     protobuf_c_message_unpack (&tailrace__v1__target_partitions__descriptor,
+                                allocator, len, data);
+}
+void   tailrace__v1__target_partitions__free_unpacked
+                     (Tailrace__V1__TargetPartitions *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tailrace__v1__target_partitions__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tailrace__v1__committed_offset_record__init
+                     (Tailrace__V1__CommittedOffsetRecord         *message)
+{
+  static const Tailrace__V1__CommittedOffsetRecord init_value = TAILRACE__V1__COMMITTED_OFFSET_RECORD__INIT;
+  *message = init_value;
+}
+size_t tailrace__v1__committed_offset_record__get_packed_size
+                     (const Tailrace__V1__CommittedOffsetRecord *message)
+{
+  assert(message->base.descriptor == &tailrace__v1__committed_offset_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tailrace__v1__committed_offset_record__pack
+                     (const Tailrace__V1__CommittedOffsetRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tailrace__v1__committed_offset_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tailrace__v1__committed_offset_record__pack_to_buffer
+                     (const Tailrace__V1__CommittedOffsetRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tailrace__v1__committed_offset_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tailrace__V1__CommittedOffsetRecord *
+       tailrace__v1__committed_offset_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tailrace__V1__CommittedOffsetRecord *)
+     protobuf_c_message_unpack (&tailrace__v1__committed_offset_record__descriptor,
+                                allocator, len, data);
+}
+void   tailrace__v1__committed_offset_record__free_unpacked
+                     (Tailrace__V1__CommittedOffsetRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tailrace__v1__committed_offset_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor tailrace__v1__partition_state__field_descriptors[14] =
 {
   {
@@ -1240,5 +1510,493 @@ const ProtobufCMessageDescriptor tailrace__v1__producer_record__descriptor =
   tailrace__v1__producer_record__field_indices_by_name,
   1,  tailrace__v1__producer_record__number_ranges,
   (ProtobufCMessageInit) tailrace__v1__producer_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tailrace__v1__group_record__field_descriptors[3] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__GroupRecord, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "assignor",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__GroupRecord, assignor),
+    &tailrace__v1__assignor__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "empty_since_ms",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Tailrace__V1__GroupRecord, _empty_since_ms_case),
+    offsetof(Tailrace__V1__GroupRecord, empty_since_ms),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tailrace__v1__group_record__field_indices_by_name[] = {
+  1,   /* field[1] = assignor */
+  2,   /* field[2] = empty_since_ms */
+  0,   /* field[0] = epoch */
+};
+static const ProtobufCIntRange tailrace__v1__group_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor tailrace__v1__group_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tailrace.v1.GroupRecord",
+  "GroupRecord",
+  "Tailrace__V1__GroupRecord",
+  "tailrace.v1",
+  sizeof(Tailrace__V1__GroupRecord),
+  3,
+  tailrace__v1__group_record__field_descriptors,
+  tailrace__v1__group_record__field_indices_by_name,
+  1,  tailrace__v1__group_record__number_ranges,
+  (ProtobufCMessageInit) tailrace__v1__group_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tailrace__v1__group_member_record__field_descriptors[9] =
+{
+  {
+    "instance_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Tailrace__V1__GroupMemberRecord, _instance_id_case),
+    offsetof(Tailrace__V1__GroupMemberRecord, instance_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "client_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__GroupMemberRecord, client_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "peer",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__GroupMemberRecord, peer),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "topics",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Tailrace__V1__GroupMemberRecord, n_topics),
+    offsetof(Tailrace__V1__GroupMemberRecord, topics),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "topic_pattern",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Tailrace__V1__GroupMemberRecord, _topic_pattern_case),
+    offsetof(Tailrace__V1__GroupMemberRecord, topic_pattern),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "session_timeout_ms",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__GroupMemberRecord, session_timeout_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rebalance_timeout_ms",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__GroupMemberRecord, rebalance_timeout_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "joined_epoch",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__GroupMemberRecord, joined_epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "replaced_member_id",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Tailrace__V1__GroupMemberRecord, _replaced_member_id_case),
+    offsetof(Tailrace__V1__GroupMemberRecord, replaced_member_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tailrace__v1__group_member_record__field_indices_by_name[] = {
+  1,   /* field[1] = client_id */
+  0,   /* field[0] = instance_id */
+  7,   /* field[7] = joined_epoch */
+  2,   /* field[2] = peer */
+  6,   /* field[6] = rebalance_timeout_ms */
+  8,   /* field[8] = replaced_member_id */
+  5,   /* field[5] = session_timeout_ms */
+  4,   /* field[4] = topic_pattern */
+  3,   /* field[3] = topics */
+};
+static const ProtobufCIntRange tailrace__v1__group_member_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 9 }
+};
+const ProtobufCMessageDescriptor tailrace__v1__group_member_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tailrace.v1.GroupMemberRecord",
+  "GroupMemberRecord",
+  "Tailrace__V1__GroupMemberRecord",
+  "tailrace.v1",
+  sizeof(Tailrace__V1__GroupMemberRecord),
+  9,
+  tailrace__v1__group_member_record__field_descriptors,
+  tailrace__v1__group_member_record__field_indices_by_name,
+  1,  tailrace__v1__group_member_record__number_ranges,
+  (ProtobufCMessageInit) tailrace__v1__group_member_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tailrace__v1__group_assignment_record__field_descriptors[4] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__GroupAssignmentRecord, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "previous_epoch",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Tailrace__V1__GroupAssignmentRecord, _previous_epoch_case),
+    offsetof(Tailrace__V1__GroupAssignmentRecord, previous_epoch),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "owned",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tailrace__V1__GroupAssignmentRecord, n_owned),
+    offsetof(Tailrace__V1__GroupAssignmentRecord, owned),
+    &tailrace__v1__owned_partitions__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "target",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tailrace__V1__GroupAssignmentRecord, n_target),
+    offsetof(Tailrace__V1__GroupAssignmentRecord, target),
+    &tailrace__v1__target_partitions__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tailrace__v1__group_assignment_record__field_indices_by_name[] = {
+  0,   /* field[0] = epoch */
+  2,   /* field[2] = owned */
+  1,   /* field[1] = previous_epoch */
+  3,   /* field[3] = target */
+};
+static const ProtobufCIntRange tailrace__v1__group_assignment_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor tailrace__v1__group_assignment_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tailrace.v1.GroupAssignmentRecord",
+  "GroupAssignmentRecord",
+  "Tailrace__V1__GroupAssignmentRecord",
+  "tailrace.v1",
+  sizeof(Tailrace__V1__GroupAssignmentRecord),
+  4,
+  tailrace__v1__group_assignment_record__field_descriptors,
+  tailrace__v1__group_assignment_record__field_indices_by_name,
+  1,  tailrace__v1__group_assignment_record__number_ranges,
+  (ProtobufCMessageInit) tailrace__v1__group_assignment_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tailrace__v1__owned_partitions__field_descriptors[4] =
+{
+  {
+    "topic_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__OwnedPartitions, topic_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "partitions",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Tailrace__V1__OwnedPartitions, n_partitions),
+    offsetof(Tailrace__V1__OwnedPartitions, partitions),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "epoch",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__OwnedPartitions, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "letting_go",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__OwnedPartitions, letting_go),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tailrace__v1__owned_partitions__field_indices_by_name[] = {
+  2,   /* field[2] = epoch */
+  3,   /* field[3] = letting_go */
+  1,   /* field[1] = partitions */
+  0,   /* field[0] = topic_id */
+};
+static const ProtobufCIntRange tailrace__v1__owned_partitions__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor tailrace__v1__owned_partitions__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tailrace.v1.OwnedPartitions",
+  "OwnedPartitions",
+  "Tailrace__V1__OwnedPartitions",
+  "tailrace.v1",
+  sizeof(Tailrace__V1__OwnedPartitions),
+  4,
+  tailrace__v1__owned_partitions__field_descriptors,
+  tailrace__v1__owned_partitions__field_indices_by_name,
+  1,  tailrace__v1__owned_partitions__number_ranges,
+  (ProtobufCMessageInit) tailrace__v1__owned_partitions__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tailrace__v1__target_partitions__field_descriptors[2] =
+{
+  {
+    "topic_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__TargetPartitions, topic_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "partitions",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Tailrace__V1__TargetPartitions, n_partitions),
+    offsetof(Tailrace__V1__TargetPartitions, partitions),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tailrace__v1__target_partitions__field_indices_by_name[] = {
+  1,   /* field[1] = partitions */
+  0,   /* field[0] = topic_id */
+};
+static const ProtobufCIntRange tailrace__v1__target_partitions__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor tailrace__v1__target_partitions__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tailrace.v1.TargetPartitions",
+  "TargetPartitions",
+  "Tailrace__V1__TargetPartitions",
+  "tailrace.v1",
+  sizeof(Tailrace__V1__TargetPartitions),
+  2,
+  tailrace__v1__target_partitions__field_descriptors,
+  tailrace__v1__target_partitions__field_indices_by_name,
+  1,  tailrace__v1__target_partitions__number_ranges,
+  (ProtobufCMessageInit) tailrace__v1__target_partitions__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tailrace__v1__committed_offset_record__field_descriptors[4] =
+{
+  {
+    "offset",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__CommittedOffsetRecord, offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "metadata",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__CommittedOffsetRecord, metadata),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "committed_at_ms",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__CommittedOffsetRecord, committed_at_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_epoch",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Tailrace__V1__CommittedOffsetRecord, _last_epoch_case),
+    offsetof(Tailrace__V1__CommittedOffsetRecord, last_epoch),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tailrace__v1__committed_offset_record__field_indices_by_name[] = {
+  2,   /* field[2] = committed_at_ms */
+  3,   /* field[3] = last_epoch */
+  1,   /* field[1] = metadata */
+  0,   /* field[0] = offset */
+};
+static const ProtobufCIntRange tailrace__v1__committed_offset_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor tailrace__v1__committed_offset_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tailrace.v1.CommittedOffsetRecord",
+  "CommittedOffsetRecord",
+  "Tailrace__V1__CommittedOffsetRecord",
+  "tailrace.v1",
+  sizeof(Tailrace__V1__CommittedOffsetRecord),
+  4,
+  tailrace__v1__committed_offset_record__field_descriptors,
+  tailrace__v1__committed_offset_record__field_indices_by_name,
+  1,  tailrace__v1__committed_offset_record__number_ranges,
+  (ProtobufCMessageInit) tailrace__v1__committed_offset_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -495,4 +495,34 @@ trw_descriptor_of_tailrace__v1__producer_record(void) {
   return &tailrace__v1__producer_record__descriptor;
 }
 
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__group_record(void) {
+  return &tailrace__v1__group_record__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__group_member_record(void) {
+  return &tailrace__v1__group_member_record__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__group_assignment_record(void) {
+  return &tailrace__v1__group_assignment_record__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__owned_partitions(void) {
+  return &tailrace__v1__owned_partitions__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__target_partitions(void) {
+  return &tailrace__v1__target_partitions__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__committed_offset_record(void) {
+  return &tailrace__v1__committed_offset_record__descriptor;
+}
+
 #endif

@@ -315,3 +315,217 @@ extension ProducerRecord {
     c.pointee.initialized_at_ms = self.initializedAtMs
   }
 }
+
+extension GroupRecord {
+  package static var fullName: String { "tailrace.v1.GroupRecord" }
+
+  package static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    trw_descriptor_of_tailrace__v1__group_record()
+  }
+
+  package static func initialize(_ c: UnsafeMutablePointer<Tailrace__V1__GroupRecord>) {
+    tailrace__v1__group_record__init(c)
+  }
+
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__GroupRecord>, _ reader: inout MessageReader
+  ) {
+    self.epoch = c.pointee.epoch
+    self.assignor = Assignor(rawValue: Int32(truncatingIfNeeded: c.pointee.assignor.rawValue))
+    self.emptySinceMs = c.pointee._empty_since_ms_case.rawValue == 3 ? c.pointee.empty_since_ms : nil
+  }
+
+  package func write(
+    to c: UnsafeMutablePointer<Tailrace__V1__GroupRecord>, _ writer: inout MessageWriter
+  ) throws(EncodeError) {
+    c.pointee.epoch = self.epoch
+    c.pointee.assignor = .init(rawValue: .init(truncatingIfNeeded: self.assignor.rawValue))
+    if let value = self.emptySinceMs {
+      c.pointee.empty_since_ms = value
+      c.pointee._empty_since_ms_case = .init(3)
+    }
+  }
+}
+
+extension GroupMemberRecord {
+  package static var fullName: String { "tailrace.v1.GroupMemberRecord" }
+
+  package static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    trw_descriptor_of_tailrace__v1__group_member_record()
+  }
+
+  package static func initialize(_ c: UnsafeMutablePointer<Tailrace__V1__GroupMemberRecord>) {
+    tailrace__v1__group_member_record__init(c)
+  }
+
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__GroupMemberRecord>, _ reader: inout MessageReader
+  ) {
+    self.instanceID = c.pointee._instance_id_case.rawValue == 1 ? reader.string(c.pointee.instance_id) : nil
+    self.clientID = reader.string(c.pointee.client_id)
+    self.peer = reader.string(c.pointee.peer)
+    self.topics = reader.strings(c.pointee.topics, count: c.pointee.n_topics)
+    self.topicPattern = c.pointee._topic_pattern_case.rawValue == 5 ? reader.string(c.pointee.topic_pattern) : nil
+    self.sessionTimeoutMs = c.pointee.session_timeout_ms
+    self.rebalanceTimeoutMs = c.pointee.rebalance_timeout_ms
+    self.joinedEpoch = c.pointee.joined_epoch
+    self.replacedMemberID =
+      c.pointee._replaced_member_id_case.rawValue == 9 ? reader.string(c.pointee.replaced_member_id) : nil
+  }
+
+  package func write(
+    to c: UnsafeMutablePointer<Tailrace__V1__GroupMemberRecord>, _ writer: inout MessageWriter
+  ) throws(EncodeError) {
+    if let value = self.instanceID {
+      c.pointee.instance_id = try writer.string(value, "instance_id")
+      c.pointee._instance_id_case = .init(1)
+    }
+    if !self.clientID.isEmpty {
+      c.pointee.client_id = try writer.string(self.clientID, "client_id")
+    }
+    if !self.peer.isEmpty {
+      c.pointee.peer = try writer.string(self.peer, "peer")
+    }
+    (c.pointee.topics, c.pointee.n_topics) =
+      try writer.strings(self.topics, "topics")
+    if let value = self.topicPattern {
+      c.pointee.topic_pattern = try writer.string(value, "topic_pattern")
+      c.pointee._topic_pattern_case = .init(5)
+    }
+    c.pointee.session_timeout_ms = self.sessionTimeoutMs
+    c.pointee.rebalance_timeout_ms = self.rebalanceTimeoutMs
+    c.pointee.joined_epoch = self.joinedEpoch
+    if let value = self.replacedMemberID {
+      c.pointee.replaced_member_id = try writer.string(value, "replaced_member_id")
+      c.pointee._replaced_member_id_case = .init(9)
+    }
+  }
+}
+
+extension GroupAssignmentRecord {
+  package static var fullName: String { "tailrace.v1.GroupAssignmentRecord" }
+
+  package static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    trw_descriptor_of_tailrace__v1__group_assignment_record()
+  }
+
+  package static func initialize(_ c: UnsafeMutablePointer<Tailrace__V1__GroupAssignmentRecord>) {
+    tailrace__v1__group_assignment_record__init(c)
+  }
+
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__GroupAssignmentRecord>, _ reader: inout MessageReader
+  ) {
+    self.epoch = c.pointee.epoch
+    self.previousEpoch = c.pointee._previous_epoch_case.rawValue == 2 ? c.pointee.previous_epoch : nil
+    self.owned = reader.messages(c.pointee.owned, count: c.pointee.n_owned)
+    self.target = reader.messages(c.pointee.target, count: c.pointee.n_target)
+  }
+
+  package func write(
+    to c: UnsafeMutablePointer<Tailrace__V1__GroupAssignmentRecord>, _ writer: inout MessageWriter
+  ) throws(EncodeError) {
+    c.pointee.epoch = self.epoch
+    if let value = self.previousEpoch {
+      c.pointee.previous_epoch = value
+      c.pointee._previous_epoch_case = .init(2)
+    }
+    (c.pointee.owned, c.pointee.n_owned) =
+      try writer.messages(self.owned, "owned")
+    (c.pointee.target, c.pointee.n_target) =
+      try writer.messages(self.target, "target")
+  }
+}
+
+extension OwnedPartitions {
+  package static var fullName: String { "tailrace.v1.OwnedPartitions" }
+
+  package static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    trw_descriptor_of_tailrace__v1__owned_partitions()
+  }
+
+  package static func initialize(_ c: UnsafeMutablePointer<Tailrace__V1__OwnedPartitions>) {
+    tailrace__v1__owned_partitions__init(c)
+  }
+
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__OwnedPartitions>, _ reader: inout MessageReader
+  ) {
+    self.topicID = reader.bytes(c.pointee.topic_id)
+    self.partitions = reader.scalars(c.pointee.partitions, count: c.pointee.n_partitions)
+    self.epoch = c.pointee.epoch
+    self.lettingGo = c.pointee.letting_go != 0
+  }
+
+  package func write(
+    to c: UnsafeMutablePointer<Tailrace__V1__OwnedPartitions>, _ writer: inout MessageWriter
+  ) throws(EncodeError) {
+    c.pointee.topic_id = writer.bytes(self.topicID)
+    (c.pointee.partitions, c.pointee.n_partitions) =
+      try writer.scalars(self.partitions, "partitions")
+    c.pointee.epoch = self.epoch
+    c.pointee.letting_go = self.lettingGo ? 1 : 0
+  }
+}
+
+extension TargetPartitions {
+  package static var fullName: String { "tailrace.v1.TargetPartitions" }
+
+  package static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    trw_descriptor_of_tailrace__v1__target_partitions()
+  }
+
+  package static func initialize(_ c: UnsafeMutablePointer<Tailrace__V1__TargetPartitions>) {
+    tailrace__v1__target_partitions__init(c)
+  }
+
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__TargetPartitions>, _ reader: inout MessageReader
+  ) {
+    self.topicID = reader.bytes(c.pointee.topic_id)
+    self.partitions = reader.scalars(c.pointee.partitions, count: c.pointee.n_partitions)
+  }
+
+  package func write(
+    to c: UnsafeMutablePointer<Tailrace__V1__TargetPartitions>, _ writer: inout MessageWriter
+  ) throws(EncodeError) {
+    c.pointee.topic_id = writer.bytes(self.topicID)
+    (c.pointee.partitions, c.pointee.n_partitions) =
+      try writer.scalars(self.partitions, "partitions")
+  }
+}
+
+extension CommittedOffsetRecord {
+  package static var fullName: String { "tailrace.v1.CommittedOffsetRecord" }
+
+  package static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    trw_descriptor_of_tailrace__v1__committed_offset_record()
+  }
+
+  package static func initialize(_ c: UnsafeMutablePointer<Tailrace__V1__CommittedOffsetRecord>) {
+    tailrace__v1__committed_offset_record__init(c)
+  }
+
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__CommittedOffsetRecord>, _ reader: inout MessageReader
+  ) {
+    self.offset = c.pointee.offset
+    self.metadata = reader.string(c.pointee.metadata)
+    self.committedAtMs = c.pointee.committed_at_ms
+    self.lastEpoch = c.pointee._last_epoch_case.rawValue == 4 ? c.pointee.last_epoch : nil
+  }
+
+  package func write(
+    to c: UnsafeMutablePointer<Tailrace__V1__CommittedOffsetRecord>, _ writer: inout MessageWriter
+  ) throws(EncodeError) {
+    c.pointee.offset = self.offset
+    if !self.metadata.isEmpty {
+      c.pointee.metadata = try writer.string(self.metadata, "metadata")
+    }
+    c.pointee.committed_at_ms = self.committedAtMs
+    if let value = self.lastEpoch {
+      c.pointee.last_epoch = value
+      c.pointee._last_epoch_case = .init(4)
+    }
+  }
+}

@@ -263,3 +263,171 @@ package struct ProducerRecord: WireMessage {
     self.initializedAtMs = initializedAtMs
   }
 }
+
+/// A consumer group, in the __offsets log. Key: "group/NAME". A tombstone deletes it.
+package struct GroupRecord: WireMessage {
+  /// Grows with each change of members, subscriptions or partitions, and so that no member is given partitions twice in
+  /// one epoch.
+  package var epoch: UInt32 = 0
+  /// How partitions are shared out.
+  package var assignor: Assignor = .unspecified
+  /// Since when the group has no members, milliseconds since 1970-01-01T00:00Z. Absent: it has some.
+  package var emptySinceMs: Int64? = nil
+
+  /// A message with every field absent or at its default.
+  package init() {}
+
+  /// A message with these fields; those that are left out are absent or at their default.
+  package init(epoch: UInt32 = 0, assignor: Assignor = .unspecified, emptySinceMs: Int64? = nil) {
+    self.epoch = epoch
+    self.assignor = assignor
+    self.emptySinceMs = emptySinceMs
+  }
+}
+
+/// A member as it joined, in the __offsets log. Key: "member/BYTES/GROUP/MEMBER", where BYTES is the length of GROUP. A
+/// tombstone: the member is out.
+package struct GroupMemberRecord: WireMessage {
+  /// Of a static member.
+  package var instanceID: String? = nil
+  /// For people.
+  package var clientID: String = ""
+  /// Its address when it joined.
+  package var peer: String = ""
+  /// Topics to read, by name. Or:
+  package var topics: [String] = []
+  /// A regular expression that whole topic names match.
+  package var topicPattern: String? = nil
+  /// Without a heartbeat for so long, it is out.
+  package var sessionTimeoutMs: UInt32 = 0
+  /// How long it may take to let partitions go.
+  package var rebalanceTimeoutMs: UInt32 = 0
+  /// The group's epoch when it joined: the member's earlier ones are of an earlier life.
+  package var joinedEpoch: UInt32 = 0
+  /// The member of the same instance id whose place it took.
+  package var replacedMemberID: String? = nil
+
+  /// A message with every field absent or at its default.
+  package init() {}
+
+  /// A message with these fields; those that are left out are absent or at their default.
+  package init(
+    instanceID: String? = nil,
+    clientID: String = "",
+    peer: String = "",
+    topics: [String] = [],
+    topicPattern: String? = nil,
+    sessionTimeoutMs: UInt32 = 0,
+    rebalanceTimeoutMs: UInt32 = 0,
+    joinedEpoch: UInt32 = 0,
+    replacedMemberID: String? = nil
+  ) {
+    self.instanceID = instanceID
+    self.clientID = clientID
+    self.peer = peer
+    self.topics = topics
+    self.topicPattern = topicPattern
+    self.sessionTimeoutMs = sessionTimeoutMs
+    self.rebalanceTimeoutMs = rebalanceTimeoutMs
+    self.joinedEpoch = joinedEpoch
+    self.replacedMemberID = replacedMemberID
+  }
+}
+
+/// What a member reads and shall read, in the __offsets log. Key: "assignment/BYTES/GROUP/MEMBER", as above. Absent:
+/// the member has nothing.
+package struct GroupAssignmentRecord: WireMessage {
+  /// The member's epoch.
+  package var epoch: UInt32 = 0
+  /// The one before, which it may still believe in. Absent: there was none.
+  package var previousEpoch: UInt32? = nil
+  /// What was given to it, and is not let go of.
+  package var owned: [OwnedPartitions] = []
+  /// What it shall own.
+  package var target: [TargetPartitions] = []
+
+  /// A message with every field absent or at its default.
+  package init() {}
+
+  /// A message with these fields; those that are left out are absent or at their default.
+  package init(
+    epoch: UInt32 = 0,
+    previousEpoch: UInt32? = nil,
+    owned: [OwnedPartitions] = [],
+    target: [TargetPartitions] = []
+  ) {
+    self.epoch = epoch
+    self.previousEpoch = previousEpoch
+    self.owned = owned
+    self.target = target
+  }
+}
+
+/// Partitions of a topic that were given to a member together.
+package struct OwnedPartitions: WireMessage {
+  /// The topic's id, 16 bytes.
+  package var topicID: ByteBuffer = ByteBuffer()
+  /// In ascending order.
+  package var partitions: [UInt32] = []
+  /// The member's epoch in which it got them.
+  package var epoch: UInt32 = 0
+  /// Whether it is asked to let them go.
+  package var lettingGo: Bool = false
+
+  /// A message with every field absent or at its default.
+  package init() {}
+
+  /// A message with these fields; those that are left out are absent or at their default.
+  package init(
+    topicID: ByteBuffer = ByteBuffer(),
+    partitions: [UInt32] = [],
+    epoch: UInt32 = 0,
+    lettingGo: Bool = false
+  ) {
+    self.topicID = topicID
+    self.partitions = partitions
+    self.epoch = epoch
+    self.lettingGo = lettingGo
+  }
+}
+
+/// Partitions of a topic that a member shall own.
+package struct TargetPartitions: WireMessage {
+  /// The topic's id, 16 bytes.
+  package var topicID: ByteBuffer = ByteBuffer()
+  /// In ascending order.
+  package var partitions: [UInt32] = []
+
+  /// A message with every field absent or at its default.
+  package init() {}
+
+  /// A message with these fields; those that are left out are absent or at their default.
+  package init(topicID: ByteBuffer = ByteBuffer(), partitions: [UInt32] = []) {
+    self.topicID = topicID
+    self.partitions = partitions
+  }
+}
+
+/// How far a group has come in a partition, in the __offsets log. Key: "offset/TOPIC-ID/PARTITION/GROUP". A tombstone:
+/// forgotten.
+package struct CommittedOffsetRecord: WireMessage {
+  /// The next offset to read.
+  package var offset: Int64 = 0
+  /// As committed.
+  package var metadata: String = ""
+  /// When it was committed, milliseconds since 1970-01-01T00:00Z.
+  package var committedAtMs: Int64 = 0
+  /// As committed.
+  package var lastEpoch: UInt32? = nil
+
+  /// A message with every field absent or at its default.
+  package init() {}
+
+  /// A message with these fields; those that are left out are absent or at their default.
+  package init(offset: Int64 = 0, metadata: String = "", committedAtMs: Int64 = 0, lastEpoch: UInt32? = nil) {
+    self.offset = offset
+    self.metadata = metadata
+    self.committedAtMs = committedAtMs
+    self.lastEpoch = lastEpoch
+  }
+}

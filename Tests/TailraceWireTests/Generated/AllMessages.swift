@@ -99,4 +99,10 @@ let allMessages: [any IndependentlyChecked.Type] = [
   TopicRecord.self,
   ProducerIDBlock.self,
   ProducerRecord.self,
+  GroupRecord.self,
+  GroupMemberRecord.self,
+  GroupAssignmentRecord.self,
+  OwnedPartitions.self,
+  TargetPartitions.self,
+  CommittedOffsetRecord.self,
 ]

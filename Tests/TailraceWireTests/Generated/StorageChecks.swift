@@ -295,3 +295,183 @@ extension ProducerRecord: IndependentlyChecked {
     return found.paths
   }
 }
+
+extension GroupRecord: IndependentlyChecked {
+  static func random(_ values: inout RandomValues) -> Self {
+    var message = Self()
+    message.epoch = values.integer(UInt32.self)
+    message.assignor = Assignor(rawValue: values.enumNumber())
+    if values.bool() { message.emptySinceMs = values.integer(Int64.self) }
+    return message
+  }
+
+  static func randomIndependent(_ values: inout RandomValues) -> Tailrace_V1_GroupRecord {
+    var message = Tailrace_V1_GroupRecord()
+    message.epoch = values.integer(UInt32.self)
+    message.assignor = values.independentEnum(Tailrace_V1_Assignor.self)
+    if values.bool() { message.emptySinceMs = values.integer(Int64.self) }
+    return message
+  }
+
+  func differences(from other: Tailrace_V1_GroupRecord) -> [String] {
+    var found = Differences()
+    found.check("epoch", self.epoch, other.epoch)
+    found.check("assignor", self.assignor, other.assignor)
+    found.check("empty_since_ms", self.emptySinceMs, other.hasEmptySinceMs ? other.emptySinceMs : nil)
+    return found.paths
+  }
+}
+
+extension GroupMemberRecord: IndependentlyChecked {
+  static func random(_ values: inout RandomValues) -> Self {
+    var message = Self()
+    if values.bool() { message.instanceID = values.string() }
+    message.clientID = values.string()
+    message.peer = values.string()
+    message.topics = values.array { values in values.string() }
+    if values.bool() { message.topicPattern = values.string() }
+    message.sessionTimeoutMs = values.integer(UInt32.self)
+    message.rebalanceTimeoutMs = values.integer(UInt32.self)
+    message.joinedEpoch = values.integer(UInt32.self)
+    if values.bool() { message.replacedMemberID = values.string() }
+    return message
+  }
+
+  static func randomIndependent(_ values: inout RandomValues) -> Tailrace_V1_GroupMemberRecord {
+    var message = Tailrace_V1_GroupMemberRecord()
+    if values.bool() { message.instanceID = values.string() }
+    message.clientID = values.string()
+    message.peer = values.string()
+    message.topics = values.array { values in values.string() }
+    if values.bool() { message.topicPattern = values.string() }
+    message.sessionTimeoutMs = values.integer(UInt32.self)
+    message.rebalanceTimeoutMs = values.integer(UInt32.self)
+    message.joinedEpoch = values.integer(UInt32.self)
+    if values.bool() { message.replacedMemberID = values.string() }
+    return message
+  }
+
+  func differences(from other: Tailrace_V1_GroupMemberRecord) -> [String] {
+    var found = Differences()
+    found.check("instance_id", self.instanceID, other.hasInstanceID ? other.instanceID : nil)
+    found.check("client_id", self.clientID, other.clientID)
+    found.check("peer", self.peer, other.peer)
+    found.check("topics", self.topics, other.topics)
+    found.check("topic_pattern", self.topicPattern, other.hasTopicPattern ? other.topicPattern : nil)
+    found.check("session_timeout_ms", self.sessionTimeoutMs, other.sessionTimeoutMs)
+    found.check("rebalance_timeout_ms", self.rebalanceTimeoutMs, other.rebalanceTimeoutMs)
+    found.check("joined_epoch", self.joinedEpoch, other.joinedEpoch)
+    found.check("replaced_member_id", self.replacedMemberID, other.hasReplacedMemberID ? other.replacedMemberID : nil)
+    return found.paths
+  }
+}
+
+extension GroupAssignmentRecord: IndependentlyChecked {
+  static func random(_ values: inout RandomValues) -> Self {
+    var message = Self()
+    message.epoch = values.integer(UInt32.self)
+    if values.bool() { message.previousEpoch = values.integer(UInt32.self) }
+    message.owned = values.array { values in OwnedPartitions.random(&values) }
+    message.target = values.array { values in TargetPartitions.random(&values) }
+    return message
+  }
+
+  static func randomIndependent(_ values: inout RandomValues) -> Tailrace_V1_GroupAssignmentRecord {
+    var message = Tailrace_V1_GroupAssignmentRecord()
+    message.epoch = values.integer(UInt32.self)
+    if values.bool() { message.previousEpoch = values.integer(UInt32.self) }
+    message.owned = values.array { values in OwnedPartitions.randomIndependent(&values) }
+    message.target = values.array { values in TargetPartitions.randomIndependent(&values) }
+    return message
+  }
+
+  func differences(from other: Tailrace_V1_GroupAssignmentRecord) -> [String] {
+    var found = Differences()
+    found.check("epoch", self.epoch, other.epoch)
+    found.check("previous_epoch", self.previousEpoch, other.hasPreviousEpoch ? other.previousEpoch : nil)
+    found.check("owned", self.owned, other.owned)
+    found.check("target", self.target, other.target)
+    return found.paths
+  }
+}
+
+extension OwnedPartitions: IndependentlyChecked {
+  static func random(_ values: inout RandomValues) -> Self {
+    var message = Self()
+    message.topicID = values.buffer()
+    message.partitions = values.array { values in values.integer(UInt32.self) }
+    message.epoch = values.integer(UInt32.self)
+    message.lettingGo = values.bool()
+    return message
+  }
+
+  static func randomIndependent(_ values: inout RandomValues) -> Tailrace_V1_OwnedPartitions {
+    var message = Tailrace_V1_OwnedPartitions()
+    message.topicID = values.data()
+    message.partitions = values.array { values in values.integer(UInt32.self) }
+    message.epoch = values.integer(UInt32.self)
+    message.lettingGo = values.bool()
+    return message
+  }
+
+  func differences(from other: Tailrace_V1_OwnedPartitions) -> [String] {
+    var found = Differences()
+    found.check("topic_id", self.topicID, other.topicID)
+    found.check("partitions", self.partitions, other.partitions)
+    found.check("epoch", self.epoch, other.epoch)
+    found.check("letting_go", self.lettingGo, other.lettingGo)
+    return found.paths
+  }
+}
+
+extension TargetPartitions: IndependentlyChecked {
+  static func random(_ values: inout RandomValues) -> Self {
+    var message = Self()
+    message.topicID = values.buffer()
+    message.partitions = values.array { values in values.integer(UInt32.self) }
+    return message
+  }
+
+  static func randomIndependent(_ values: inout RandomValues) -> Tailrace_V1_TargetPartitions {
+    var message = Tailrace_V1_TargetPartitions()
+    message.topicID = values.data()
+    message.partitions = values.array { values in values.integer(UInt32.self) }
+    return message
+  }
+
+  func differences(from other: Tailrace_V1_TargetPartitions) -> [String] {
+    var found = Differences()
+    found.check("topic_id", self.topicID, other.topicID)
+    found.check("partitions", self.partitions, other.partitions)
+    return found.paths
+  }
+}
+
+extension CommittedOffsetRecord: IndependentlyChecked {
+  static func random(_ values: inout RandomValues) -> Self {
+    var message = Self()
+    message.offset = values.integer(Int64.self)
+    message.metadata = values.string()
+    message.committedAtMs = values.integer(Int64.self)
+    if values.bool() { message.lastEpoch = values.integer(UInt32.self) }
+    return message
+  }
+
+  static func randomIndependent(_ values: inout RandomValues) -> Tailrace_V1_CommittedOffsetRecord {
+    var message = Tailrace_V1_CommittedOffsetRecord()
+    message.offset = values.integer(Int64.self)
+    message.metadata = values.string()
+    message.committedAtMs = values.integer(Int64.self)
+    if values.bool() { message.lastEpoch = values.integer(UInt32.self) }
+    return message
+  }
+
+  func differences(from other: Tailrace_V1_CommittedOffsetRecord) -> [String] {
+    var found = Differences()
+    found.check("offset", self.offset, other.offset)
+    found.check("metadata", self.metadata, other.metadata)
+    found.check("committed_at_ms", self.committedAtMs, other.committedAtMs)
+    found.check("last_epoch", self.lastEpoch, other.hasLastEpoch ? other.lastEpoch : nil)
+    return found.paths
+  }
+}

@@ -269,6 +269,206 @@ nonisolated struct Tailrace_V1_ProducerRecord: Sendable {
   init() {}
 }
 
+/// A consumer group, in the __offsets log. Key: "group/NAME". A tombstone deletes it.
+nonisolated struct Tailrace_V1_GroupRecord: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Grows with each change of members, subscriptions or partitions, and so that no member is given partitions twice in
+  /// one epoch.
+  var epoch: UInt32 = 0
+
+  /// How partitions are shared out.
+  var assignor: Tailrace_V1_Assignor = .unspecified
+
+  /// Since when the group has no members, milliseconds since 1970-01-01T00:00Z. Absent: it has some.
+  var emptySinceMs: Int64 {
+    get {_emptySinceMs ?? 0}
+    set {_emptySinceMs = newValue}
+  }
+  /// Returns true if `emptySinceMs` has been explicitly set.
+  var hasEmptySinceMs: Bool {self._emptySinceMs != nil}
+  /// Clears the value of `emptySinceMs`. Subsequent reads from it will return its default value.
+  mutating func clearEmptySinceMs() {self._emptySinceMs = nil}
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _emptySinceMs: Int64? = nil
+}
+
+/// A member as it joined, in the __offsets log. Key: "member/BYTES/GROUP/MEMBER", where BYTES is the length of GROUP. A
+/// tombstone: the member is out.
+nonisolated struct Tailrace_V1_GroupMemberRecord: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Of a static member.
+  var instanceID: String {
+    get {_instanceID ?? String()}
+    set {_instanceID = newValue}
+  }
+  /// Returns true if `instanceID` has been explicitly set.
+  var hasInstanceID: Bool {self._instanceID != nil}
+  /// Clears the value of `instanceID`. Subsequent reads from it will return its default value.
+  mutating func clearInstanceID() {self._instanceID = nil}
+
+  /// For people.
+  var clientID: String = String()
+
+  /// Its address when it joined.
+  var peer: String = String()
+
+  /// Topics to read, by name. Or:
+  var topics: [String] = []
+
+  /// A regular expression that whole topic names match.
+  var topicPattern: String {
+    get {_topicPattern ?? String()}
+    set {_topicPattern = newValue}
+  }
+  /// Returns true if `topicPattern` has been explicitly set.
+  var hasTopicPattern: Bool {self._topicPattern != nil}
+  /// Clears the value of `topicPattern`. Subsequent reads from it will return its default value.
+  mutating func clearTopicPattern() {self._topicPattern = nil}
+
+  /// Without a heartbeat for so long, it is out.
+  var sessionTimeoutMs: UInt32 = 0
+
+  /// How long it may take to let partitions go.
+  var rebalanceTimeoutMs: UInt32 = 0
+
+  /// The group's epoch when it joined: the member's earlier ones are of an earlier life.
+  var joinedEpoch: UInt32 = 0
+
+  /// The member of the same instance id whose place it took.
+  var replacedMemberID: String {
+    get {_replacedMemberID ?? String()}
+    set {_replacedMemberID = newValue}
+  }
+  /// Returns true if `replacedMemberID` has been explicitly set.
+  var hasReplacedMemberID: Bool {self._replacedMemberID != nil}
+  /// Clears the value of `replacedMemberID`. Subsequent reads from it will return its default value.
+  mutating func clearReplacedMemberID() {self._replacedMemberID = nil}
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _instanceID: String? = nil
+  fileprivate var _topicPattern: String? = nil
+  fileprivate var _replacedMemberID: String? = nil
+}
+
+/// What a member reads and shall read, in the __offsets log. Key: "assignment/BYTES/GROUP/MEMBER", as above. Absent: the
+/// member has nothing.
+nonisolated struct Tailrace_V1_GroupAssignmentRecord: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The member's epoch.
+  var epoch: UInt32 = 0
+
+  /// The one before, which it may still believe in. Absent: there was none.
+  var previousEpoch: UInt32 {
+    get {_previousEpoch ?? 0}
+    set {_previousEpoch = newValue}
+  }
+  /// Returns true if `previousEpoch` has been explicitly set.
+  var hasPreviousEpoch: Bool {self._previousEpoch != nil}
+  /// Clears the value of `previousEpoch`. Subsequent reads from it will return its default value.
+  mutating func clearPreviousEpoch() {self._previousEpoch = nil}
+
+  /// What was given to it, and is not let go of.
+  var owned: [Tailrace_V1_OwnedPartitions] = []
+
+  /// What it shall own.
+  var target: [Tailrace_V1_TargetPartitions] = []
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _previousEpoch: UInt32? = nil
+}
+
+/// Partitions of a topic that were given to a member together.
+nonisolated struct Tailrace_V1_OwnedPartitions: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The topic's id, 16 bytes.
+  var topicID: Data = Data()
+
+  /// In ascending order.
+  var partitions: [UInt32] = []
+
+  /// The member's epoch in which it got them.
+  var epoch: UInt32 = 0
+
+  /// Whether it is asked to let them go.
+  var lettingGo: Bool = false
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+/// Partitions of a topic that a member shall own.
+nonisolated struct Tailrace_V1_TargetPartitions: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The topic's id, 16 bytes.
+  var topicID: Data = Data()
+
+  /// In ascending order.
+  var partitions: [UInt32] = []
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+/// How far a group has come in a partition, in the __offsets log. Key: "offset/TOPIC-ID/PARTITION/GROUP". A tombstone:
+/// forgotten.
+nonisolated struct Tailrace_V1_CommittedOffsetRecord: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The next offset to read.
+  var offset: Int64 = 0
+
+  /// As committed.
+  var metadata: String = String()
+
+  /// When it was committed, milliseconds since 1970-01-01T00:00Z.
+  var committedAtMs: Int64 = 0
+
+  /// As committed.
+  var lastEpoch: UInt32 {
+    get {_lastEpoch ?? 0}
+    set {_lastEpoch = newValue}
+  }
+  /// Returns true if `lastEpoch` has been explicitly set.
+  var hasLastEpoch: Bool {self._lastEpoch != nil}
+  /// Clears the value of `lastEpoch`. Subsequent reads from it will return its default value.
+  mutating func clearLastEpoch() {self._lastEpoch = nil}
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _lastEpoch: UInt32? = nil
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "tailrace.v1"
@@ -727,6 +927,302 @@ nonisolated extension Tailrace_V1_ProducerRecord: SwiftProtobuf.Message, SwiftPr
     if lhs.producerID != rhs.producerID {return false}
     if lhs.producerEpoch != rhs.producerEpoch {return false}
     if lhs.initializedAtMs != rhs.initializedAtMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Tailrace_V1_GroupRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".GroupRecord"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}assignor\0\u{3}empty_since_ms\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.epoch) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.assignor) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self._emptySinceMs) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt32Field(value: self.epoch, fieldNumber: 1)
+    }
+    if self.assignor != .unspecified {
+      try visitor.visitSingularEnumField(value: self.assignor, fieldNumber: 2)
+    }
+    try { if let v = self._emptySinceMs {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Tailrace_V1_GroupRecord, rhs: Tailrace_V1_GroupRecord) -> Bool {
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.assignor != rhs.assignor {return false}
+    if lhs._emptySinceMs != rhs._emptySinceMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Tailrace_V1_GroupMemberRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".GroupMemberRecord"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}instance_id\0\u{3}client_id\0\u{1}peer\0\u{1}topics\0\u{3}topic_pattern\0\u{3}session_timeout_ms\0\u{3}rebalance_timeout_ms\0\u{3}joined_epoch\0\u{3}replaced_member_id\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._instanceID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.clientID) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.peer) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.topics) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self._topicPattern) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.sessionTimeoutMs) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.rebalanceTimeoutMs) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.joinedEpoch) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self._replacedMemberID) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._instanceID {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    if !self.clientID.isEmpty {
+      try visitor.visitSingularStringField(value: self.clientID, fieldNumber: 2)
+    }
+    if !self.peer.isEmpty {
+      try visitor.visitSingularStringField(value: self.peer, fieldNumber: 3)
+    }
+    if !self.topics.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.topics, fieldNumber: 4)
+    }
+    try { if let v = self._topicPattern {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 5)
+    } }()
+    if self.sessionTimeoutMs != 0 {
+      try visitor.visitSingularUInt32Field(value: self.sessionTimeoutMs, fieldNumber: 6)
+    }
+    if self.rebalanceTimeoutMs != 0 {
+      try visitor.visitSingularUInt32Field(value: self.rebalanceTimeoutMs, fieldNumber: 7)
+    }
+    if self.joinedEpoch != 0 {
+      try visitor.visitSingularUInt32Field(value: self.joinedEpoch, fieldNumber: 8)
+    }
+    try { if let v = self._replacedMemberID {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 9)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Tailrace_V1_GroupMemberRecord, rhs: Tailrace_V1_GroupMemberRecord) -> Bool {
+    if lhs._instanceID != rhs._instanceID {return false}
+    if lhs.clientID != rhs.clientID {return false}
+    if lhs.peer != rhs.peer {return false}
+    if lhs.topics != rhs.topics {return false}
+    if lhs._topicPattern != rhs._topicPattern {return false}
+    if lhs.sessionTimeoutMs != rhs.sessionTimeoutMs {return false}
+    if lhs.rebalanceTimeoutMs != rhs.rebalanceTimeoutMs {return false}
+    if lhs.joinedEpoch != rhs.joinedEpoch {return false}
+    if lhs._replacedMemberID != rhs._replacedMemberID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Tailrace_V1_GroupAssignmentRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".GroupAssignmentRecord"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{3}previous_epoch\0\u{1}owned\0\u{1}target\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.epoch) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self._previousEpoch) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.owned) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.target) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt32Field(value: self.epoch, fieldNumber: 1)
+    }
+    try { if let v = self._previousEpoch {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 2)
+    } }()
+    if !self.owned.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.owned, fieldNumber: 3)
+    }
+    if !self.target.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.target, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Tailrace_V1_GroupAssignmentRecord, rhs: Tailrace_V1_GroupAssignmentRecord) -> Bool {
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs._previousEpoch != rhs._previousEpoch {return false}
+    if lhs.owned != rhs.owned {return false}
+    if lhs.target != rhs.target {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Tailrace_V1_OwnedPartitions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".OwnedPartitions"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}topic_id\0\u{1}partitions\0\u{1}epoch\0\u{3}letting_go\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.topicID) }()
+      case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.partitions) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.epoch) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.lettingGo) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.topicID.isEmpty {
+      try visitor.visitSingularBytesField(value: self.topicID, fieldNumber: 1)
+    }
+    if !self.partitions.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.partitions, fieldNumber: 2)
+    }
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt32Field(value: self.epoch, fieldNumber: 3)
+    }
+    if self.lettingGo != false {
+      try visitor.visitSingularBoolField(value: self.lettingGo, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Tailrace_V1_OwnedPartitions, rhs: Tailrace_V1_OwnedPartitions) -> Bool {
+    if lhs.topicID != rhs.topicID {return false}
+    if lhs.partitions != rhs.partitions {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.lettingGo != rhs.lettingGo {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Tailrace_V1_TargetPartitions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".TargetPartitions"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}topic_id\0\u{1}partitions\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.topicID) }()
+      case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.partitions) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.topicID.isEmpty {
+      try visitor.visitSingularBytesField(value: self.topicID, fieldNumber: 1)
+    }
+    if !self.partitions.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.partitions, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Tailrace_V1_TargetPartitions, rhs: Tailrace_V1_TargetPartitions) -> Bool {
+    if lhs.topicID != rhs.topicID {return false}
+    if lhs.partitions != rhs.partitions {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Tailrace_V1_CommittedOffsetRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".CommittedOffsetRecord"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}offset\0\u{1}metadata\0\u{3}committed_at_ms\0\u{3}last_epoch\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.offset) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.metadata) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.committedAtMs) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self._lastEpoch) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.offset != 0 {
+      try visitor.visitSingularInt64Field(value: self.offset, fieldNumber: 1)
+    }
+    if !self.metadata.isEmpty {
+      try visitor.visitSingularStringField(value: self.metadata, fieldNumber: 2)
+    }
+    if self.committedAtMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.committedAtMs, fieldNumber: 3)
+    }
+    try { if let v = self._lastEpoch {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 4)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Tailrace_V1_CommittedOffsetRecord, rhs: Tailrace_V1_CommittedOffsetRecord) -> Bool {
+    if lhs.offset != rhs.offset {return false}
+    if lhs.metadata != rhs.metadata {return false}
+    if lhs.committedAtMs != rhs.committedAtMs {return false}
+    if lhs._lastEpoch != rhs._lastEpoch {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -15,6 +15,7 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "tailrace/v1/admin_service.pb-c.h"
+#include "tailrace/v1/group_service.pb-c.h"
 
 typedef struct Tailrace__V1__PartitionState Tailrace__V1__PartitionState;
 typedef struct Tailrace__V1__EpochStart Tailrace__V1__EpochStart;
@@ -26,6 +27,12 @@ typedef struct Tailrace__V1__DataFormat Tailrace__V1__DataFormat;
 typedef struct Tailrace__V1__TopicRecord Tailrace__V1__TopicRecord;
 typedef struct Tailrace__V1__ProducerIDBlock Tailrace__V1__ProducerIDBlock;
 typedef struct Tailrace__V1__ProducerRecord Tailrace__V1__ProducerRecord;
+typedef struct Tailrace__V1__GroupRecord Tailrace__V1__GroupRecord;
+typedef struct Tailrace__V1__GroupMemberRecord Tailrace__V1__GroupMemberRecord;
+typedef struct Tailrace__V1__GroupAssignmentRecord Tailrace__V1__GroupAssignmentRecord;
+typedef struct Tailrace__V1__OwnedPartitions Tailrace__V1__OwnedPartitions;
+typedef struct Tailrace__V1__TargetPartitions Tailrace__V1__TargetPartitions;
+typedef struct Tailrace__V1__CommittedOffsetRecord Tailrace__V1__CommittedOffsetRecord;
 
 
 /* --- enums --- */
@@ -333,6 +340,245 @@ struct  Tailrace__V1__ProducerRecord
     , (char *)protobuf_c_empty_string, 0, 0, 0 }
 
 
+typedef enum {
+  TAILRACE__V1__GROUP_RECORD___EMPTY_SINCE_MS__NOT_SET = 0,
+  TAILRACE__V1__GROUP_RECORD___EMPTY_SINCE_MS_EMPTY_SINCE_MS = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(TAILRACE__V1__GROUP_RECORD___EMPTY_SINCE_MS__CASE)
+} Tailrace__V1__GroupRecord__EmptySinceMsCase;
+
+/*
+ * A consumer group, in the __offsets log. Key: "group/NAME". A tombstone deletes it.
+ */
+struct  Tailrace__V1__GroupRecord
+{
+  ProtobufCMessage base;
+  /*
+   * Grows with each change of members, subscriptions or partitions, and so that no member is given partitions twice in
+   * one epoch.
+   */
+  uint32_t epoch;
+  /*
+   * How partitions are shared out.
+   */
+  Tailrace__V1__Assignor assignor;
+  Tailrace__V1__GroupRecord__EmptySinceMsCase _empty_since_ms_case;
+  union {
+    /*
+     * Since when the group has no members, milliseconds since 1970-01-01T00:00Z. Absent: it has some.
+     */
+    int64_t empty_since_ms;
+  };
+};
+#define TAILRACE__V1__GROUP_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__group_record__descriptor) \
+    , 0, TAILRACE__V1__ASSIGNOR__ASSIGNOR_UNSPECIFIED, TAILRACE__V1__GROUP_RECORD___EMPTY_SINCE_MS__NOT_SET, {0} }
+
+
+typedef enum {
+  TAILRACE__V1__GROUP_MEMBER_RECORD___INSTANCE_ID__NOT_SET = 0,
+  TAILRACE__V1__GROUP_MEMBER_RECORD___INSTANCE_ID_INSTANCE_ID = 1
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(TAILRACE__V1__GROUP_MEMBER_RECORD___INSTANCE_ID__CASE)
+} Tailrace__V1__GroupMemberRecord__InstanceIdCase;
+
+typedef enum {
+  TAILRACE__V1__GROUP_MEMBER_RECORD___TOPIC_PATTERN__NOT_SET = 0,
+  TAILRACE__V1__GROUP_MEMBER_RECORD___TOPIC_PATTERN_TOPIC_PATTERN = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(TAILRACE__V1__GROUP_MEMBER_RECORD___TOPIC_PATTERN__CASE)
+} Tailrace__V1__GroupMemberRecord__TopicPatternCase;
+
+typedef enum {
+  TAILRACE__V1__GROUP_MEMBER_RECORD___REPLACED_MEMBER_ID__NOT_SET = 0,
+  TAILRACE__V1__GROUP_MEMBER_RECORD___REPLACED_MEMBER_ID_REPLACED_MEMBER_ID = 9
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(TAILRACE__V1__GROUP_MEMBER_RECORD___REPLACED_MEMBER_ID__CASE)
+} Tailrace__V1__GroupMemberRecord__ReplacedMemberIdCase;
+
+/*
+ * A member as it joined, in the __offsets log. Key: "member/BYTES/GROUP/MEMBER", where BYTES is the length of GROUP. A
+ * tombstone: the member is out.
+ */
+struct  Tailrace__V1__GroupMemberRecord
+{
+  ProtobufCMessage base;
+  /*
+   * For people.
+   */
+  char *client_id;
+  /*
+   * Its address when it joined.
+   */
+  char *peer;
+  /*
+   * Topics to read, by name. Or:
+   */
+  size_t n_topics;
+  char **topics;
+  /*
+   * Without a heartbeat for so long, it is out.
+   */
+  uint32_t session_timeout_ms;
+  /*
+   * How long it may take to let partitions go.
+   */
+  uint32_t rebalance_timeout_ms;
+  /*
+   * The group's epoch when it joined: the member's earlier ones are of an earlier life.
+   */
+  uint32_t joined_epoch;
+  Tailrace__V1__GroupMemberRecord__InstanceIdCase _instance_id_case;
+  union {
+    /*
+     * Of a static member.
+     */
+    char *instance_id;
+  };
+  Tailrace__V1__GroupMemberRecord__TopicPatternCase _topic_pattern_case;
+  union {
+    /*
+     * A regular expression that whole topic names match.
+     */
+    char *topic_pattern;
+  };
+  Tailrace__V1__GroupMemberRecord__ReplacedMemberIdCase _replaced_member_id_case;
+  union {
+    /*
+     * The member of the same instance id whose place it took.
+     */
+    char *replaced_member_id;
+  };
+};
+#define TAILRACE__V1__GROUP_MEMBER_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__group_member_record__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, TAILRACE__V1__GROUP_MEMBER_RECORD___INSTANCE_ID__NOT_SET, {0}, TAILRACE__V1__GROUP_MEMBER_RECORD___TOPIC_PATTERN__NOT_SET, {0}, TAILRACE__V1__GROUP_MEMBER_RECORD___REPLACED_MEMBER_ID__NOT_SET, {0} }
+
+
+typedef enum {
+  TAILRACE__V1__GROUP_ASSIGNMENT_RECORD___PREVIOUS_EPOCH__NOT_SET = 0,
+  TAILRACE__V1__GROUP_ASSIGNMENT_RECORD___PREVIOUS_EPOCH_PREVIOUS_EPOCH = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(TAILRACE__V1__GROUP_ASSIGNMENT_RECORD___PREVIOUS_EPOCH__CASE)
+} Tailrace__V1__GroupAssignmentRecord__PreviousEpochCase;
+
+/*
+ * What a member reads and shall read, in the __offsets log. Key: "assignment/BYTES/GROUP/MEMBER", as above. Absent: the
+ * member has nothing.
+ */
+struct  Tailrace__V1__GroupAssignmentRecord
+{
+  ProtobufCMessage base;
+  /*
+   * The member's epoch.
+   */
+  uint32_t epoch;
+  /*
+   * What was given to it, and is not let go of.
+   */
+  size_t n_owned;
+  Tailrace__V1__OwnedPartitions **owned;
+  /*
+   * What it shall own.
+   */
+  size_t n_target;
+  Tailrace__V1__TargetPartitions **target;
+  Tailrace__V1__GroupAssignmentRecord__PreviousEpochCase _previous_epoch_case;
+  union {
+    /*
+     * The one before, which it may still believe in. Absent: there was none.
+     */
+    uint32_t previous_epoch;
+  };
+};
+#define TAILRACE__V1__GROUP_ASSIGNMENT_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__group_assignment_record__descriptor) \
+    , 0, 0,NULL, 0,NULL, TAILRACE__V1__GROUP_ASSIGNMENT_RECORD___PREVIOUS_EPOCH__NOT_SET, {0} }
+
+
+/*
+ * Partitions of a topic that were given to a member together.
+ */
+struct  Tailrace__V1__OwnedPartitions
+{
+  ProtobufCMessage base;
+  /*
+   * The topic's id, 16 bytes.
+   */
+  ProtobufCBinaryData topic_id;
+  /*
+   * In ascending order.
+   */
+  size_t n_partitions;
+  uint32_t *partitions;
+  /*
+   * The member's epoch in which it got them.
+   */
+  uint32_t epoch;
+  /*
+   * Whether it is asked to let them go.
+   */
+  protobuf_c_boolean letting_go;
+};
+#define TAILRACE__V1__OWNED_PARTITIONS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__owned_partitions__descriptor) \
+    , {0,NULL}, 0,NULL, 0, 0 }
+
+
+/*
+ * Partitions of a topic that a member shall own.
+ */
+struct  Tailrace__V1__TargetPartitions
+{
+  ProtobufCMessage base;
+  /*
+   * The topic's id, 16 bytes.
+   */
+  ProtobufCBinaryData topic_id;
+  /*
+   * In ascending order.
+   */
+  size_t n_partitions;
+  uint32_t *partitions;
+};
+#define TAILRACE__V1__TARGET_PARTITIONS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__target_partitions__descriptor) \
+    , {0,NULL}, 0,NULL }
+
+
+typedef enum {
+  TAILRACE__V1__COMMITTED_OFFSET_RECORD___LAST_EPOCH__NOT_SET = 0,
+  TAILRACE__V1__COMMITTED_OFFSET_RECORD___LAST_EPOCH_LAST_EPOCH = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(TAILRACE__V1__COMMITTED_OFFSET_RECORD___LAST_EPOCH__CASE)
+} Tailrace__V1__CommittedOffsetRecord__LastEpochCase;
+
+/*
+ * How far a group has come in a partition, in the __offsets log. Key: "offset/TOPIC-ID/PARTITION/GROUP". A tombstone:
+ * forgotten.
+ */
+struct  Tailrace__V1__CommittedOffsetRecord
+{
+  ProtobufCMessage base;
+  /*
+   * The next offset to read.
+   */
+  int64_t offset;
+  /*
+   * As committed.
+   */
+  char *metadata;
+  /*
+   * When it was committed, milliseconds since 1970-01-01T00:00Z.
+   */
+  int64_t committed_at_ms;
+  Tailrace__V1__CommittedOffsetRecord__LastEpochCase _last_epoch_case;
+  union {
+    /*
+     * As committed.
+     */
+    uint32_t last_epoch;
+  };
+};
+#define TAILRACE__V1__COMMITTED_OFFSET_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__committed_offset_record__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, 0, TAILRACE__V1__COMMITTED_OFFSET_RECORD___LAST_EPOCH__NOT_SET, {0} }
+
+
 /* Tailrace__V1__PartitionState methods */
 void   tailrace__v1__partition_state__init
                      (Tailrace__V1__PartitionState         *message);
@@ -523,6 +769,120 @@ Tailrace__V1__ProducerRecord *
 void   tailrace__v1__producer_record__free_unpacked
                      (Tailrace__V1__ProducerRecord *message,
                       ProtobufCAllocator *allocator);
+/* Tailrace__V1__GroupRecord methods */
+void   tailrace__v1__group_record__init
+                     (Tailrace__V1__GroupRecord         *message);
+size_t tailrace__v1__group_record__get_packed_size
+                     (const Tailrace__V1__GroupRecord   *message);
+size_t tailrace__v1__group_record__pack
+                     (const Tailrace__V1__GroupRecord   *message,
+                      uint8_t             *out);
+size_t tailrace__v1__group_record__pack_to_buffer
+                     (const Tailrace__V1__GroupRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Tailrace__V1__GroupRecord *
+       tailrace__v1__group_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tailrace__v1__group_record__free_unpacked
+                     (Tailrace__V1__GroupRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Tailrace__V1__GroupMemberRecord methods */
+void   tailrace__v1__group_member_record__init
+                     (Tailrace__V1__GroupMemberRecord         *message);
+size_t tailrace__v1__group_member_record__get_packed_size
+                     (const Tailrace__V1__GroupMemberRecord   *message);
+size_t tailrace__v1__group_member_record__pack
+                     (const Tailrace__V1__GroupMemberRecord   *message,
+                      uint8_t             *out);
+size_t tailrace__v1__group_member_record__pack_to_buffer
+                     (const Tailrace__V1__GroupMemberRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Tailrace__V1__GroupMemberRecord *
+       tailrace__v1__group_member_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tailrace__v1__group_member_record__free_unpacked
+                     (Tailrace__V1__GroupMemberRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Tailrace__V1__GroupAssignmentRecord methods */
+void   tailrace__v1__group_assignment_record__init
+                     (Tailrace__V1__GroupAssignmentRecord         *message);
+size_t tailrace__v1__group_assignment_record__get_packed_size
+                     (const Tailrace__V1__GroupAssignmentRecord   *message);
+size_t tailrace__v1__group_assignment_record__pack
+                     (const Tailrace__V1__GroupAssignmentRecord   *message,
+                      uint8_t             *out);
+size_t tailrace__v1__group_assignment_record__pack_to_buffer
+                     (const Tailrace__V1__GroupAssignmentRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Tailrace__V1__GroupAssignmentRecord *
+       tailrace__v1__group_assignment_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tailrace__v1__group_assignment_record__free_unpacked
+                     (Tailrace__V1__GroupAssignmentRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Tailrace__V1__OwnedPartitions methods */
+void   tailrace__v1__owned_partitions__init
+                     (Tailrace__V1__OwnedPartitions         *message);
+size_t tailrace__v1__owned_partitions__get_packed_size
+                     (const Tailrace__V1__OwnedPartitions   *message);
+size_t tailrace__v1__owned_partitions__pack
+                     (const Tailrace__V1__OwnedPartitions   *message,
+                      uint8_t             *out);
+size_t tailrace__v1__owned_partitions__pack_to_buffer
+                     (const Tailrace__V1__OwnedPartitions   *message,
+                      ProtobufCBuffer     *buffer);
+Tailrace__V1__OwnedPartitions *
+       tailrace__v1__owned_partitions__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tailrace__v1__owned_partitions__free_unpacked
+                     (Tailrace__V1__OwnedPartitions *message,
+                      ProtobufCAllocator *allocator);
+/* Tailrace__V1__TargetPartitions methods */
+void   tailrace__v1__target_partitions__init
+                     (Tailrace__V1__TargetPartitions         *message);
+size_t tailrace__v1__target_partitions__get_packed_size
+                     (const Tailrace__V1__TargetPartitions   *message);
+size_t tailrace__v1__target_partitions__pack
+                     (const Tailrace__V1__TargetPartitions   *message,
+                      uint8_t             *out);
+size_t tailrace__v1__target_partitions__pack_to_buffer
+                     (const Tailrace__V1__TargetPartitions   *message,
+                      ProtobufCBuffer     *buffer);
+Tailrace__V1__TargetPartitions *
+       tailrace__v1__target_partitions__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tailrace__v1__target_partitions__free_unpacked
+                     (Tailrace__V1__TargetPartitions *message,
+                      ProtobufCAllocator *allocator);
+/* Tailrace__V1__CommittedOffsetRecord methods */
+void   tailrace__v1__committed_offset_record__init
+                     (Tailrace__V1__CommittedOffsetRecord         *message);
+size_t tailrace__v1__committed_offset_record__get_packed_size
+                     (const Tailrace__V1__CommittedOffsetRecord   *message);
+size_t tailrace__v1__committed_offset_record__pack
+                     (const Tailrace__V1__CommittedOffsetRecord   *message,
+                      uint8_t             *out);
+size_t tailrace__v1__committed_offset_record__pack_to_buffer
+                     (const Tailrace__V1__CommittedOffsetRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Tailrace__V1__CommittedOffsetRecord *
+       tailrace__v1__committed_offset_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tailrace__v1__committed_offset_record__free_unpacked
+                     (Tailrace__V1__CommittedOffsetRecord *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Tailrace__V1__PartitionState_Closure)
@@ -555,6 +915,24 @@ typedef void (*Tailrace__V1__ProducerIDBlock_Closure)
 typedef void (*Tailrace__V1__ProducerRecord_Closure)
                  (const Tailrace__V1__ProducerRecord *message,
                   void *closure_data);
+typedef void (*Tailrace__V1__GroupRecord_Closure)
+                 (const Tailrace__V1__GroupRecord *message,
+                  void *closure_data);
+typedef void (*Tailrace__V1__GroupMemberRecord_Closure)
+                 (const Tailrace__V1__GroupMemberRecord *message,
+                  void *closure_data);
+typedef void (*Tailrace__V1__GroupAssignmentRecord_Closure)
+                 (const Tailrace__V1__GroupAssignmentRecord *message,
+                  void *closure_data);
+typedef void (*Tailrace__V1__OwnedPartitions_Closure)
+                 (const Tailrace__V1__OwnedPartitions *message,
+                  void *closure_data);
+typedef void (*Tailrace__V1__TargetPartitions_Closure)
+                 (const Tailrace__V1__TargetPartitions *message,
+                  void *closure_data);
+typedef void (*Tailrace__V1__CommittedOffsetRecord_Closure)
+                 (const Tailrace__V1__CommittedOffsetRecord *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -571,6 +949,12 @@ extern const ProtobufCMessageDescriptor tailrace__v1__data_format__descriptor;
 extern const ProtobufCMessageDescriptor tailrace__v1__topic_record__descriptor;
 extern const ProtobufCMessageDescriptor tailrace__v1__producer_idblock__descriptor;
 extern const ProtobufCMessageDescriptor tailrace__v1__producer_record__descriptor;
+extern const ProtobufCMessageDescriptor tailrace__v1__group_record__descriptor;
+extern const ProtobufCMessageDescriptor tailrace__v1__group_member_record__descriptor;
+extern const ProtobufCMessageDescriptor tailrace__v1__group_assignment_record__descriptor;
+extern const ProtobufCMessageDescriptor tailrace__v1__owned_partitions__descriptor;
+extern const ProtobufCMessageDescriptor tailrace__v1__target_partitions__descriptor;
+extern const ProtobufCMessageDescriptor tailrace__v1__committed_offset_record__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -1,0 +1,43 @@
+internal import NIOCore
+internal import TailraceWire
+
+extension Group {
+  /// Topics came, grew or went. To be called before such a change is answered to whoever made it, and with all topics
+  /// there are: offsets of others are forgotten.
+  package mutating func topicsChanged(_ topics: TopicCatalog, now: Int64) -> GroupOutcome<Void> {
+    note(now)
+    take(topics)
+    if isTargetStale {
+      bumpEpoch()
+      retarget()
+    }
+    answerNews()
+    return finish(.success(()))
+  }
+
+  /// Looks everything up in these topics, and forgets what belongs to others.
+  private mutating func take(_ topics: TopicCatalog) {
+    self.topics = topics
+    subscriptions.resolve(topics)
+    dropGoneTopics()
+  }
+
+  /// Nobody owns a topic that is gone, and nobody needs to let it go. Its offsets go too.
+  mutating func dropGoneTopics() {
+    for partition in offsets.keys where topics[partition.topic] == nil { forget(partition) }
+    for (partition, owner) in owners where topics[partition.topic] == nil {
+      release(CollectionOfOne(partition), of: owner)
+      members[owner]?.isUntold = true
+      changes.touched.append(owner)
+    }
+  }
+
+  /// The topic of an id, or of a name where the id is empty. Nil: there is none. Throws where the id is malformed.
+  func topic(_ id: ByteBuffer, name: String) throws(GroupError) -> TopicCatalog.Topic? {
+    guard id.readableBytes > 0 else { return topics[name] }
+    guard let topic = TopicID(id) else {
+      throw GroupError(.invalid, "a topic_id has \(id.readableBytes) bytes; \(TopicID.byteCount) are needed, or none")
+    }
+    return topics[topic]
+  }
+}
