@@ -40,7 +40,7 @@ extension LoadFlow {
         guard distance[node] == length else { continue }
         if isMember(node) && room[node] > 0 { return length }
         for place in places(of: node) {
-          guard let step = step(from: node, at: place), distance[node] + step.cost < distance[step.node] else { continue }
+          guard let step = step(from: node, at: place), length + step.cost < distance[step.node] else { continue }
           reach(step.node, distance: length + step.cost, hops: hops[node] + 1, &lists)
         }
       }
@@ -101,7 +101,7 @@ extension LoadFlow {
         amount = min(amount, kept - held)
       }
     }
-    for (step, subscription) in way.enumerated() { held[subscription] += step.isMultiple(of: 2) ? -amount : amount }
+    for (step, subscription) in way.enumerated() { hold(step.isMultiple(of: 2) ? -amount : amount, of: subscription) }
     surplus[source] -= amount
     load[source] -= amount
     room[target] -= amount
@@ -116,23 +116,23 @@ extension LoadFlow {
 
   private func topicNode(_ topic: Int) -> Int { load.count + topic }
 
-  /// Where the subscriptions of a node are listed.
+  /// Where the ways on from a node are listed: of a member those to topics that it has partitions of, of a topic all.
   private func places(of node: Int) -> Range<Int> {
-    isMember(node) ? subscriptions.places(ofMember: node) : subscriptions.ofTopic(node - load.count)
+    isMember(node) ? holdings[node].indices : subscriptions.ofTopic(node - load.count)
   }
 
   /// The step that a partition can take from a node over one of the node's subscriptions, and what it costs beyond what
-  /// the potentials say: 0 or more. Nil where there is none to take it, or where it would leave the block.
+  /// the potentials say: 0 or more. Nil where it would leave the block.
   private func step(from node: Int, at place: Int) -> (node: Int, subscription: Int, cost: Int)? {
-    let subscription = isMember(node) ? subscriptions.at(place) : place
-    guard blocks.holds(subscription, of: subscriptions) else { return nil }
-    let (held, kept) = (held[subscription], kept[subscription])
     if isMember(node) {
-      guard held > 0 else { return nil }
+      let subscription = holdings[node][place]
       let target = topicNode(subscriptions.topic[subscription])
-      return (target, subscription, (held > kept ? -1 : 0) + potential[node] - potential[target])
+      let cost = held[subscription] > kept[subscription] ? -1 : 0
+      return (target, subscription, cost + potential[node] - potential[target])
     }
-    let target = subscriptions.member[subscription]
-    return (target, subscription, (held < kept ? 0 : 1) + potential[node] - potential[target])
+    let target = subscriptions.member[place]
+    guard blocks.ofMember[target] == blocks.ofTopic[node - load.count] else { return nil }
+    let cost = held[place] < kept[place] ? 0 : 1
+    return (target, place, cost + potential[node] - potential[target])
   }
 }

@@ -15,7 +15,9 @@ struct LoadFlow {
   /// Of each subscription: so many partitions cost nothing.
   let kept: [Int]
   /// Of each subscription: how many partitions of the topic the member reads.
-  var held: [Int]
+  private(set) var held: [Int]
+  /// Of each member: the subscriptions by which it reads anything.
+  private(set) var holdings: [[Int]]
   /// Of each member: how many partitions it reads.
   var load: [Int]
   /// Of each member: how many partitions it is to give up.
@@ -39,7 +41,8 @@ struct LoadFlow {
     self.subscriptions = subscriptions
     self.blocks = blocks
     self.kept = kept ?? [Int](repeating: .max, count: subscriptions.count)
-    held = kept ?? [Int](repeating: 0, count: subscriptions.count)
+    held = [Int](repeating: 0, count: subscriptions.count)
+    holdings = [[Int]](repeating: [], count: subscriptions.memberCount)
     load = [Int](repeating: 0, count: subscriptions.memberCount)
     surplus = load
     room = load
@@ -50,9 +53,10 @@ struct LoadFlow {
     hops = distance
     cursor = distance
     var free = counts
-    for subscription in held.indices {
-      load[subscriptions.member[subscription]] += held[subscription]
-      free[subscriptions.topic[subscription]] -= held[subscription]
+    for (subscription, count) in (kept ?? []).enumerated() where count > 0 {
+      hold(count, of: subscription)
+      load[subscriptions.member[subscription]] += count
+      free[subscriptions.topic[subscription]] -= count
     }
     // Where there is the least choice first: then less has to be sent about.
     for topic in counts.indices.sorted(by: { subscriptions.ofTopic($0).count < subscriptions.ofTopic($1).count }) {
@@ -68,10 +72,22 @@ struct LoadFlow {
     while left > 0 {
       let least = wanting.reduce(Int.max) { min($0, load[subscriptions.member[$1]]) }
       for subscription in wanting where left > 0 && load[subscriptions.member[subscription]] == least {
-        held[subscription] += 1
+        hold(1, of: subscription)
         load[subscriptions.member[subscription]] += 1
         left -= 1
       }
+    }
+  }
+
+  /// From now on `change` more partitions are read by a subscription.
+  mutating func hold(_ change: Int, of subscription: Int) {
+    let member = subscriptions.member[subscription]
+    let before = held[subscription]
+    held[subscription] += change
+    if before == 0 {
+      holdings[member].append(subscription)
+    } else if held[subscription] == 0, let place = holdings[member].firstIndex(of: subscription) {
+      holdings[member].remove(at: place)
     }
   }
 

@@ -7,10 +7,7 @@ struct Subscriptions: Sendable {
   let member: [Int]
   /// Where the subscriptions of each topic begin, and where the last one's end.
   private let topicStarts: [Int]
-  /// All subscriptions by member, then by topic.
-  private let byMember: [Int]
-  /// Where each member's begin in `byMember`, and where the last one's end.
-  private let memberStarts: [Int]
+  let memberCount: Int
 
   init(of problem: AssignmentProblem) {
     var counts = [Int](repeating: 0, count: problem.topics.count)
@@ -18,11 +15,9 @@ struct Subscriptions: Sendable {
       for topic in member.topics { counts[topic] += 1 }
     }
     topicStarts = Self.starts(counts)
-    memberStarts = Self.starts(problem.members.map(\.topics.count))
+    memberCount = problem.members.count
     var topic = [Int](repeating: 0, count: counts.reduce(0, +))
     var member = topic
-    var byMember: [Int] = []
-    byMember.reserveCapacity(topic.count)
     var next = topicStarts
     for place in problem.members.indices {
       for wanted in problem.members[place].topics {
@@ -30,26 +25,16 @@ struct Subscriptions: Sendable {
         next[wanted] += 1
         topic[subscription] = wanted
         member[subscription] = place
-        byMember.append(subscription)
       }
     }
     self.topic = topic
     self.member = member
-    self.byMember = byMember
   }
 
   var count: Int { topic.count }
 
-  var memberCount: Int { memberStarts.count - 1 }
-
   /// A topic's, by member.
   func ofTopic(_ topic: Int) -> Range<Int> { topicStarts[topic]..<topicStarts[topic + 1] }
-
-  /// Where a member's are in `byMember`.
-  func places(ofMember member: Int) -> Range<Int> { memberStarts[member]..<memberStarts[member + 1] }
-
-  /// The subscription at a place that `places` gave.
-  func at(_ place: Int) -> Int { byMember[place] }
 
   /// The first of a topic's subscriptions whose member is not before `place`; the end of the topic's where there is none.
   func first(ofTopic topic: Int, notBefore place: Int) -> Int {
