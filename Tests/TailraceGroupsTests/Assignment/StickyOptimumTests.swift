@@ -72,6 +72,16 @@ import Testing
     }
   }
 
+  @Test func `where many partitions go the same way, none is better either`() throws {
+    var generator = SeededGenerator(for: "StickyOptimumTests, many")
+    for round in 0..<(isLongRun ? 20_000 : 400) {
+      let problem = try AssignmentProblem(
+        maxMembers: 7, maxTopics: 7, maxPartitions: 150, hasEqualSubscriptions: false, &generator)
+      let exchanges = Exchanges(Assignor.sticky.assign(problem), problem)
+      try #require(!exchanges.canImprove, "seed \(generator.seed), round \(round): \(problem)")
+    }
+  }
+
   @Test func `in a chain of members, who each read what their neighbours read, none is better either`() throws {
     var generator = SeededGenerator(for: "StickyOptimumTests, chain")
     for round in 0..<(isLongRun ? 5_000 : 150) {
@@ -79,7 +89,8 @@ import Testing
       let ids = try (0..<count).map { try #require(MemberID("member-\(100 + $0)")) }
       let topics = (0..<count).map { place in
         AssignmentProblem.Topic(
-          id: .random(using: &generator), name: "topic-\(100 + place)", partitionCount: UInt32(generator.below(7)))
+          id: .random(using: &generator), name: "topic-\(100 + place)",
+          partitionCount: UInt32(generator.below(generator.below(2) == 0 ? 7 : 60)))
       }
       var current: [PartitionID: MemberID] = [:]
       for (place, topic) in topics.enumerated() {
