@@ -31,6 +31,7 @@ package final class TestBroker: Sendable {
     var broker: Broker
     var server: Server
     var connection: Connection
+    var time: Task<Void, Never>
   }
 
   private let options: Options
@@ -117,7 +118,9 @@ package final class TestBroker: Sendable {
       do {
         let connection = try await Connection.connect(
           host: options.server.host, port: server.boundAddress.port ?? 0)
-        return Parts(directory: directory, store: store, broker: broker, server: server, connection: connection)
+        return Parts(
+          directory: directory, store: store, broker: broker, server: server, connection: connection,
+          time: Task { await broker.keepTime() })
       } catch {
         await server.shutdown(grace: .zero)
         throw error
@@ -129,6 +132,7 @@ package final class TestBroker: Sendable {
   }
 
   private static func stop(_ parts: Parts) async throws {
+    parts.time.cancel()
     await parts.connection.close()
     await parts.server.shutdown(grace: .seconds(5))
     try await parts.broker.close()

@@ -1,8 +1,9 @@
 internal import NIOCore
-package import TailraceStorage
+internal import TailraceStorage
 package import TailraceWire
 
-/// Gives each call to its handler: Produce, Fetch and Ping run on the event loop, the rest off it, in turn.
+/// Gives each call to its handler: Produce, Fetch, Heartbeat, CommitOffset and Ping run on the event
+/// loop, the rest off it, in turn.
 package struct BrokerDispatcher: RequestDispatcher {
   private let produce: ProduceHandler
   private let fetch: FetchHandler
@@ -13,11 +14,12 @@ package struct BrokerDispatcher: RequestDispatcher {
   private let controlCalls: CallQueue
   private let log: LogHandlers
   private let admin: AdminHandlers
-  private let group = GroupHandlers()
+  private let group: GroupHandlers
+  private let groupHotPath: GroupHotPath
 
-  package init(
+  init(
     topics: TopicTable, producers: ProducerRegistry, store: any LogStore, clock: any WallClock,
-    purgatory: FetchPurgatory, admin: AdminHandlers
+    purgatory: FetchPurgatory, admin: AdminHandlers, groups: GroupCoordinator
   ) throws(StorageError) {
     let executor = try CallExecutor(threadCount: System.coreCount)
     heavyCalls = CallQueue(maxRunning: System.coreCount / 2, maxRunningPerConnection: 1, executor: executor)
@@ -28,6 +30,8 @@ package struct BrokerDispatcher: RequestDispatcher {
     self.purgatory = purgatory
     log = LogHandlers(topics: topics, store: store, producers: producers)
     self.admin = admin
+    group = GroupHandlers(coordinator: groups, topics: topics, store: store)
+    groupHotPath = GroupHotPath(coordinator: groups)
   }
 
   package func dispatch(_ offers: inout [CallOffer]) {
@@ -51,8 +55,7 @@ package struct BrokerDispatcher: RequestDispatcher {
       case .logServiceFetch:
         produce.append(&appends)
         fetch.handle(call, from: connection)
-      case .groupServiceHeartbeat, .groupServiceCommitOffset:
-        connection.respond(.failure(.unimplemented(call.method)), to: call.id)
+      case .groupServiceHeartbeat, .groupServiceCommitOffset: consume(call, from: connection)
       default:
         produce.append(&appends)
         answerInTask(call, from: connection)
@@ -60,18 +63,31 @@ package struct BrokerDispatcher: RequestDispatcher {
     }
   }
 
+  /// A heartbeat or a commit.
+  private func consume(_ call: InboundCall, from connection: any CallConnection) {
+    let handle = call.method == .groupServiceHeartbeat ? groupHotPath.heartbeat : groupHotPath.commit
+    if call.message.readableBytes <= CallWeight.messageBytes {
+      handle(call, connection)
+    } else {
+      controlCalls.add(call, from: connection) { handle($0, connection) }
+    }
+  }
+
   package func abandon(_ call: CallID, from connection: any CallConnection) {
     purgatory.abandon(call, of: connection)
+    groupHotPath.abandon(call, of: connection)
     heavyCalls.abandon(call, of: connection)
     controlCalls.abandon(call, of: connection)
   }
 
   package func inputEnded(on connection: any CallConnection) {
     purgatory.hurryAll(of: connection)
+    groupHotPath.inputEnded(on: connection)
   }
 
   package func connectionClosed(_ connection: any CallConnection) {
     purgatory.abandonAll(of: connection)
+    groupHotPath.abandonAll(of: connection)
     heavyCalls.abandonAll(of: connection)
     controlCalls.abandonAll(of: connection)
   }

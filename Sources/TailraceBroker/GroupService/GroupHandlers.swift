@@ -1,7 +1,42 @@
 internal import TailraceGroups
+internal import TailraceStorage
 internal import TailraceWire
 
-/// GroupService. The coordinator comes with a later release: every method answers UNIMPLEMENTED.
-package struct GroupHandlers: GroupServiceHandler {
-  package init() {}
+/// GroupService but Heartbeat and CommitOffset (`GroupHotPath`): one file per method, or a few where they are short.
+struct GroupHandlers: GroupServiceHandler {
+  let coordinator: GroupCoordinator
+  let topics: TopicTable
+  let store: any LogStore
+
+  func leaveGroup(_ request: LeaveGroupRequest, _ call: CallContext) async throws(RPCError) -> LeaveGroupResponse {
+    let now = coordinator.now
+    return try await coordinator.apply(to: try group(request.group)) { $0.leave(request, now: now) }
+  }
+
+  func fetchOffsets(
+    _ request: FetchOffsetsRequest, _ call: CallContext
+  ) async throws(RPCError) -> FetchOffsetsResponse {
+    try await coordinator.read(try group(request.group)) { group throws(GroupError) in try group.offsets(request) }
+  }
+
+  func deleteGroup(_ request: DeleteGroupRequest, _ call: CallContext) async throws(RPCError) -> DeleteGroupResponse {
+    let now = coordinator.now
+    return try await coordinator.apply(to: try group(request.group)) { $0.delete(now: now) }
+  }
+
+  /// The group that a request names. Throws INVALID_ARGUMENT.
+  func group(_ name: String) throws(RPCError) -> GroupID { try GroupID(naming: name) }
+}
+
+extension GroupID {
+  /// Throws INVALID_ARGUMENT with the bounds.
+  init(naming name: String) throws(RPCError) {
+    guard let id = GroupID(name) else {
+      throw RPCError(
+        .invalidArgument,
+        "group '\(name.excerpt)' is not a group's name: 1 to \(Self.maxBytes) bytes of UTF-8 without control characters"
+      )
+    }
+    self = id
+  }
 }

@@ -5,6 +5,7 @@ package import TailraceWire
 /// The topics there are, for the hot path: a look-up costs a lock and a hash. Thread-safe; written by `TopicRegistry` only.
 package final class TopicTable: Sendable {
   private let topics = Mutex<[String: Topic]>([:])
+  private let observer = Mutex<(@Sendable () -> Void)?>(nil)
 
   package init() {}
 
@@ -13,9 +14,18 @@ package final class TopicTable: Sendable {
   /// All, by name.
   package var all: [Topic] { topics.withLock { $0.values.sorted { $0.name.text < $1.name.text } } }
 
-  func set(_ topic: Topic) { topics.withLock { $0[topic.name.text] = topic } }
+  /// Has `observer` called after each change from here on, before it is answered.
+  func observe(_ observer: @escaping @Sendable () -> Void) { self.observer.withLock { $0 = observer } }
 
-  func remove(named name: String) { _ = topics.withLock { $0.removeValue(forKey: name) } }
+  func set(_ topic: Topic) {
+    topics.withLock { $0[topic.name.text] = topic }
+    observer.withLock { $0 }?()
+  }
+
+  func remove(named name: String) {
+    _ = topics.withLock { $0.removeValue(forKey: name) }
+    observer.withLock { $0 }?()
+  }
 
   /// The topic of a part of a call, if its id is the expected one. `expectedID` empty: any.
   package func resolve(_ name: String, expectedID: ByteBuffer) -> Result<Topic, PartitionFailure> {

@@ -20,3 +20,16 @@ package struct SystemClock: WallClock {
     return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
   }
 }
+
+/// The machine's clock as it was at the start, and from there on by the seconds that pass: it does not step.
+package struct SteadyClock: WallClock {
+  private let start: Int64
+  private let startedAt = ContinuousClock.now
+
+  package init() { start = SystemClock().nowMs() }
+
+  package func nowMs() -> Int64 {
+    let passed = (ContinuousClock.now - startedAt).components
+    return start + passed.seconds * 1_000 + passed.attoseconds / 1_000_000_000_000_000
+  }
+}

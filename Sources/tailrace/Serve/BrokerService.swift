@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import ServiceLifecycle
 import TailraceBroker
+import TailraceGroups
 import TailraceStorage
 import TailraceTransport
 import TailraceWire
@@ -16,6 +17,7 @@ struct BrokerService: Service {
     var drain: Duration
     /// The broker's layer of topics' configuration.
     var topicDefaults = TopicDefaults.none
+    var groupLimits = GroupLimits()
   }
 
   let address: SocketAddressText
@@ -52,7 +54,8 @@ struct BrokerService: Service {
       version: Version.current, clusterID: TopicID(hexadecimal: store.clusterID)?.bytes ?? ByteBuffer(),
       limits: limits(configuration.server), startedAt: startedAt)
     let broker = try await Broker(
-      store: store, clock: SystemClock(), info: info, topicDefaults: configuration.topicDefaults, logger: logger)
+      store: store, clock: SystemClock(), groupClock: SteadyClock(), info: info,
+      topicDefaults: configuration.topicDefaults, groupLimits: configuration.groupLimits, logger: logger)
     store.logStart(milliseconds: (NIODeadline.now() - startedAt).nanoseconds / 1_000_000)
     try await broker.registry.dropLeftovers(try await store.topicsOnDisk().map { ($0.topicName, $0.topic) })
     let server = try await Server.bind(
@@ -64,6 +67,8 @@ struct BrokerService: Service {
 
   func run() async throws {
     onServing()
+    let time = Task { [broker] in await broker.keepTime() }
+    defer { time.cancel() }
     try await withGracefulShutdownHandler {
       try await server.run()
     } onGracefulShutdown: {

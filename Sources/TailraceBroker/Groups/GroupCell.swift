@@ -1,0 +1,221 @@
+internal import DequeModule
+internal import Synchronization
+internal import TailraceGroups
+internal import TailraceWire
+
+/// One group, the order of its events, and what waits until they are on disk. Thread-safe.
+///
+/// An event is applied at once; what it is answered with goes out when its records, and all earlier ones, are durable. The
+/// records of events that come while others are being written are written together. Where writing fails, what is in
+/// memory may be ahead of the log: it is thrown away, everybody who waits is told, and the group is read again.
+final class GroupCell: Sendable {
+  /// What to do once an event is durable, or with why it is not.
+  private typealias Delivery = @Sendable (RPCError?) -> Void
+
+  private enum Content {
+    case group(Group)
+    /// Not to be used until it is replaced; why.
+    case lost(RPCError)
+    /// Out of the table: nothing is to be done with this cell any more.
+    case retired
+  }
+
+  private struct State {
+    var content: Content
+    /// Events with records, so far, and how many of them are durable.
+    var applied: UInt64 = 0
+    var durable: UInt64 = 0
+    /// Records that are not handed to the store yet.
+    var outbox: [GroupLogRecord] = []
+    var isSending = false
+    var waiting: Deque<(event: UInt64, deliver: Delivery)> = []
+    var nextDeadlineMs: Int64?
+
+    var isSettled: Bool { durable == applied }
+  }
+
+  /// What became of an attempt.
+  enum Attempt {
+    case done
+    /// The cell is retired: the group is to be looked up again.
+    case retired
+  }
+
+  let id: GroupID
+  private let store: any OffsetStore
+  private let answer: @Sendable (ParkedAnswer) -> Void
+  private let onLoss: @Sendable (GroupCell, RPCError) -> Void
+  private let state: Mutex<State>
+
+  /// `answer` gets the answers to parked heartbeats. `onLoss` is called when the group is lost.
+  init(
+    _ group: Group, store: any OffsetStore, answer: @escaping @Sendable (ParkedAnswer) -> Void,
+    onLoss: @escaping @Sendable (GroupCell, RPCError) -> Void
+  ) {
+    id = group.id
+    self.store = store
+    self.answer = answer
+    self.onLoss = onLoss
+    state = Mutex(State(content: .group(group)))
+  }
+
+  /// When `timePassed` is due; nil: it is not.
+  var nextDeadlineMs: Int64? { state.withLock { $0.nextDeadlineMs } }
+
+  /// Why the group cannot be used; nil where it can.
+  var loss: RPCError? {
+    state.withLock { state in
+      if case .lost(let error) = state.content { error } else { nil }
+    }
+  }
+
+  /// Applies an event. `deliver` gets the reply once it may be told, perhaps before this returns.
+  func apply<Reply: Sendable>(
+    _ event: (inout Group) -> GroupOutcome<Reply>, deliver: @escaping @Sendable (Result<Reply, RPCError>) -> Void
+  ) -> Attempt {
+    attempt { state, group in
+      let outcome = event(&group)
+      state.nextDeadlineMs = outcome.nextDeadlineMs
+      if !outcome.records.isEmpty {
+        state.applied += 1
+        state.outbox += outcome.records
+      }
+      return { [answer] failure in
+        deliver(failure.map { .failure($0) } ?? outcome.reply.mapError { RPCError($0) })
+        // Where the group is lost, all that are parked are told of it.
+        if failure == nil { for parked in outcome.answers { answer(parked) } }
+      } as Delivery
+    } refused: {
+      deliver(.failure($0))
+    }
+  }
+
+  /// Looks at the group. `deliver` gets the result once what it shows is durable.
+  func read<Value: Sendable>(
+    _ body: (Group) throws(GroupError) -> Value, deliver: @escaping @Sendable (Result<Value, RPCError>) -> Void
+  ) -> Attempt {
+    attempt { _, group in
+      let result: Result<Value, RPCError>
+      do throws(GroupError) { result = .success(try body(group)) } catch { result = .failure(RPCError(error)) }
+      return { failure in deliver(failure.map { .failure($0) } ?? result) } as Delivery
+    } refused: {
+      deliver(.failure($0))
+    }
+  }
+
+  /// Changes nothing that is persisted.
+  func adjust(_ body: (inout Group) -> Void) {
+    state.withLock { state in
+      guard case .group(var group) = state.content else { return }
+      state.content = .retired
+      body(&group)
+      state.content = .group(group)
+    }
+  }
+
+  /// Puts what was read from the log in a lost group's place.
+  func restore(_ group: Group) {
+    state.withLock { state in
+      guard case .lost = state.content else { return }
+      state.content = .group(group)
+      state.nextDeadlineMs = nil
+    }
+  }
+
+  /// Its log is damaged: whoever asks is told so.
+  func abandonForGood(_ reason: RPCError) { state.withLock { $0.content = .lost(reason) } }
+
+  /// Where the group does not exist and nothing of it is under way, the cell is retired; true if it is now.
+  func retireIfGone() -> Bool {
+    state.withLock { state in
+      switch state.content {
+      case .retired: return true
+      case .lost: return false
+      case .group(let group):
+        guard !group.exists, state.isSettled, state.waiting.isEmpty else { return false }
+        state.content = .retired
+        return true
+      }
+    }
+  }
+
+  private func attempt(
+    _ body: (inout State, inout Group) -> Delivery, refused: (RPCError) -> Void
+  ) -> Attempt {
+    enum Step {
+      case deliver(Delivery)
+      case wait
+      case refuse(RPCError)
+      case retired
+    }
+    let (step, isSender) = state.withLock { state -> (Step, Bool) in
+      switch state.content {
+      case .retired: return (.retired, false)
+      case .lost(let error): return (.refuse(error), false)
+      case .group(var group):
+        // Taken out, so that it is changed in place.
+        state.content = .retired
+        let delivery = body(&state, &group)
+        state.content = .group(group)
+        guard !state.isSettled else { return (.deliver(delivery), false) }
+        state.waiting.append((state.applied, delivery))
+        guard !state.isSending, !state.outbox.isEmpty else { return (.wait, false) }
+        state.isSending = true
+        return (.wait, true)
+      }
+    }
+    if isSender { send() }
+    switch step {
+    case .deliver(let delivery): delivery(nil)
+    case .wait: break
+    case .refuse(let error): refused(error)
+    case .retired: return .retired
+    }
+    return .done
+  }
+
+  /// Hands the outbox to the store, until it is empty. One thread at a time, so that the order is that of the events.
+  private func send() {
+    while true {
+      let (records, event) = state.withLock { state -> ([GroupLogRecord], UInt64) in
+        defer { state.outbox = [] }
+        if state.outbox.isEmpty { state.isSending = false }
+        return (state.outbox, state.applied)
+      }
+      guard !records.isEmpty else { return }
+      store.append(records) { [self] failure in
+        if let failure { lose(failure) } else { becomeDurable(event) }
+      }
+    }
+  }
+
+  private func becomeDurable(_ event: UInt64) {
+    let ready = state.withLock { state -> [Delivery] in
+      state.durable = max(state.durable, event)
+      var ready: [Delivery] = []
+      while let first = state.waiting.first, first.event <= state.durable {
+        ready.append(first.deliver)
+        state.waiting.removeFirst()
+      }
+      return ready
+    }
+    for deliver in ready { deliver(nil) }
+  }
+
+  private func lose(_ failure: RPCError) {
+    let reason = RPCError(
+      .unavailable,
+      "what group '\(id)' did last could not be stored, so it is read again from its log: \(failure.message)",
+      error: failure.error)
+    let waiting = state.withLock { state -> [Delivery] in
+      defer { state.waiting = [] }
+      state.content = .lost(reason)
+      state.outbox = []
+      state.durable = state.applied
+      state.nextDeadlineMs = nil
+      return state.waiting.map(\.deliver)
+    }
+    for deliver in waiting { deliver(reason) }
+    onLoss(self, reason)
+  }
+}

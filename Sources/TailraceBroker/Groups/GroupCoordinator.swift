@@ -1,0 +1,262 @@
+internal import Logging
+internal import NIOCore
+internal import Synchronization
+internal import TailraceGroups
+internal import TailraceStorage
+internal import TailraceWire
+
+/// All groups: finds the one that a call is about, tells them of topics and of time, and reads lost ones again. Thread-safe.
+final class GroupCoordinator: Sendable {
+  /// Groups at the same time.
+  static let maxGroups = 100_000
+  /// How long a lost group is left before it is read again.
+  private static let reloadMs: Int64 = 1_000
+
+  private struct Table {
+    var cells: [GroupID: GroupCell] = [:]
+    /// As all cells know it, or are about to.
+    var catalog: TopicCatalog
+    var isDraining = false
+    /// When lost groups may be read again; nil: they are being read.
+    var reloadAtMs: Int64? = .min
+  }
+
+  let parked: ParkedHeartbeats
+  let limits: GroupLimits
+  private let store: any OffsetStore
+  private let clock: any WallClock
+  private let logger: Logger
+  private let table: Mutex<Table>
+
+  /// `clock` should not step: see `Group`.
+  init(
+    store: any OffsetStore, topics: [Topic], clock: any WallClock, limits: GroupLimits, logger: Logger,
+    parked: ParkedHeartbeats = ParkedHeartbeats()
+  ) {
+    self.store = store
+    self.clock = clock
+    self.limits = limits
+    self.logger = logger
+    self.parked = parked
+    table = Mutex(Table(catalog: TopicCatalog(topics)))
+  }
+
+  var now: Int64 { clock.nowMs() }
+
+  // MARK: - Calls
+
+  /// Applies an event to a group. A group that is not there comes to be with it if `isFounding`; else UNKNOWN_GROUP.
+  /// `deliver` gets the reply once it is durable.
+  func apply<Reply: Sendable>(
+    to id: GroupID, isFounding: Bool = false, _ event: (inout Group) -> GroupOutcome<Reply>,
+    deliver: @escaping @Sendable (Result<Reply, RPCError>) -> Void
+  ) {
+    do throws(RPCError) {
+      while true {
+        let cell = try cell(id, isFounding: isFounding)
+        guard case .done = cell.apply(event, deliver: deliver) else { continue }
+        // A refused join leaves no group behind.
+        if isFounding { retireIfGone(cell) }
+        return
+      }
+    } catch { deliver(.failure(error)) }
+  }
+
+  /// Looks at a group. One that is not there is looked at as an empty one, which tells by `exists`.
+  func read<Value: Sendable>(
+    _ id: GroupID, _ body: (Group) throws(GroupError) -> Value,
+    deliver: @escaping @Sendable (Result<Value, RPCError>) -> Void
+  ) {
+    while let cell = table.withLock({ $0.cells[id] }) {
+      if case .done = cell.read(body, deliver: deliver) { return }
+      forget(cell)
+    }
+    let nothing = Group(id, topics: table.withLock { $0.catalog }, limits: limits)
+    do throws(GroupError) { deliver(.success(try body(nothing))) } catch { deliver(.failure(RPCError(error))) }
+  }
+
+  /// The same, to be waited for.
+  func read<Value: Sendable>(
+    _ id: GroupID, _ body: (Group) throws(GroupError) -> Value
+  ) async throws(RPCError) -> Value {
+    try await withCheckedContinuation { continuation in
+      read(id, body) { continuation.resume(returning: $0) }
+    }.get()
+  }
+
+  /// The same, to be waited for.
+  func apply<Reply: Sendable>(
+    to id: GroupID, isFounding: Bool = false, _ event: (inout Group) -> GroupOutcome<Reply>
+  ) async throws(RPCError) -> Reply {
+    try await withCheckedContinuation { continuation in
+      apply(to: id, isFounding: isFounding, event) { continuation.resume(returning: $0) }
+    }.get()
+  }
+
+  /// Ids of all groups that begin with `prefix` and come after `start`, ascending.
+  func ids(prefix: String, after start: String) -> [GroupID] {
+    table.withLock { Array($0.cells.keys) }
+      .filter { $0.name.utf8.starts(with: prefix.utf8) && start.utf8.lexicographicallyPrecedes($0.name.utf8) }
+      .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+  }
+
+  /// Nobody waits for these heartbeats any more.
+  func abandon(_ heartbeats: some Sequence<ParkedHeartbeats.Parked>) {
+    for heartbeat in heartbeats {
+      table.withLock { $0.cells[heartbeat.group] }?
+        .adjust { $0.abandon(ticket: heartbeat.ticket, of: heartbeat.member) }
+    }
+  }
+
+  private func cell(_ id: GroupID, isFounding: Bool) throws(RPCError) -> GroupCell {
+    let (cell, count) = table.withLock { table -> (GroupCell?, Int) in
+      if let cell = table.cells[id] { return (cell, 0) }
+      guard isFounding, table.cells.count < Self.maxGroups else { return (nil, table.cells.count) }
+      var group = Group(id, topics: table.catalog, limits: limits)
+      if table.isDraining { _ = group.drain() }
+      let cell = makeCell(group)
+      table.cells[id] = cell
+      return (cell, 0)
+    }
+    if let cell { return cell }
+    guard isFounding else { throw RPCError(GroupError.unknownGroup(id)) }
+    throw RPCError(
+      .resourceExhausted, "there are \(count) groups; at most \(Self.maxGroups) are allowed", error: .limitReached)
+  }
+
+  private func makeCell(_ group: Group) -> GroupCell {
+    GroupCell(group, store: store, answer: { [parked] in parked.answer($0) }) { [weak self] cell, reason in
+      self?.lost(cell, reason)
+    }
+  }
+
+  private func retireIfGone(_ cell: GroupCell) {
+    if cell.retireIfGone() { forget(cell) }
+  }
+
+  private func forget(_ cell: GroupCell) {
+    table.withLock { table in
+      if table.cells[cell.id] === cell { table.cells[cell.id] = nil }
+    }
+  }
+
+  private var cells: [GroupCell] { table.withLock { Array($0.cells.values) } }
+
+  // MARK: - Topics and time
+
+  /// To be called before a change of topics is answered. One call at a time.
+  func topicsChanged(_ topics: [Topic]) {
+    let catalog = TopicCatalog(topics)
+    let cells = table.withLock { table -> [GroupCell] in
+      table.catalog = catalog
+      return Array(table.cells.values)
+    }
+    for cell in cells { _ = cell.apply({ $0.topicsChanged(catalog, now: now) }, deliver: { _ in }) }
+  }
+
+  /// Does what is due. To be called every so often: session time-outs and waits are as exact as that.
+  func tick() {
+    let now = now
+    var hasLost = false
+    for cell in cells {
+      if let deadline = cell.nextDeadlineMs, deadline <= now {
+        _ = cell.apply({ $0.timePassed(now: now) }, deliver: { _ in })
+      }
+      retireIfGone(cell)
+      if cell.loss != nil { hasLost = true }
+    }
+    if hasLost { reloadLost(now) }
+  }
+
+  /// Answers all heartbeats that wait, and lets none wait from now on.
+  func drain() {
+    let cells = table.withLock { table -> [GroupCell] in
+      table.isDraining = true
+      return Array(table.cells.values)
+    }
+    for cell in cells { _ = cell.apply({ $0.drain() }, deliver: { _ in }) }
+  }
+
+  // MARK: - The log
+
+  /// Reads all groups from the log. To be called once, before the first call.
+  func load() async throws(RPCError) {
+    var groups: [GroupID: Group] = [:]
+    var damage: [GroupID: GroupError] = [:]
+    let catalog = table.withLock { $0.catalog }
+    try await store.replay { key, value in
+      do throws(GroupError) {
+        try groups[key.group, default: Group(key.group, topics: catalog, limits: limits)].replay(key, value)
+      } catch { damage[key.group] = error }
+    }
+    for (id, group) in groups {
+      let cell = makeCell(group)
+      table.withLock { $0.cells[id] = cell }
+      if let error = damage[id] {
+        logger.error("a group cannot be used", metadata: ["group": "\(id)", "error": "\(error)"])
+        cell.abandonForGood(RPCError(error))
+      } else {
+        _ = cell.apply({ $0.replayed(now: now) }, deliver: { _ in })
+        retireIfGone(cell)
+      }
+    }
+  }
+
+  private func lost(_ cell: GroupCell, _ reason: RPCError) {
+    logger.warning("a group could not be stored", metadata: ["group": "\(cell.id)", "error": "\(reason.message)"])
+    for heartbeat in parked.removeAll(of: cell.id) {
+      heartbeat.connection.respond(.failure(reason), to: heartbeat.call)
+    }
+  }
+
+  private func reloadLost(_ now: Int64) {
+    let isDue = table.withLock { table -> Bool in
+      guard let time = table.reloadAtMs, time <= now else { return false }
+      table.reloadAtMs = nil
+      return true
+    }
+    guard isDue else { return }
+    Task {
+      do throws(RPCError) { try await reload() } catch {
+        logger.warning("lost groups could not be read again", metadata: ["error": "\(error.message)"])
+      }
+      let next = self.now + Self.reloadMs
+      table.withLock { $0.reloadAtMs = next }
+    }
+  }
+
+  /// Reads the groups again that are lost and not damaged.
+  func reload() async throws(RPCError) {
+    let (cells, catalog) = table.withLock { (Array($0.cells.values), $0.catalog) }
+    var groups: [GroupID: Group] = [:]
+    let lost = cells.filter { $0.loss?.code == .unavailable }
+    for cell in lost { groups[cell.id] = Group(cell.id, topics: catalog, limits: limits) }
+    var damage: [GroupID: GroupError] = [:]
+    try await store.replay { key, value in
+      do throws(GroupError) { try groups[key.group]?.replay(key, value) } catch { damage[key.group] = error }
+    }
+    for cell in lost {
+      guard let group = groups[cell.id] else { continue }
+      if let error = damage[cell.id] {
+        cell.abandonForGood(RPCError(error))
+        continue
+      }
+      cell.restore(group)
+      _ = cell.apply({ $0.replayed(now: now) }, deliver: { _ in })
+      // Topics may have changed while it was read.
+      let latest = table.withLock { $0.catalog }
+      _ = cell.apply({ $0.topicsChanged(latest, now: now) }, deliver: { _ in })
+    }
+  }
+}
+
+extension TopicCatalog {
+  /// The topics that consumers may read, of these.
+  fileprivate init(_ topics: [TailraceBroker.Topic]) {
+    let patterns = TopicPatterns()
+    self.init(
+      topics.filter { !$0.name.isInternal }
+        .map { Topic(id: $0.id, name: $0.name.text, partitionCount: $0.partitionCount) },
+      matches: { patterns.matches($0, $1) })
+  }
+}
