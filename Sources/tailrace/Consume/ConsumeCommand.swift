@@ -58,7 +58,7 @@ struct ConsumeCommand: ClientCommand {
     interruption.onRequest { Task { await fetcher.stop() } }
     var loop = ConsumeLoop(
       session: session, fetcher: fetcher, interruption: interruption,
-      printer: RecordPrinter(topic: topic, format: format), limit: max)
+      printer: RecordPrinter(format: format), limit: max)
     try await loop.run()
     // What was printed is whole; only that it was not all is told.
     if interruption.isRequested { throw CommandFailure("", exitCode: interruption.exitCode) }
