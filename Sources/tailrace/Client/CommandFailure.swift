@@ -35,10 +35,7 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   /// One line, whatever is in the message.
-  var description: String {
-    let scalars = message.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }
-    return String(String.UnicodeScalarView(scalars))
-  }
+  var description: String { message.withoutControls }
 
   private static func line(_ message: String, name: String, hint: String?) -> String {
     "\(message) (\(name))" + (hint.map { "; \($0)" } ?? "")
@@ -53,6 +50,8 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
       return topic.map { "see 'tailrace topic describe \($0)'" }
     case (.unspecified, .unavailable) where error.message.hasPrefix("cannot connect"):
       return "start one with 'tailrace serve', or name another with --server or TAILRACE_SERVER"
+    case (.unknownGroup, _): return "see 'tailrace group list'"
+    case (.groupNotEmpty, _): return "stop its members first; 'tailrace group describe' tells who they are"
     case (_, .deadlineExceeded): return "the broker may be overloaded; try again"
     case (.storageFull, _): return "free space on the broker's disk and try again"
     case (.shuttingDown, _): return "try again once the broker is back"
