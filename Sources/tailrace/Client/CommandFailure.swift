@@ -16,8 +16,7 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
   /// A failed call. `topic`: what it was about, for the hint.
   init(_ error: RPCError, topic: String? = nil) {
     self.init(
-      Self.line(error.message, name: error.shortName, hint: Self.hint(error, topic: topic)),
-      exitCode: ExitStatus.code(of: error.code))
+      error.line + (Self.hint(error, topic: topic).map { "; \($0)" } ?? ""), exitCode: ExitStatus.code(of: error.code))
   }
 
   /// The failure of a part of a call.
@@ -36,10 +35,6 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
 
   /// One line, whatever is in the message.
   var description: String { message.withoutControls }
-
-  private static func line(_ message: String, name: String, hint: String?) -> String {
-    "\(message) (\(name))" + (hint.map { "; \($0)" } ?? "")
-  }
 
   private static func hint(_ error: RPCError, topic: String?) -> String? {
     switch (error.error, error.code) {
@@ -61,6 +56,9 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension RPCError {
+  /// "no topic 'a' (UNKNOWN_TOPIC)": what went wrong, without what to do about it.
+  var line: String { "\(message) (\(shortName))" }
+
   /// "UNKNOWN_TOPIC", or the status where there is nothing finer: "UNAVAILABLE".
   var shortName: String {
     guard error != .unspecified else { return code.name }

@@ -93,7 +93,7 @@ extension GroupConsumer {
       case .notOwner, .unknownTopic, .unknownTopicID, .unknownPartition: abandon([partition], nowMs: nowMs)
       default:
         hasFailed = true
-        sayOnce(Self.commitTrouble, "\(partition): cannot commit: \(CommandFailure(error)); trying again")
+        sayOnce(Self.commitTrouble, "\(partition): cannot commit: \(error.message); trying again")
       }
     }
     commitRetryAtMs = hasFailed ? commitAtMs : 0
@@ -108,7 +108,8 @@ extension GroupConsumer {
     case (_, .unknownMember, _), (_, .fencedMember, _), (_, .unknownGroup, _):
       // A static member is fenced by its successor: to come back would fence that one in turn, and so on.
       if error.error == .fencedMember && membership.settings.instanceID != nil { stop(CommandFailure(error)) }
-      rejoin("\(CommandFailure(error))", nowMs: nowMs)
+      recover()
+      rejoin(error.line, nowMs: nowMs)
     case (_, _, .cancelled): break
     // What fails at the very first is a mistake of who started it rather than a trouble that passes.
     case (_, _, .unavailable), (_, _, .deadlineExceeded), (_, _, .resourceExhausted):

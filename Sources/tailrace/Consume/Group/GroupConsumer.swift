@@ -270,7 +270,7 @@ struct GroupConsumer {
     for kind in GroupCall.Kind.allCases { cancel(kind) }
     membership.doubt()
     connectBackoff.fail(nowMs: nowMs, fraction: fraction())
-    if !isEnding { sayOnce(Self.outage, "\(CommandFailure(error)); trying again") }
+    if !isEnding { sayOnce(Self.outage, "\(error.line); trying again") }
   }
 
   static let outage = "outage"

@@ -11,8 +11,9 @@ struct PrintPiece: Sendable {
 
 /// What was fetched and is not printed yet, in order.
 struct PrintQueue {
-  /// A piece ends at the record that reaches this many bytes.
-  static let pieceBytes = 256 << 10
+  /// A piece ends at the record that reaches this many bytes. As much as a pipe holds: of a piece that is not written to
+  /// its end nothing is committed.
+  static let pieceBytes = 64 << 10
 
   private struct Batch {
     let fetched: FetchedBatch

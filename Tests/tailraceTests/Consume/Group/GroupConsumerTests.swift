@@ -194,6 +194,16 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
     #expect(play.said.count == 2)
   }
 
+  @Test func `a broker that is back and has forgotten the member is told of first`() {
+    var play = GroupConsumerPlay.settled([0])
+    play.fail(isFetch, lost)
+    play.pass(ms: Backoff.firstMs)
+    play.answer(.connected)
+    play.fail(isHeartbeat, RPCError(.notFound, "no group 'g'", error: .unknownGroup))
+    #expect(play.said.dropFirst().first == "connected again")
+    #expect(play.said.last?.hasPrefix("no group 'g' (UNKNOWN_GROUP); joining group 'g' anew") == true)
+  }
+
   @Test func `the waits for a broker grow, and begin anew once it answered`() {
     var play = GroupConsumerPlay.settled([0])
     play.fail(isHeartbeat, lost)

@@ -44,7 +44,7 @@ import Testing
       #expect(ends.last == Int64(lines))
     }
     #expect(lines == count)
-    #expect(ends.count == 4)
+    #expect(ends.count == 15)
     #expect(queue.pendingBytes == 0)
   }
 
