@@ -7,8 +7,8 @@ struct Tailrace: AsyncParsableCommand {
     commandName: "tailrace", abstract: "A streaming-log broker with a protobuf API, and the tool to talk to it.",
     discussion: ExitStatus.help, version: Version.current,
     subcommands: [
-      ServeCommand.self, TopicCommand.self, ProduceCommand.self, ConsumeCommand.self, CallCommand.self,
-      LogCommand.self, BenchCommand.self, BenchReference.self, FuzzCommand.self,
+      ServeCommand.self, TopicCommand.self, ProduceCommand.self, ConsumeCommand.self, GroupCommand.self,
+      CallCommand.self, LogCommand.self, BenchCommand.self, BenchReference.self, FuzzCommand.self,
     ])
 
   static func main() async {

@@ -16,8 +16,7 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
   /// A failed call. `topic`: what it was about, for the hint.
   init(_ error: RPCError, topic: String? = nil) {
     self.init(
-      Self.line(error.message, name: error.shortName, hint: Self.hint(error, topic: topic)),
-      exitCode: ExitStatus.code(of: error.code))
+      error.line + (Self.hint(error, topic: topic).map { "; \($0)" } ?? ""), exitCode: ExitStatus.code(of: error.code))
   }
 
   /// The failure of a part of a call.
@@ -35,14 +34,7 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   /// One line, whatever is in the message.
-  var description: String {
-    let scalars = message.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }
-    return String(String.UnicodeScalarView(scalars))
-  }
-
-  private static func line(_ message: String, name: String, hint: String?) -> String {
-    "\(message) (\(name))" + (hint.map { "; \($0)" } ?? "")
-  }
+  var description: String { message.withoutControls }
 
   private static func hint(_ error: RPCError, topic: String?) -> String? {
     switch (error.error, error.code) {
@@ -53,6 +45,8 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
       return topic.map { "see 'tailrace topic describe \($0)'" }
     case (.unspecified, .unavailable) where error.message.hasPrefix("cannot connect"):
       return "start one with 'tailrace serve', or name another with --server or TAILRACE_SERVER"
+    case (.unknownGroup, _): return "see 'tailrace group list'"
+    case (.groupNotEmpty, _): return "stop its members first; 'tailrace group describe' tells who they are"
     case (_, .deadlineExceeded): return "the broker may be overloaded; try again"
     case (.storageFull, _): return "free space on the broker's disk and try again"
     case (.shuttingDown, _): return "try again once the broker is back"
@@ -62,6 +56,9 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension RPCError {
+  /// "no topic 'a' (UNKNOWN_TOPIC)": what went wrong, without what to do about it.
+  var line: String { "\(message) (\(shortName))" }
+
   /// "UNKNOWN_TOPIC", or the status where there is nothing finer: "UNAVAILABLE".
   var shortName: String {
     guard error != .unspecified else { return code.name }

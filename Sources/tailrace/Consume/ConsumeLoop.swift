@@ -35,9 +35,10 @@ struct ConsumeLoop {
         if interruption.isRequested { return }
         throw error
       }
-      let batches = try session.take(response)
+      let fetched = try session.take(response)
+      if let failure = fetched.failures.first { throw failure.failure }
       next = startFetch()
-      for batch in batches where left != 0 && !interruption.isRequested { try print(batch) }
+      for batch in fetched.batches where left != 0 && !interruption.isRequested { try print(batch) }
       try output.flush()
       if left == 0 || interruption.isRequested { return }
       // `consume | head` ends even where no more records come.
@@ -56,13 +57,13 @@ struct ConsumeLoop {
       var reader = try RecordBatchReader(header: batch.header, records: batch.records)
       while left != 0, let record = try reader.next() {
         guard batch.wanted.contains(record.offset.rawValue) else { continue }
-        printer.print(record, partition: batch.partition, to: &output)
+        printer.print(record, of: batch.partition, to: &output)
         left = left.map { $0 - 1 }
       }
     } catch {
       // What is whole before the damage is printed.
       try output.flush()
-      throw CommandFailure(error).with(prefix: "partition \(batch.partition) of '\(session.topic)': ")
+      throw CommandFailure(error).with(prefix: "\(batch.partition): ")
     }
     if output.bytes.count >= Self.outputBytes { try output.flush() }
   }

@@ -1,7 +1,7 @@
 import NIOCore
 import TailraceWire
 
-/// What a consumer knows of its topic and how far it has read.
+/// What a consumer knows of its partitions and how far it has read.
 struct ConsumeSession: Sendable {
   /// How long the broker may wait for records. An interruption does not wait for that.
   private static let maxWaitMs: UInt32 = 1_000
@@ -11,20 +11,40 @@ struct ConsumeSession: Sendable {
   /// Partitions asked for at a time.
   private static let maxTargets = 1_000
 
-  let topic: String
-  let topicID: ByteBuffer
   private var cursors: [PartitionCursor]
+  /// Where in `cursors` each partition is.
+  private var places: [TopicPartition: Int] = [:]
   /// Where the next request begins, so that each partition has its turn at the front.
   private var firstTurn = 0
 
-  init(topic: String, topicID: ByteBuffer, cursors: [PartitionCursor]) {
-    self.topic = topic
-    self.topicID = topicID
+  init(cursors: [PartitionCursor] = []) {
     self.cursors = cursors
+    findPlaces()
   }
 
   /// Whether all partitions were read to their ends.
   var isAtEnd: Bool { cursors.allSatisfy(\.isAtEnd) }
+
+  /// Begins to read a partition; where it is read already, from another place.
+  mutating func add(_ cursor: PartitionCursor) {
+    if let place = places[cursor.id] {
+      cursors[place] = cursor
+    } else {
+      places[cursor.id] = cursors.count
+      cursors.append(cursor)
+    }
+  }
+
+  /// Reads these partitions no further. An answer to a request from before must not be taken.
+  mutating func remove(_ partitions: Set<TopicPartition>) {
+    cursors.removeAll { partitions.contains($0.id) }
+    findPlaces()
+  }
+
+  /// Goes on elsewhere in a partition that does not hold what is wanted.
+  mutating func move(_ partition: TopicPartition, to offset: Int64) {
+    if let place = places[partition] { cursors[place].move(to: offset) }
+  }
 
   /// The next request.
   mutating func nextRequest() -> FetchRequest {
@@ -36,64 +56,53 @@ struct ConsumeSession: Sendable {
     return FetchRequest(
       targets: turn.map {
         FetchTarget(
-          topic: topic, topicID: topicID, partition: $0.partition, offset: $0.offset, maxBytes: Self.partitionBytes,
-          lastEpoch: $0.lastEpoch)
+          topic: $0.id.topic, topicID: $0.topicID, partition: $0.id.partition, offset: $0.offset,
+          maxBytes: Self.partitionBytes, lastEpoch: $0.lastEpoch)
       },
       minBytes: 1, maxBytes: Self.responseBytes, maxWaitMs: Self.maxWaitMs)
   }
 
-  /// Moves on behind a response. Returns its batches in order, with the offsets that are wanted of each.
-  mutating func take(_ response: FetchResponse) throws(CommandFailure) -> [FetchedBatch] {
-    var batches: [FetchedBatch] = []
+  /// Moves on behind a response. Partitions that failed stay where they are.
+  mutating func take(_ response: FetchResponse) throws(CommandFailure) -> Fetched {
+    var fetched = Fetched()
     for partition in response.partitions {
-      guard let index = cursors.firstIndex(where: { $0.partition == partition.partition }), partition.topic == topic
-      else { throw CommandFailure(RPCError(.internalError, "the broker's answer is about another partition")) }
-      if let error = partition.error { throw failure(error, of: partition, at: cursors[index]) }
+      let id = TopicPartition(topic: partition.topic, partition: partition.partition)
+      guard let place = places[id] else {
+        throw CommandFailure(RPCError(.internalError, "the broker's answer is about another partition"))
+      }
+      if let error = partition.error {
+        fetched.failures.append(FetchFailure(error, of: partition, at: cursors[place]))
+        continue
+      }
       for message in partition.batches {
         do throws(RecordBatchError) {
           let header = try RecordBatchHeader(checking: message)
-          guard let wanted = cursors[index].advance(over: header) else { continue }
-          batches.append(
-            FetchedBatch(partition: partition.partition, header: header, records: message.records, wanted: wanted))
+          guard let wanted = cursors[place].advance(over: header) else { continue }
+          fetched.batches.append(
+            FetchedBatch(partition: id, header: header, records: message.records, wanted: wanted))
         } catch {
-          throw CommandFailure(error).with(prefix: "partition \(partition.partition) of '\(topic)': ")
+          throw CommandFailure(error).with(prefix: "\(id): ")
         }
       }
     }
-    return batches
+    return fetched
   }
 
-  private func failure(
-    _ error: PartitionError, of partition: FetchedPartition, at cursor: PartitionCursor
-  ) -> CommandFailure {
-    if error.code == .offsetOutOfRange {
-      return .offsetOutOfRange(
-        cursor.offset, partition.logStartOffset, partition.highWatermark, partition: partition.partition, topic: topic)
-    }
-    var message = error.message
-    if error.code == .offsetTruncated, let end = partition.truncatedTo {
-      message = "the log fell back to offset \(end) after a crash; what was printed from there on is gone"
-    }
-    return CommandFailure(PartitionError(code: error.code, message: message), topic: topic)
-      .with(prefix: "partition \(partition.partition) of '\(topic)': ")
+  private mutating func findPlaces() {
+    places = Dictionary(zip(cursors.lazy.map(\.id), cursors.indices)) { first, _ in first }
   }
 }
 
-extension CommandFailure {
-  /// `start` and `end`: the bounds that the partition has, the latter exclusive.
-  static func offsetOutOfRange(
-    _ offset: Int64, _ start: Int64, _ end: Int64, partition: UInt32, topic: String
-  ) -> CommandFailure {
-    let message =
-      "partition \(partition) of '\(topic)': offset \(offset) is out of range: the partition holds \(start) to \(end)"
-      + " (exclusive); see --from and --partition"
-    return CommandFailure(PartitionError(code: .offsetOutOfRange, message: message))
-  }
+/// What a response brought.
+struct Fetched {
+  /// In order, with the offsets that are wanted of each.
+  var batches: [FetchedBatch] = []
+  var failures: [FetchFailure] = []
 }
 
 /// A batch as it was fetched, not decoded yet.
 struct FetchedBatch: Sendable {
-  let partition: UInt32
+  let partition: TopicPartition
   let header: RecordBatchHeader
   let records: ByteBuffer
   /// The offsets that are to be printed.

@@ -4,9 +4,6 @@ import TailraceWire
 
 /// Finds out where to begin and to end.
 struct OffsetLookup {
-  /// Partitions asked about at a time.
-  private static let maxQueries = 1_000
-
   let topic: String
   let caller: Connection
 
@@ -26,17 +23,18 @@ struct OffsetLookup {
     if case .offset(let offset) = from { try check(offset, in: ends) }
     let starts = try await offsets(of: ends.map(\.partition), topicID, from)
     return ConsumeSession(
-      topic: topic, topicID: topicID,
       cursors: zip(ends, starts).map { end, start in
         PartitionCursor(
-          partition: end.partition, offset: start, end: exitAtEnd ? Swift.max(start, end.highWatermark) : nil)
+          TopicPartition(topic: topic, partition: end.partition), topicID: topicID, offset: start,
+          end: exitAtEnd ? Swift.max(start, end.highWatermark) : nil)
       })
   }
 
   private func check(_ offset: Int64, in partitions: [PartitionDescription]) throws(CommandFailure) {
     for partition in partitions where offset < partition.logStartOffset || offset > partition.highWatermark {
       throw .offsetOutOfRange(
-        offset, partition.logStartOffset, partition.highWatermark, partition: partition.partition, topic: topic)
+        offset, partition.logStartOffset, partition.highWatermark,
+        partition: TopicPartition(topic: topic, partition: partition.partition))
     }
   }
 
@@ -44,23 +42,33 @@ struct OffsetLookup {
     of partitions: [UInt32], _ topicID: ByteBuffer, _ position: StartPosition
   ) async throws -> [Int64] {
     if case .offset(let offset) = position { return partitions.map { _ in offset } }
-    var offsets: [Int64] = []
-    while offsets.count < partitions.count {
-      let queries = partitions[offsets.count...].prefix(Self.maxQueries).compactMap {
-        position.query(topic: topic, topicID: topicID, partition: $0)
+    let queries = partitions.compactMap { position.query(topic: topic, topicID: topicID, partition: $0) }
+    return try await caller.lookUp(queries).map { query, result in
+      if let error = result.error {
+        throw CommandFailure(error, topic: topic).with(
+          prefix: "\(TopicPartition(topic: topic, partition: query.partition)): ")
       }
-      let response = try await LogServiceClient(caller: caller).listOffsets(
-        ListOffsetsRequest(queries: queries), options: ClientOptions.callOptions)
-      guard response.results.count == queries.count, !queries.isEmpty else {
+      return result.offset
+    }
+  }
+}
+
+extension Connection {
+  /// Partitions asked about at a time.
+  private static let maxQueries = 1_000
+
+  /// Looks offsets up, with as many calls as that takes. One result for each query, in order.
+  func lookUp(_ queries: [OffsetQuery]) async throws(RPCError) -> [(OffsetQuery, OffsetResult)] {
+    var results: [(OffsetQuery, OffsetResult)] = []
+    while results.count < queries.count {
+      let page = Array(queries[results.count...].prefix(Self.maxQueries))
+      let response = try await LogServiceClient(caller: self).listOffsets(
+        ListOffsetsRequest(queries: page), options: ClientOptions.callOptions)
+      guard response.results.count == page.count else {
         throw RPCError(.internalError, "the broker's answer does not tell of all partitions")
       }
-      for (query, result) in zip(queries, response.results) {
-        if let error = result.error {
-          throw CommandFailure(error, topic: topic).with(prefix: "partition \(query.partition) of '\(topic)': ")
-        }
-        offsets.append(result.offset)
-      }
+      results += zip(page, response.results)
     }
-    return offsets
+    return results
   }
 }

@@ -1,8 +1,11 @@
+import NIOCore
 import TailraceWire
 
 /// How far a partition has been read.
 struct PartitionCursor: Hashable, Sendable {
-  let partition: UInt32
+  let id: TopicPartition
+  /// Guards each request against a topic that was deleted and created again; empty: no guard.
+  let topicID: ByteBuffer
   /// The next offset wanted.
   private(set) var offset: Int64
   /// Nothing from here on is wanted; nil: no end.
@@ -10,10 +13,12 @@ struct PartitionCursor: Hashable, Sendable {
   /// The epoch of the last batch that was read.
   private(set) var lastEpoch: UInt32?
 
-  init(partition: UInt32, offset: Int64, end: Int64?) {
-    self.partition = partition
+  init(_ id: TopicPartition, topicID: ByteBuffer, offset: Int64, end: Int64?, lastEpoch: UInt32? = nil) {
+    self.id = id
+    self.topicID = topicID
     self.offset = offset
     self.end = end
+    self.lastEpoch = lastEpoch
   }
 
   var isAtEnd: Bool { end.map { offset >= $0 } ?? false }
@@ -25,5 +30,11 @@ struct PartitionCursor: Hashable, Sendable {
     offset = next.rawValue
     lastEpoch = header.partitionEpoch
     return wanted
+  }
+
+  /// Goes on elsewhere, where the partition does not hold what is wanted.
+  mutating func move(to offset: Int64) {
+    self.offset = offset
+    lastEpoch = nil
   }
 }

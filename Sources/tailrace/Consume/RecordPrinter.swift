@@ -3,17 +3,13 @@ import TailraceWire
 
 /// Prints records, in either format.
 struct RecordPrinter {
-  let topic: String
   let format: RecordFormat
   private var json = JSONWriter()
 
-  init(topic: String, format: RecordFormat) {
-    self.topic = topic
-    self.format = format
-  }
+  init(format: RecordFormat) { self.format = format }
 
   /// Adds a record to `output`: its value, or a JSON object, and a line feed.
-  mutating func print(_ record: StoredRecord, partition: UInt32, to output: inout StandardOutput) {
+  mutating func print(_ record: StoredRecord, of partition: TopicPartition, to output: inout StandardOutput) {
     switch format {
     case .text:
       if let value = record.value { output.append(value.readableBytesView) }
@@ -26,12 +22,12 @@ struct RecordPrinter {
     }
   }
 
-  private mutating func write(_ record: StoredRecord, _ partition: UInt32) {
+  private mutating func write(_ record: StoredRecord, _ partition: TopicPartition) {
     json.beginObject()
     json.name("topic")
-    json.string(topic)
+    json.string(partition.topic)
     json.name("partition")
-    json.integer(partition)
+    json.integer(partition.partition)
     json.members(of: record)
     json.endObject()
   }

@@ -19,7 +19,21 @@ import Testing
     ["produce", "a", "--format", "json", "--key-separator", ","], ["produce", "a", "--format", "xml"],
     ["produce", "a", "--file", "/nonexistent/file"], ["consume"], ["consume", "a", "--from", "yesterday"],
     ["consume", "a", "--from=-1"], ["consume", "a", "--max", "0"], ["consume", "a", "--partition", "x"],
-    ["consume", "a", "--format", "xml"], ["call"], ["call", "NoService/NoMethod"],
+    ["consume", "a", "--format", "xml"], ["consume", "a", "b"], ["consume", "a", "--topic-pattern", "x"],
+    ["consume", "--group", "g"], ["consume", "--group", "", "a"], ["consume", "a", "--instance-id", "i"],
+    ["consume", "--group", "g", "a", "--topic-pattern", "x"], ["consume", "--group", "g", "a", "--partition", "0"],
+    ["consume", "--group", "g", "a", "--from", "7"], ["consume", "--group", "g", "a", "--assignor", "fair"],
+    ["consume", "--group", "g", "a", "--session-timeout", "0.9"],
+    ["consume", "--group", "g", "a", "--session-timeout", "1801"],
+    ["consume", "--group", "g", "a", "--rebalance-timeout", "nan"],
+    ["consume", "--group", "g", "a", "--commit-interval", "0"], ["consume", "a", "--commit-interval", "1"],
+    ["group", "describe"], ["group", "describe", "g", "--interval", "1"], ["group", "delete"],
+    ["group", "describe", "g", "--watch", "--interval", "0"], ["group", "list", "--format", "xml"],
+    ["group", "reset-offsets", "g"], ["group", "reset-offsets", "--to", "end"],
+    ["group", "reset-offsets", "g", "--to", "end", "--shift-by", "1"],
+    ["group", "reset-offsets", "g", "--to", "yesterday"], ["group", "reset-offsets", "g", "--shift-by", "x"],
+    ["group", "reset-offsets", "g", "--to", "end", "--topic", "t:"],
+    ["group", "reset-offsets", "g", "--to", "end", "--topic", "t:1-"], ["call"], ["call", "NoService/NoMethod"],
     ["call", "AdminService/ListTopics", "{"],
     ["call", "AdminService/ListTopics", #"{"nofield":1}"#], ["call", "AdminService/ListTopics", "@/nonexistent/file"],
     ["call", "AdminService/ListTopics", "--timeout", "0"], ["call", "AdminService/ListTopics", "--timeout", "inf"],
@@ -79,6 +93,9 @@ import Testing
     ["topic", "list"], ["topic", "create", "a"], ["topic", "describe", "a"], ["topic", "delete", "a"],
     ["topic", "add-partitions", "a", "--partitions", "2"], ["topic", "config", "a"],
     ["topic", "trim", "a", "--partition", "0", "--before", "end"], ["produce", "a"], ["consume", "a"],
+    ["consume", "--group", "g", "a"], ["consume", "--group", "g", "--topic-pattern", "a"], ["group", "list"],
+    ["group", "describe", "g"], ["group", "describe", "g", "--watch"], ["group", "delete", "g"],
+    ["group", "reset-offsets", "g", "--shift-by", "-1"],
     ["call", "AdminService/Ping"],
   ])
   func `without a broker every command exits with 22 and says what to do`(arguments: [String]) throws {
@@ -91,10 +108,18 @@ import Testing
 
   @Test(arguments: [
     ["topic"], ["topic", "create"], ["produce"], ["consume"], ["call"], ["log"], ["log", "verify"], ["log", "dump"],
+    ["group"], ["group", "list"], ["group", "describe"], ["group", "delete"], ["group", "reset-offsets"],
   ])
   func `help tells of the exit codes`(command: [String]) throws {
     let outcome = try runTool(command + ["--help"])
     #expect(outcome.status == 0)
     #expect(outcome.text.contains("Exit codes: 0 done; 64 usage"))
+  }
+
+  @Test(arguments: ["bash", "zsh", "fish"])
+  func `completions know the commands and options of groups`(shell: String) throws {
+    let outcome = try runTool(["--generate-completion-script", shell])
+    #expect(outcome.status == 0)
+    for word in ["reset-offsets", "shift-by", "topic-pattern", "round-robin"] { #expect(outcome.text.contains(word)) }
   }
 }

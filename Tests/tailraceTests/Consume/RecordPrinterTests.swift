@@ -7,9 +7,9 @@ import Testing
 
 @Suite struct RecordPrinterTests {
   private func printed(_ record: StoredRecord, _ format: RecordFormat) -> String {
-    var printer = RecordPrinter(topic: "t", format: format)
+    var printer = RecordPrinter(format: format)
     var output = StandardOutput()
-    printer.print(record, partition: 2, to: &output)
+    printer.print(record, of: TopicPartition(topic: "t", partition: 2), to: &output)
     return String(decoding: output.bytes, as: UTF8.self)
   }
 

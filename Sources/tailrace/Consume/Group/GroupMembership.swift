@@ -1,0 +1,115 @@
+import TailraceWire
+
+/// A member's standing in its group: who it is, what it shall own, when it has to be heard of.
+struct GroupMembership: Sendable {
+  struct Settings: Sendable {
+    var group: String
+    var clientID: String
+    var instanceID: String?
+    var topics: [String] = []
+    var topicPattern: String?
+    var assignor: Assignor = .unspecified
+    /// 0: as the broker has it.
+    var sessionTimeoutMs: UInt32 = 0
+    var rebalanceTimeoutMs: UInt32 = 0
+  }
+
+  /// The API's, for a session time-out of 0.
+  private static let standardSessionTimeoutMs: Int64 = 45_000
+  /// Bounds on what a broker may ask for.
+  private static let intervalsMs: ClosedRange<Int64> = 100...60_000
+
+  let settings: Settings
+  private let newMemberID: @Sendable () -> String
+  /// Ours to choose, so that a join that is tried again leaves no ghost.
+  private(set) var memberID: String
+  private(set) var epoch: UInt32 = 0
+  private(set) var isMember = false
+  /// Whether it was ever a member.
+  private(set) var hasJoined = false
+  /// What it shall own.
+  private(set) var assignment = PartitionAssignment()
+
+  private var intervalMs = intervalsMs.lowerBound
+  /// When the last call was made that was answered well.
+  private var lastHeardMs: Int64 = 0
+  private var lastSentMs: Int64 = 0
+  private var sentEpoch: UInt32 = 0
+  /// Whether the last heartbeat told what the member owns now.
+  private var isReported = false
+  /// Whether the membership is in doubt, since the connection was lost.
+  private(set) var isInDoubt = false
+
+  init(_ settings: Settings, newMemberID: @escaping @Sendable () -> String) {
+    self.settings = settings
+    self.newMemberID = newMemberID
+    memberID = newMemberID()
+  }
+
+  private var sessionTimeoutMs: Int64 {
+    settings.sessionTimeoutMs == 0 ? Self.standardSessionTimeoutMs : Int64(settings.sessionTimeoutMs)
+  }
+
+  /// When the broker has certainly forgotten the member, unless an answer comes before.
+  var sessionEndMs: Int64? { isMember ? lastHeardMs + sessionTimeoutMs : nil }
+
+  mutating func join(nowMs: Int64) -> JoinGroupRequest {
+    lastSentMs = nowMs
+    return JoinGroupRequest(
+      group: settings.group, memberID: memberID, instanceID: settings.instanceID, clientID: settings.clientID,
+      topics: settings.topics, topicPattern: settings.topicPattern, assignor: settings.assignor,
+      sessionTimeoutMs: settings.sessionTimeoutMs, rebalanceTimeoutMs: settings.rebalanceTimeoutMs)
+  }
+
+  mutating func joined(_ response: JoinGroupResponse) {
+    if !response.memberID.isEmpty { memberID = response.memberID }
+    (isMember, hasJoined, isInDoubt, isReported) = (true, true, false, false)
+    hear(epoch: response.memberEpoch, intervalMs: response.heartbeatIntervalMs, response.assignment)
+  }
+
+  /// When the next heartbeat is due, while none is under way: at once where there is something to tell.
+  var heartbeatDueMs: Int64 {
+    let hasNews = !isReported || isInDoubt || sentEpoch != epoch
+    return hasNews ? lastSentMs : lastSentMs + waitMs
+  }
+
+  /// `isSettled`: it owns all that it shall own. Then the broker may keep the call until it has news.
+  mutating func heartbeat(owned: PartitionAssignment, isSettled: Bool, nowMs: Int64) -> HeartbeatRequest {
+    (lastSentMs, sentEpoch, isReported) = (nowMs, epoch, true)
+    return HeartbeatRequest(
+      group: settings.group, memberID: memberID, memberEpoch: epoch, owned: owned.message,
+      maxWaitMs: isSettled && !isInDoubt ? UInt32(clamping: waitMs) : 0)
+  }
+
+  mutating func heard(_ response: HeartbeatResponse) {
+    isInDoubt = false
+    hear(epoch: response.memberEpoch, intervalMs: response.heartbeatIntervalMs, response.assignment)
+  }
+
+  /// The member has begun to own a partition, or has let one go.
+  mutating func ownsOther() { isReported = false }
+
+  /// The connection was lost: whether it is still a member, only the next heartbeat tells.
+  mutating func doubt() { isInDoubt = isMember }
+
+  /// It is no member any more, and joins as another one.
+  mutating func renew() {
+    (isMember, isInDoubt) = (false, false)
+    assignment = PartitionAssignment()
+    memberID = newMemberID()
+  }
+
+  mutating func left() { isMember = false }
+
+  private mutating func hear(epoch: UInt32, intervalMs: UInt32, _ topics: [TopicPartitions]) {
+    lastHeardMs = lastSentMs
+    self.epoch = epoch
+    if intervalMs > 0 {
+      self.intervalMs = min(max(Int64(intervalMs), Self.intervalsMs.lowerBound), Self.intervalsMs.upperBound)
+    }
+    assignment = PartitionAssignment(topics)
+  }
+
+  /// From one heartbeat to the next. Two must fit into a session, whatever the broker says.
+  private var waitMs: Int64 { min(intervalMs, sessionTimeoutMs / 2) }
+}

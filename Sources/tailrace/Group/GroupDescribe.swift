@@ -1,0 +1,87 @@
+import ArgumentParser
+import TailraceClient
+import TailraceWire
+
+/// `tailrace group describe`.
+struct GroupDescribe: ClientCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "describe", abstract: "Show a group: its state, its members, and how far behind it is.",
+    discussion: """
+      OWNED is what a member reads; where it shall own something else, that follows behind an arrow. COMMITTED is the \
+      next offset that the group reads, END that of the next record that comes; LAG are the records between. Total lag \
+      counts the partitions in which an offset is stored.
+
+      With --watch it is shown again and again until SIGINT ends it: in place on a terminal, cut to its size; \
+      elsewhere one after the other, with an empty line between two. With --format json each is an object on a line: \
+      group, state, epoch, assignor, total_lag, members, partitions.
+
+      Examples:
+        tailrace group describe billing
+        tailrace group describe billing --watch --interval 0.5
+
+      \(ExitStatus.help)
+      """)
+
+  @Argument(help: "The group's name.")
+  var group: String
+
+  @Flag(help: "Show it again and again.")
+  var watch = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Seconds from one to the next with --watch. (default: 1)", valueName: "seconds"))
+  var interval: Seconds?
+
+  @Option(help: "text or json.")
+  var format: RecordFormat = .text
+
+  @OptionGroup var client: ClientOptions
+
+  func validate() throws {
+    guard watch || interval == nil else { throw ValidationError("--interval goes with --watch") }
+    if let interval, !(10...86_400_000).contains(interval.ms) {
+      throw ValidationError("--interval is 0.01 to 86400 seconds")
+    }
+  }
+
+  func execute() async throws {
+    guard watch else {
+      let service = GroupServiceClient(caller: try await client.connect())
+      let lines = try await Self.snapshot(group, service).lines(format: format)
+      return try StandardOutput.print(lines.joined(separator: "\n"))
+    }
+    let interruption = try Interruption()
+    let connection = try await client.connect()
+    // Ends a call under way, too.
+    interruption.onRequest { Task { await connection.close() } }
+    var view = SnapshotView(
+      Descriptor.standardOutput.isTerminal && format == .text ? .screen : format == .text ? .paragraphs : .lines)
+    do {
+      try await show(connection, &view, interruption)
+    } catch {
+      try? view.end()
+      if !interruption.isRequested { throw error }
+    }
+    throw CommandFailure("", exitCode: interruption.exitCode)
+  }
+
+  private func show(
+    _ connection: Connection, _ view: inout SnapshotView, _ interruption: Interruption
+  ) async throws {
+    let service = GroupServiceClient(caller: connection)
+    while !interruption.isRequested {
+      try view.show(try await Self.snapshot(group, service).lines(format: format))
+      Descriptor.wait(
+        for: [Interest(interruption.descriptor, .reading)], timeoutMs: Int32(clamping: interval?.ms ?? 1_000))
+    }
+    try view.end()
+  }
+
+  private static func snapshot(
+    _ group: String, _ service: GroupServiceClient<Connection>
+  ) async throws(RPCError) -> GroupSnapshot {
+    GroupSnapshot(
+      try await service.describeGroup(DescribeGroupRequest(group: group), options: ClientOptions.callOptions))
+  }
+}
