@@ -43,6 +43,9 @@ struct ServeCommand: AsyncParsableCommand {
   @OptionGroup(title: "Storage")
   var storage: StorageOptions
 
+  @OptionGroup(title: "Consumer groups")
+  var groups: GroupOptions
+
   @OptionGroup(title: "Limits")
   var limits: LimitOptions
 
@@ -125,6 +128,6 @@ struct ServeCommand: AsyncParsableCommand {
       server: ServerConfiguration(
         host: address.host, port: address.port, eventLoopCount: eventLoops == 0 ? nil : eventLoops,
         connection: limits.connection, process: limits.process),
-      storage: storage.options, drain: .seconds(drainSeconds))
+      storage: storage.options, drain: .seconds(drainSeconds), groupLimits: groups.limits)
   }
 }

@@ -45,7 +45,7 @@ import Testing
       try await broker.createTopic("orders")
       #expect(try await list(broker, ListTopicsRequest()).topics.map(\.name) == ["orders"])
       let all = try await list(broker, ListTopicsRequest(includeInternal: true)).topics
-      #expect(all.map(\.name) == ["__metadata", "orders"])
+      #expect(all.map(\.name) == ["__metadata", "__offsets", "orders"])
       #expect(all.map(\.internal) == [true, false])
     }
   }
