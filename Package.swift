@@ -70,7 +70,7 @@ let package = Package(
     ),
     .target(
       name: "TailraceBroker",
-      dependencies: ["TailraceWire", "TailraceStorage", "TailraceGroups", nioCore, logging, collections],
+      dependencies: ["TailraceWire", "TailraceStorage", "TailraceGroups", nioCore, logging, collections, heap],
       exclude: ["README.md", "LOCKS.md"],
       swiftSettings: swiftSettings
     ),

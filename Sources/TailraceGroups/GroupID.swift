@@ -14,4 +14,14 @@ package struct GroupID: Hashable, Sendable, CustomStringConvertible {
   }
 
   package var description: String { name }
+
+  /// Byte by byte: what only looks the same is another one, as it is in the log.
+  package static func == (first: GroupID, second: GroupID) -> Bool {
+    first.name.utf8.elementsEqual(second.name.utf8)
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    var name = name
+    name.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+  }
 }

@@ -20,4 +20,14 @@ package struct MemberID: Hashable, Comparable, Sendable, CustomStringConvertible
   }
 
   package var description: String { text }
+
+  /// Byte by byte: what only looks the same is another one, as it is in the log.
+  package static func == (first: MemberID, second: MemberID) -> Bool {
+    first.text.utf8.elementsEqual(second.text.utf8)
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    var text = text
+    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+  }
 }

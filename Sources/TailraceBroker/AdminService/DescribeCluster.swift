@@ -3,12 +3,7 @@ package import TailraceWire
 
 extension AdminHandlers {
   /// The methods that this release answers.
-  package static let implementedMethods: Set<RPCMethod> = [
-    .logServiceProduce, .logServiceFetch, .logServiceListOffsets, .logServiceInitProducer, .logServiceDeleteRecords,
-    .adminServiceCreateTopic, .adminServiceDeleteTopic, .adminServiceListTopics, .adminServiceDescribeTopic,
-    .adminServiceCreatePartitions, .adminServiceDescribeConfig, .adminServiceAlterConfig,
-    .adminServiceDescribeCluster, .adminServicePing,
-  ]
+  package static let implementedMethods = Set(RPCMethod.allCases).subtracting([.logServiceSubscribe])
 
   package func describeCluster(
     _ request: DescribeClusterRequest, _ call: CallContext

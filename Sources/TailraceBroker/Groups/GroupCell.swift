@@ -29,9 +29,20 @@ final class GroupCell: Sendable {
     var outbox: [GroupLogRecord] = []
     var isSending = false
     var waiting: Deque<(event: UInt64, deliver: Delivery)> = []
+    /// Appends of which the store has not said what became of them.
+    var appendsInFlight = 0
     var nextDeadlineMs: Int64?
+    /// When `onDeadline` was last told to come; nil: not, or it came.
+    var scheduledMs: Int64?
 
     var isSettled: Bool { durable == applied }
+
+    /// The time to be woken at, where that is earlier than what was told.
+    mutating func takeDeadline() -> Int64? {
+      guard let next = nextDeadlineMs, next < scheduledMs ?? .max else { return nil }
+      scheduledMs = next
+      return next
+    }
   }
 
   /// What became of an attempt.
@@ -45,22 +56,42 @@ final class GroupCell: Sendable {
   private let store: any OffsetStore
   private let answer: @Sendable (ParkedAnswer) -> Void
   private let onLoss: @Sendable (GroupCell, RPCError) -> Void
+  private let onDeadline: @Sendable (GroupCell, Int64) -> Void
   private let state: Mutex<State>
 
-  /// `answer` gets the answers to parked heartbeats. `onLoss` is called when the group is lost.
+  /// `answer` gets the answers to parked heartbeats. `onLoss` is called when the group is lost; `onDeadline` with a time
+  /// at which `timePassed` is to be called, the earliest so far.
   init(
     _ group: Group, store: any OffsetStore, answer: @escaping @Sendable (ParkedAnswer) -> Void,
-    onLoss: @escaping @Sendable (GroupCell, RPCError) -> Void
+    onLoss: @escaping @Sendable (GroupCell, RPCError) -> Void,
+    onDeadline: @escaping @Sendable (GroupCell, Int64) -> Void
   ) {
     id = group.id
     self.store = store
     self.answer = answer
     self.onLoss = onLoss
+    self.onDeadline = onDeadline
     state = Mutex(State(content: .group(group)))
   }
 
-  /// When `timePassed` is due; nil: it is not.
-  var nextDeadlineMs: Int64? { state.withLock { $0.nextDeadlineMs } }
+  /// Does what is due, and has itself woken for the next.
+  func timePassed(now: Int64) {
+    let (isDue, next) = state.withLock { state -> (Bool, Int64?) in
+      state.scheduledMs = nil
+      guard let deadline = state.nextDeadlineMs else { return (false, nil) }
+      return (deadline <= now, deadline <= now ? nil : state.takeDeadline())
+    }
+    if let next { onDeadline(self, next) }
+    if isDue { _ = apply({ $0.timePassed(now: now) }, deliver: { _ in }) }
+  }
+
+  /// Whether the group can be read again: it is lost, and nothing of it can come into the log any more.
+  var isReadable: Bool {
+    state.withLock { state in
+      guard case .lost(let error) = state.content, error.code == .unavailable else { return false }
+      return state.appendsInFlight == 0
+    }
+  }
 
   /// Why the group cannot be used; nil where it can.
   var loss: RPCError? {
@@ -148,22 +179,24 @@ final class GroupCell: Sendable {
       case refuse(RPCError)
       case retired
     }
-    let (step, isSender) = state.withLock { state -> (Step, Bool) in
+    let (step, isSender, deadline) = state.withLock { state -> (Step, Bool, Int64?) in
       switch state.content {
-      case .retired: return (.retired, false)
-      case .lost(let error): return (.refuse(error), false)
+      case .retired: return (.retired, false, nil)
+      case .lost(let error): return (.refuse(error), false, nil)
       case .group(var group):
         // Taken out, so that it is changed in place.
         state.content = .retired
         let delivery = body(&state, &group)
         state.content = .group(group)
-        guard !state.isSettled else { return (.deliver(delivery), false) }
+        let deadline = state.takeDeadline()
+        guard !state.isSettled else { return (.deliver(delivery), false, deadline) }
         state.waiting.append((state.applied, delivery))
-        guard !state.isSending, !state.outbox.isEmpty else { return (.wait, false) }
+        guard !state.isSending, !state.outbox.isEmpty else { return (.wait, false, deadline) }
         state.isSending = true
-        return (.wait, true)
+        return (.wait, true, deadline)
       }
     }
+    if let deadline { onDeadline(self, deadline) }
     if isSender { send() }
     switch step {
     case .deliver(let delivery): delivery(nil)
@@ -179,11 +212,12 @@ final class GroupCell: Sendable {
     while true {
       let (records, event) = state.withLock { state -> ([GroupLogRecord], UInt64) in
         defer { state.outbox = [] }
-        if state.outbox.isEmpty { state.isSending = false }
+        if state.outbox.isEmpty { state.isSending = false } else { state.appendsInFlight += 1 }
         return (state.outbox, state.applied)
       }
       guard !records.isEmpty else { return }
       store.append(records) { [self] failure in
+        state.withLock { $0.appendsInFlight -= 1 }
         if let failure { lose(failure) } else { becomeDurable(event) }
       }
     }

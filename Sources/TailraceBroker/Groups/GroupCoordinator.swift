@@ -1,3 +1,4 @@
+internal import HeapModule
 internal import Logging
 internal import NIOCore
 internal import Synchronization
@@ -11,14 +12,28 @@ final class GroupCoordinator: Sendable {
   static let maxGroups = 100_000
   /// How long a lost group is left before it is read again.
   private static let reloadMs: Int64 = 1_000
+  private static let sweepMs: Int64 = 10_000
 
   private struct Table {
     var cells: [GroupID: GroupCell] = [:]
     /// As all cells know it, or are about to.
     var catalog: TopicCatalog
     var isDraining = false
+    /// Whether any group may be lost.
+    var hasLost = false
     /// When lost groups may be read again; nil: they are being read.
     var reloadAtMs: Int64? = .min
+    /// When groups that are gone are looked for.
+    var sweepAtMs = Int64.min
+  }
+
+  /// When to look at which group.
+  private struct Deadline: Comparable {
+    let timeMs: Int64
+    let group: GroupID
+
+    static func < (first: Deadline, second: Deadline) -> Bool { first.timeMs < second.timeMs }
+    static func == (first: Deadline, second: Deadline) -> Bool { first.timeMs == second.timeMs }
   }
 
   let parked: ParkedHeartbeats
@@ -27,6 +42,7 @@ final class GroupCoordinator: Sendable {
   private let clock: any WallClock
   private let logger: Logger
   private let table: Mutex<Table>
+  private let deadlines = Mutex(Heap<Deadline>())
 
   /// `clock` should not step: see `Group`.
   init(
@@ -127,6 +143,8 @@ final class GroupCoordinator: Sendable {
   private func makeCell(_ group: Group) -> GroupCell {
     GroupCell(group, store: store, answer: { [parked] in parked.answer($0) }) { [weak self] cell, reason in
       self?.lost(cell, reason)
+    } onDeadline: { [weak self] cell, time in
+      self?.deadlines.withLock { $0.insert(Deadline(timeMs: time, group: cell.id)) }
     }
   }
 
@@ -157,15 +175,21 @@ final class GroupCoordinator: Sendable {
   /// Does what is due. To be called every so often: session time-outs and waits are as exact as that.
   func tick() {
     let now = now
-    var hasLost = false
-    for cell in cells {
-      if let deadline = cell.nextDeadlineMs, deadline <= now {
-        _ = cell.apply({ $0.timePassed(now: now) }, deliver: { _ in })
-      }
-      retireIfGone(cell)
-      if cell.loss != nil { hasLost = true }
+    while let id = nextDue(now) { table.withLock { $0.cells[id] }?.timePassed(now: now) }
+    let (isSweeping, hasLost) = table.withLock { table in
+      let isSweeping = table.sweepAtMs <= now
+      if isSweeping { table.sweepAtMs = now + Self.sweepMs }
+      return (isSweeping, table.hasLost)
     }
+    if isSweeping { for cell in cells { retireIfGone(cell) } }
     if hasLost { reloadLost(now) }
+  }
+
+  private func nextDue(_ now: Int64) -> GroupID? {
+    deadlines.withLock { deadlines in
+      guard let first = deadlines.min, first.timeMs <= now else { return nil }
+      return deadlines.removeMin().group
+    }
   }
 
   /// Answers all heartbeats that wait, and lets none wait from now on.
@@ -204,6 +228,7 @@ final class GroupCoordinator: Sendable {
 
   private func lost(_ cell: GroupCell, _ reason: RPCError) {
     logger.warning("a group could not be stored", metadata: ["group": "\(cell.id)", "error": "\(reason.message)"])
+    table.withLock { $0.hasLost = true }
     for heartbeat in parked.removeAll(of: cell.id) {
       heartbeat.connection.respond(.failure(reason), to: heartbeat.call)
     }
@@ -213,6 +238,8 @@ final class GroupCoordinator: Sendable {
     let isDue = table.withLock { table -> Bool in
       guard let time = table.reloadAtMs, time <= now else { return false }
       table.reloadAtMs = nil
+      // Whoever is lost from here on says so.
+      table.hasLost = false
       return true
     }
     guard isDue else { return }
@@ -221,7 +248,11 @@ final class GroupCoordinator: Sendable {
         logger.warning("lost groups could not be read again", metadata: ["error": "\(error.message)"])
       }
       let next = self.now + Self.reloadMs
-      table.withLock { $0.reloadAtMs = next }
+      let isAnyLeft = cells.contains { $0.loss?.code == .unavailable }
+      table.withLock { table in
+        table.reloadAtMs = next
+        if isAnyLeft { table.hasLost = true }
+      }
     }
   }
 
@@ -229,7 +260,7 @@ final class GroupCoordinator: Sendable {
   func reload() async throws(RPCError) {
     let (cells, catalog) = table.withLock { (Array($0.cells.values), $0.catalog) }
     var groups: [GroupID: Group] = [:]
-    let lost = cells.filter { $0.loss?.code == .unavailable }
+    let lost = cells.filter(\.isReadable)
     for cell in lost { groups[cell.id] = Group(cell.id, topics: catalog, limits: limits) }
     var damage: [GroupID: GroupError] = [:]
     try await store.replay { key, value in

@@ -26,6 +26,8 @@ struct InternalLog: Sendable {
     let config = TopicConfig(
       stored: [
         ConfigEntry(name: "cleanup_policy", value: "compact"), ConfigEntry(name: "segment_bytes", value: "16777216"),
+        // What a member of a group with very many partitions has is one record.
+        ConfigEntry(name: "max_batch_bytes", value: "\(TopicConfig.maxBatchBytesCeiling)"),
       ], defaults: .none)
     topic = Topic(name: topicName, id: id, partitionCount: 1, config: config, createdAtMs: 0)
     self.store = store

@@ -46,7 +46,8 @@ enum FuzzTypes {
     SubscribeRequest.self, SubscribeResponse.self, Header.self, Record.self, RecordSet.self, RecordBatch.self,
     Segment.self, PartitionState.self, EpochStart.self, CompactionMark.self, ProducerSnapshot.self,
     ProducerEntry.self, ProducerBatch.self, DataFormat.self, TopicRecord.self, ProducerIDBlock.self,
-    ProducerRecord.self,
+    ProducerRecord.self, GroupRecord.self, GroupMemberRecord.self,
+    GroupAssignmentRecord.self, OwnedPartitions.self, TargetPartitions.self, CommittedOffsetRecord.self,
   ]
 }
 

@@ -11,7 +11,9 @@ struct GroupOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "Members of a consumer group.")
   var maxGroupMembers: Int = GroupLimits().maxMembers
 
-  @Option(parsing: .unconditional, help: "Milliseconds between two heartbeats of a member, where its time-outs leave it that.")
+  @Option(
+    parsing: .unconditional, help: "Milliseconds between two heartbeats of a member, where its time-outs leave it that."
+  )
   var groupHeartbeatMs: Int = Int(GroupLimits().heartbeatIntervalMs)
 
   func validate() throws {

@@ -35,7 +35,7 @@ import Testing
       #expect(outcome.errors.isEmpty)
       let last = try #require(outcome.lines.last)
       #expect(
-        last.hasPrefix("total: ok: \(options.contains("t") ? "1 topics, 2" : "2 topics, 3") partitions"), "\(last)")
+        last.hasPrefix("total: ok: \(options.contains("t") ? "1 topics, 2" : "3 topics, 4") partitions"), "\(last)")
       #expect(outcome.lines.count { $0.hasPrefix("t/") } == 2)
     }
     let one = try verify(broker, ["--topic", "t", "--partition", "1"])
@@ -70,7 +70,7 @@ import Testing
     #expect(finding["severity"] as? String == "error" && finding["kind"] as? String == "damage")
     #expect(finding["position"] as? Int == 0 && finding["offset"] as? Int == 0)
     let total = try #require(objects.last)
-    #expect(total["errors"] as? Int == 1 && total["partitions"] as? Int == 3 && total["complete"] as? Bool == true)
+    #expect(total["errors"] as? Int == 1 && total["partitions"] as? Int == 4 && total["complete"] as? Bool == true)
   }
 
   @Test func `a broker at work is told of, unless --online is given`() throws {
