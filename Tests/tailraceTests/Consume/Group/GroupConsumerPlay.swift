@@ -107,9 +107,10 @@ struct GroupConsumerPlay {
           memberID: join?.memberID ?? "", memberEpoch: 1, heartbeatIntervalMs: 3_000, assignment: topics(partitions))))
   }
 
-  mutating func heard(_ partitions: [UInt32], epoch: UInt32 = 1) {
-    answer(
-      .heard(HeartbeatResponse(memberEpoch: epoch, assignment: topics(partitions), heartbeatIntervalMs: 3_000)))
+  mutating func heard(_ partitions: [UInt32], epoch: UInt32 = 1) { heard(assignment: topics(partitions), epoch: epoch) }
+
+  mutating func heard(assignment: [TopicPartitions], epoch: UInt32 = 1) {
+    answer(.heard(HeartbeatResponse(memberEpoch: epoch, assignment: assignment, heartbeatIntervalMs: 3_000)))
   }
 
   mutating func positioned(_ starts: [UInt32: Int64], isStored: Bool = true, end: Int64? = nil) {

@@ -1,3 +1,4 @@
+import NIOCore
 import TailraceWire
 import Testing
 
@@ -131,6 +132,33 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
     #expect(play.commit == nil)
     #expect(play.fetch?.targets.map(\.offset) == [0])
     #expect(play.said.count == 1)
+  }
+
+  @Test func `what is written under a membership that is over is nothing of the next one's`() throws {
+    var play = GroupConsumerPlay.settled([0])
+    try play.fetched(0, at: 0, count: 9)
+    play.fail(isHeartbeat, RPCError(.failedPrecondition, "out", error: .unknownMember))
+    play.pass(ms: Backoff.firstMs)
+    play.joined([0])
+    play.heard([0])
+    play.positioned([0: 4])
+    play.finishWrite()
+    play.pass(ms: 5_000)
+    #expect(play.commit == nil)
+    #expect(play.fetch?.targets.map(\.offset) == [4])
+  }
+
+  @Test func `a topic that was created again is begun once its predecessor has gone`() throws {
+    var play = GroupConsumerPlay.settled([0])
+    try play.fetched(0, at: 0, count: 3)
+    let again = TopicPartitions(topic: "t", topicID: ByteBuffer(repeating: 1, count: 16), partitions: [0])
+    play.heard(assignment: [again])
+    #expect(play.position == nil && play.fetch == nil)
+    play.finishWrite()
+    #expect(play.position == nil)
+    play.committed([PartitionError(code: .unknownTopicID, message: "?")])
+    play.pass(ms: 1_000)
+    #expect(play.position?.message == [again])
   }
 
   @Test func `a fenced commit counts as a fenced member, alone or for one partition`() throws {

@@ -53,6 +53,9 @@ import Testing
     #expect(member.sessionEndMs == 9_000)
     member.heard(HeartbeatResponse(memberEpoch: 1))
     #expect(member.sessionEndMs == 13_000)
+    _ = member.heartbeat(owned: PartitionAssignment(), isSettled: true, nowMs: 7_000)
+    member.heard(HeartbeatResponse(memberEpoch: 1))
+    #expect(member.sessionEndMs == 16_000)
     member.renew()
     #expect(member.sessionEndMs == nil)
   }
