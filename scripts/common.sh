@@ -122,15 +122,22 @@ start_broker() {
   done
 }
 
+# Ends a process of ours in order, and kills it where it is not gone within $2 seconds: $1 = its pid. Returns its status.
+end_process() {
+  local deadline=$((SECONDS + $2)) status=0
+  kill -TERM "$1" 2> /dev/null || true
+  while kill -0 "$1" 2> /dev/null && ((SECONDS < deadline)); do sleep 0.05; done
+  kill -KILL "$1" 2> /dev/null || true
+  wait "$1" 2> /dev/null || status=$?
+  return "$status"
+}
+
 # Stops the broker in order. Fails where it ends badly, or has to be killed because it does not end within 45 s.
 stop_broker() {
-  local pid=$broker_pid deadline=$((SECONDS + 45)) status=0
+  local pid=$broker_pid status=0
   [[ -n $pid ]] || return 0
   broker_pid=
-  kill -TERM "$pid" 2> /dev/null || true
-  while kill -0 "$pid" 2> /dev/null && ((SECONDS < deadline)); do sleep 0.05; done
-  kill -KILL "$pid" 2> /dev/null || true
-  wait "$pid" 2> /dev/null || status=$?
+  end_process "$pid" 45 || status=$?
   ((status == 0)) || echo "$(basename "$0"): the broker ended with status $status after SIGTERM" >&2
   return "$status"
 }
