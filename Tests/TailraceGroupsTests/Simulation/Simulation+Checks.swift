@@ -60,10 +60,11 @@ extension Simulation {
   func check() throws {
     counters.steps += 1
     try checks.check(self)
-    try checkBeliefs()
     // In calm there is less to find.
-    let rare = isCalm ? 4 : 1
-    if random.below(rare) == 0 { try checkStructure() }
+    let rare = isCalm ? 8 : 1
+    guard random.below(rare) < 2 else { return }
+    try checkBeliefs()
+    try checkStructure()
     if random.below(8 * rare) == 0 {
       try checkRecords()
       try require(!group.isTargetStale, "targets are not up to date")

@@ -13,10 +13,10 @@ extension Simulation {
       number: number, memberID: random.below(4) == 0 ? "" : "member-\(number)",
       topics: named.isEmpty ? ["later"] : named)
     process.instanceID = instance
-    process.sessionTimeoutMs = UInt32(4_000 + random.below(4_000))
-    process.rebalanceTimeoutMs = UInt32(4_000 + random.below(4_000))
-    process.maxWaitMs = random.below(3) == 0 ? 0 : UInt32(500 + random.below(4_000))
-    process.letGoMs = [0, 0, 0, 200, 3_000, 9_000, nil][random.below(7)]
+    process.sessionTimeoutMs = UInt32(3_000 + random.below(2_000))
+    process.rebalanceTimeoutMs = UInt32(3_000 + random.below(2_000))
+    process.maxWaitMs = random.below(3) == 0 ? 0 : UInt32(500 + random.below(2_500))
+    process.letGoMs = [0, 0, 0, 200, 2_000, 6_000, nil][random.below(7)]
     switch random.below(6) {
     case 0: process.pattern = ["even", "odd"][random.below(2)]
     case 1: process.topics = [process.topics[random.below(process.topics.count)]]

@@ -17,7 +17,7 @@ extension Simulation {
     case 46..<56:
       if let chosen {
         note("pause \(chosen)")
-        processes[chosen].pausedUntilMs = now + Int64(random.below(12_000))
+        processes[chosen].pausedUntilMs = now + Int64(random.below(8_000))
       }
     case 56..<62: try crash()
     case 62..<66: log.compact(droppingTombstones: random.below(2) == 0)

@@ -8,7 +8,7 @@ extension Simulation {
   /// Once faults are over and topics and members stay as they are, a group is settled after this: members that are gone
   /// are timed out (a session time-out), so are those that do not let go (a rebalance time-out), the others hear of it
   /// with a heartbeat and let go, and those who wait get it with theirs. Late messages of before come in meanwhile.
-  static let settlingMs: Int64 = 15_000 + 8_000 + 8_000 + 4 * 4_000
+  static let settlingMs: Int64 = longestDelayMs + 5_000 + 5_000 + 4 * 2_500
 
   /// A whole history: faults, then calm.
   func perform() throws {
@@ -21,7 +21,7 @@ extension Simulation {
     try checkSettled()
     let epoch = group.epoch
     let held = processes.map(\.held)
-    try run(until: now + 12_000)
+    try run(until: now + 6_000)
     guard group.epoch == epoch, processes.map(\.held) == held else { throw SimulationFailure("it is not stable") }
     try checkSettled()
   }

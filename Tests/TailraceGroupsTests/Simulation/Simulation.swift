@@ -43,6 +43,9 @@ final class Simulation {
     let number: Int
   }
 
+  /// How late a message may be, in milliseconds.
+  static let longestDelayMs: Int64 = 8_000
+
   let scale: Scale
   var random: SeededGenerator
   var now: Int64 = 1_000_000
@@ -148,7 +151,7 @@ final class Simulation {
   }
 
   private var delay: Int64 {
-    Int64(!isCalm && random.below(100) < 6 ? random.below(15_000) : random.below(40))
+    Int64(!isCalm && random.below(100) < 6 ? random.below(Int(Self.longestDelayMs)) : random.below(40))
   }
 
   private func deliver(_ deliveries: [Delivery]) {

@@ -10,7 +10,7 @@ import Testing
     let isRepeated = environmentNumber("TAILRACE_SEED") != nil
     var total = SimulationCounters()
     var failed = 0
-    for index in 0..<(isRepeated ? 1 : Int(environmentNumber("N") ?? 2000)) {
+    for index in 0..<(isRepeated ? 1 : isLongRun ? 100_000 : 2_000) {
       let seed = index == 0 ? seeds.seed : seeds.next()
       let simulation = try Simulation(seed: seed, scale: Self.scale(of: seed))
       simulation.isRecorded = isRepeated
