@@ -21,13 +21,13 @@ extension Group {
   /// Ends an event: what was changed becomes records.
   ///
   /// The order makes any first part of the records safe to replay: the group's epoch first; what is taken away before
-  /// what is given; a member's terms last, so that one that is half there counts as not there.
+  /// what is given; a member's terms go first and come last, so that one that is half there counts as not there.
   mutating func finish<Reply>(_ reply: Result<Reply, GroupError>) -> GroupOutcome<Reply> {
     var records: [GroupLogRecord] = []
     if changes.group { records.append(GroupLogRecord(.group(id), .group(groupRecord))) }
     for member in changes.removed {
-      records.append(GroupLogRecord(.assignment(id, member), nil))
       records.append(GroupLogRecord(.member(id, member), nil))
+      records.append(GroupLogRecord(.assignment(id, member), nil))
     }
     for member in changes.assigned { appendAssignment(of: member, to: &records) }
     for member in changes.joined { appendTerms(of: member, to: &records) }

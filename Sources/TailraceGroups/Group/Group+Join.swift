@@ -128,7 +128,6 @@ extension Group {
     new.target = old.target
     for partition in old.owned.keys where !old.lettingGo.contains(partition) { new.owned[partition] = epoch }
     add(new)
-    changes.touched += old.lettingGo.compactMap { target[$0] }
     if new.subscription != old.subscription { retarget() }
   }
 }

@@ -43,7 +43,10 @@ extension Group {
     if let replaced = member.replaced { replacements[replaced] = nil }
     subscriptions.remove(member.subscription)
     for partition in member.target { target[partition] = nil }
-    for partition in member.owned.keys { owners[partition] = nil }
+    for partition in member.owned.keys {
+      owners[partition] = nil
+      if let next = target[partition] { changes.touched.append(next) }
+    }
     if let parked = member.parked {
       changes.answers.append(ParkedAnswer(ticket: parked.ticket, result: .failure(reason)))
     }

@@ -15,7 +15,7 @@ extension Group {
     }
     guard target.count > count else { return }
     let kept = Set(next.values.joined())
-    for partition in target.keys where !kept.contains(partition) { move(partition, to: nil) }
+    for partition in target.keys.filter({ !kept.contains($0) }).sorted() { move(partition, to: nil) }
   }
 
   private func nextTarget() -> [MemberID: [PartitionID]] {

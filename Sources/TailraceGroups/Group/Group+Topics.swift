@@ -24,8 +24,9 @@ extension Group {
 
   /// Nobody owns a topic that is gone, and nobody needs to let it go. Its offsets go too.
   mutating func dropGoneTopics() {
-    for partition in offsets.keys where topics[partition.topic] == nil { forget(partition) }
-    for (partition, owner) in owners where topics[partition.topic] == nil {
+    for partition in offsets.keys.filter({ topics[$0.topic] == nil }).sorted() { forget(partition) }
+    for partition in owners.keys.filter({ topics[$0.topic] == nil }).sorted() {
+      guard let owner = owners[partition] else { continue }
       release(CollectionOfOne(partition), of: owner)
       members[owner]?.isUntold = true
       changes.touched.append(owner)
