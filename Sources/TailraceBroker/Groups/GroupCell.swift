@@ -5,9 +5,10 @@ internal import TailraceWire
 
 /// One group, the order of its events, and what waits until they are on disk. Thread-safe.
 ///
-/// An event is applied at once; what it is answered with goes out when its records, and all earlier ones, are durable. The
-/// records of events that come while others are being written are written together. Where writing fails, what is in
-/// memory may be ahead of the log: it is thrown away, everybody who waits is told, and the group is read again.
+/// An event is applied at once; what it is answered with goes out when its records, and all earlier ones, are durable.
+/// Records are appended in turn, one append at a time: those of events that come while others are being written are
+/// written together, and none are on their way behind some that cannot be stored. Where writing fails, what is in memory
+/// may be ahead of the log: it is thrown away, everybody who waits is told, and the group is read again.
 final class GroupCell: Sendable {
   /// What to do once an event is durable, or with why it is not.
   private typealias Delivery = @Sendable (RPCError?) -> Void
@@ -27,11 +28,29 @@ final class GroupCell: Sendable {
     var durable: UInt64 = 0
     /// Records that are not handed to the store yet.
     var outbox: [GroupLogRecord] = []
+    /// Whether a thread hands over the outbox.
     var isSending = false
+    /// Whether the store has records of which it has not told what became.
+    var isStoring = false
     var waiting: Deque<(event: UInt64, deliver: Delivery)> = []
     var nextDeadlineMs: Int64?
 
     var isSettled: Bool { durable == applied }
+
+    /// Takes in what an event led to, but its replies.
+    mutating func note<Reply>(_ outcome: GroupOutcome<Reply>) {
+      nextDeadlineMs = outcome.nextDeadlineMs
+      guard !outcome.records.isEmpty else { return }
+      applied += 1
+      outbox += outcome.records
+    }
+
+    /// Whether the caller is to hand over the outbox now.
+    mutating func beginSending() -> Bool {
+      guard !isSending, !isStoring, !outbox.isEmpty else { return false }
+      isSending = true
+      return true
+    }
   }
 
   /// What became of an attempt.
@@ -75,11 +94,7 @@ final class GroupCell: Sendable {
   ) -> Attempt {
     attempt { state, group in
       let outcome = event(&group)
-      state.nextDeadlineMs = outcome.nextDeadlineMs
-      if !outcome.records.isEmpty {
-        state.applied += 1
-        state.outbox += outcome.records
-      }
+      state.note(outcome)
       return { [answer] failure in
         deliver(failure.map { .failure($0) } ?? outcome.reply.mapError { RPCError($0) })
         // Where the group is lost, all that are parked are told of it.
@@ -113,14 +128,21 @@ final class GroupCell: Sendable {
     }
   }
 
-  /// Puts what was read from the log in a lost group's place.
-  func restore(_ group: Group) {
-    state.withLock { state in
-      guard case .lost = state.content else { return }
+  /// Puts what was read from the log in a lost group's place, once these events are applied to it: nobody finds it half
+  /// done. There are no heartbeats parked in it.
+  func restore(_ group: Group, _ events: ((inout Group) -> GroupOutcome<Void>)...) {
+    let isSender = state.withLock { state in
+      guard case .lost = state.content else { return false }
+      var group = group
+      for event in events { state.note(event(&group)) }
       state.content = .group(group)
-      state.nextDeadlineMs = nil
+      return state.beginSending()
     }
+    if isSender { send() }
   }
+
+  /// Whether the group can be had again from its log.
+  var isToBeReadAgain: Bool { loss?.code == .unavailable }
 
   /// Its log is damaged: whoever asks is told so.
   func abandonForGood(_ reason: RPCError) { state.withLock { $0.content = .lost(reason) } }
@@ -159,9 +181,7 @@ final class GroupCell: Sendable {
         state.content = .group(group)
         guard !state.isSettled else { return (.deliver(delivery), false) }
         state.waiting.append((state.applied, delivery))
-        guard !state.isSending, !state.outbox.isEmpty else { return (.wait, false) }
-        state.isSending = true
-        return (.wait, true)
+        return (.wait, state.beginSending())
       }
     }
     if isSender { send() }
@@ -174,19 +194,36 @@ final class GroupCell: Sendable {
     return .done
   }
 
-  /// Hands the outbox to the store, until it is empty. One thread at a time, so that the order is that of the events.
+  /// Hands over the outbox. One thread at a time, so that the order is that of the events. A store that completes before
+  /// it returns is handed what has come meanwhile from here, any other one from where it completes.
   private func send() {
-    while true {
-      let (records, event) = state.withLock { state -> ([GroupLogRecord], UInt64) in
-        defer { state.outbox = [] }
-        if state.outbox.isEmpty { state.isSending = false }
-        return (state.outbox, state.applied)
-      }
-      guard !records.isEmpty else { return }
+    while let (records, event) = takeOutbox() {
       store.append(records) { [self] failure in
         if let failure { lose(failure) } else { becomeDurable(event) }
+        appendEnded()
       }
     }
+  }
+
+  private func takeOutbox() -> (records: [GroupLogRecord], event: UInt64)? {
+    state.withLock { state in
+      guard !state.isStoring, !state.outbox.isEmpty else {
+        state.isSending = false
+        return nil
+      }
+      state.isStoring = true
+      defer { state.outbox = [] }
+      return (state.outbox, state.applied)
+    }
+  }
+
+  /// Only now, so that everybody is told in the order of the appends.
+  private func appendEnded() {
+    let isSender = state.withLock { state in
+      state.isStoring = false
+      return state.beginSending()
+    }
+    if isSender { send() }
   }
 
   private func becomeDurable(_ event: UInt64) {
