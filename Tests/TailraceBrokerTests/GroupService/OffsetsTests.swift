@@ -79,6 +79,25 @@ import Testing
     }
   }
 
+  @Test func `commits of a connection keep their order, whichever of them are large`() async throws {
+    try await withFixture { broker in
+      try await broker.createTopic(partitions: 20)
+      let metadata = String(repeating: "m", count: 4_000)
+      for round in 0..<20 as Range<Int64> {
+        let large = (0..<20 as Range<UInt32>).map {
+          OffsetCommit(topic: "orders", partition: $0, offset: 2 * round, metadata: metadata)
+        }
+        let calls = await broker.connection.send([
+          (.groupServiceCommitOffset, try CommitOffsetRequest(group: "g", offsets: large).encoded()),
+          (.groupServiceCommitOffset, try CommitOffsetRequest(group: "g", offsets: [offset(2 * round + 1)]).encoded()),
+        ])
+        for call in calls { #expect(await broker.connection.response(to: call).failure == nil) }
+        #expect(broker.connection.answeredCalls.suffix(2) == calls[...])
+        #expect(try await broker.committed("g", partitions([0])).map(\.offset) == [2 * round + 1])
+      }
+    }
+  }
+
   @Test func `a member commits what it owns, others do not`() async throws {
     try await withFixture { broker in
       try await broker.createTopic()
@@ -128,8 +147,10 @@ import Testing
       #expect(names == [["a1", "a2"], ["a3", "a4"], ["a5"]])
       let all = try await broker.list()
       #expect(all.groups.count == 6 && all.nextPageToken.isEmpty)
-      #expect(all.groups[1] == GroupSummary(group: "a2", state: .stable, memberCount: 1))
-      #expect(all.groups[0] == GroupSummary(group: "a1", state: .empty, memberCount: 0))
+      #expect(
+        all.groups.prefix(2) == [
+          GroupSummary(group: "a1", state: .empty), GroupSummary(group: "a2", state: .stable, memberCount: 1),
+        ])
       #expect(try await broker.list(ListGroupsRequest(prefix: "c")).groups.isEmpty)
       #expect(try await broker.list(ListGroupsRequest(prefix: "a", pageSize: 5)).nextPageToken.isEmpty)
       let tooLarge = try await broker.failure(of: .groupServiceListGroups, ListGroupsRequest(pageSize: 10_001))

@@ -1,3 +1,4 @@
+import TailraceTestSupport
 import TailraceWire
 import Testing
 
@@ -92,6 +93,31 @@ import Testing
     }
     // Far from what anything exponential takes.
     #expect(time < .seconds(20))
+  }
+
+  @Test func `what is taken stands for itself, whatever is around it`() {
+    var random = SeededGenerator(for: "what is taken stands for itself")
+    let signs = Array("xxxyyy1()()||[[]]^-\\*+?{},:.=")
+    let nameSigns = Array("xxxyy1()|[]{},\\")
+    var takenCount = 0
+    for _ in 0..<(isLongRun ? 2_000_000 : 20_000) {
+      let pattern = String((0..<random.below(14)).map { _ in signs[random.below(signs.count)] })
+      // An anchor in the middle of a pattern means something else there.
+      guard !pattern.replacing("[^", with: "").contains("^"), let alone = try? TopicPattern(pattern) else { continue }
+      guard let inside = try? TopicPattern("Z(\(pattern))Z") else {
+        Issue.record("\(pattern) is taken alone, but not as a part, seed \(random.seed)")
+        continue
+      }
+      takenCount += 1
+      for _ in 0..<8 {
+        let name = String((0..<random.below(5)).map { _ in nameSigns[random.below(nameSigns.count)] })
+        let (isMatch, isMatchInside) = (alone.matches(name), inside.matches("Z\(name)Z"))
+        #expect(isMatch == isMatchInside, "\(pattern) and \(name), seed \(random.seed)")
+        let isLoose = inside.matches(name) || inside.matches("Z\(name)") || inside.matches("\(name)Z")
+        #expect(!isLoose || pattern.contains("."), "\(pattern) and \(name), seed \(random.seed)")
+      }
+    }
+    #expect(takenCount > 1_000)
   }
 
   @Test func `known patterns are looked up, and others match nothing`() {
