@@ -140,7 +140,7 @@ import Testing
         let joined = try await broker.join("g\(number)", member: "m")
         let call = try await broker.sendBeat("g\(number)", member: "m", epoch: joined.memberEpoch)
         guard number == 512 else { continue }
-        let failure = await broker.connection.response(to: call).failure
+        let failure = broker.connection.answers(to: call).first?.failure
         #expect(failure?.code == .resourceExhausted && failure?.error == .limitReached)
         #expect(try await broker.beat("g\(number)", member: "m", epoch: joined.memberEpoch).assignment.isEmpty)
       }
