@@ -142,8 +142,8 @@ let package = Package(
     .testTarget(
       name: "TailraceBrokerTests",
       dependencies: [
-        "TailraceBroker", "TailraceStorage", "TailraceTransport", "TailraceClient", "TailraceWire", "TailraceTesting",
-        "TailraceTestSupport", nioCore, nioPosix, logging, collections,
+        "TailraceBroker", "TailraceGroups", "TailraceStorage", "TailraceTransport", "TailraceClient", "TailraceWire",
+        "TailraceTesting", "TailraceTestSupport", nioCore, nioPosix, logging, collections,
         .product(name: "NIOEmbedded", package: "swift-nio"),
       ],
       swiftSettings: swiftSettings

@@ -159,6 +159,11 @@ package final class FakeCallConnection: CallConnection {
     await run { [self] in dispatcher.abandon(call, from: self) }
   }
 
+  /// Tells the dispatcher that the peer sends no more.
+  package func endInput() async {
+    await run { [self] in dispatcher.inputEnded(on: self) }
+  }
+
   /// Tells the dispatcher that the connection is closed, and ends the event loop. No calls after that.
   package func close() async {
     state.withLock { $0.isClosed = true }

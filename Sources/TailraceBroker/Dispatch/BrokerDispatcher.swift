@@ -63,13 +63,14 @@ package struct BrokerDispatcher: RequestDispatcher {
     }
   }
 
-  /// A heartbeat or a commit.
+  /// A heartbeat or a commit. What comes behind a heavy one of the same connection stays behind it: else an older offset
+  /// would take a newer one's place.
   private func consume(_ call: InboundCall, from connection: any CallConnection) {
     let handle = call.method == .groupServiceHeartbeat ? groupHotPath.heartbeat : groupHotPath.commit
-    if call.message.readableBytes <= CallWeight.messageBytes {
+    if call.message.readableBytes <= CallWeight.messageBytes, !heavyCalls.isBusy(with: connection) {
       handle(call, connection)
     } else {
-      controlCalls.add(call, from: connection) { handle($0, connection) }
+      heavyCalls.add(call, from: connection) { handle($0, connection) }
     }
   }
 

@@ -5,9 +5,10 @@ internal import TailraceWire
 
 /// One group, the order of its events, and what waits until they are on disk. Thread-safe.
 ///
-/// An event is applied at once; what it is answered with goes out when its records, and all earlier ones, are durable. The
-/// records of events that come while others are being written are written together. Where writing fails, what is in
-/// memory may be ahead of the log: it is thrown away, everybody who waits is told, and the group is read again.
+/// An event is applied at once; what it is answered with goes out when its records, and all earlier ones, are durable.
+/// Records are appended in turn, one append at a time: those of events that come while others are being written are
+/// written together, and none are on their way behind some that cannot be stored. Where writing fails, what is in memory
+/// may be ahead of the log: it is thrown away, everybody who waits is told, and the group is read again.
 final class GroupCell: Sendable {
   /// What to do once an event is durable, or with why it is not.
   private typealias Delivery = @Sendable (RPCError?) -> Void
@@ -27,10 +28,11 @@ final class GroupCell: Sendable {
     var durable: UInt64 = 0
     /// Records that are not handed to the store yet.
     var outbox: [GroupLogRecord] = []
+    /// Whether a thread hands over the outbox.
     var isSending = false
+    /// Whether the store has records of which it has not told what became.
+    var isStoring = false
     var waiting: Deque<(event: UInt64, deliver: Delivery)> = []
-    /// Appends of which the store has not said what became of them.
-    var appendsInFlight = 0
     var nextDeadlineMs: Int64?
     /// When `onDeadline` was last told to come; nil: not, or it came.
     var scheduledMs: Int64?
@@ -42,6 +44,21 @@ final class GroupCell: Sendable {
       guard let next = nextDeadlineMs, next < scheduledMs ?? .max else { return nil }
       scheduledMs = next
       return next
+    }
+
+    /// Takes in what an event led to, but its replies.
+    mutating func note<Reply>(_ outcome: GroupOutcome<Reply>) {
+      nextDeadlineMs = outcome.nextDeadlineMs
+      guard !outcome.records.isEmpty else { return }
+      applied += 1
+      outbox += outcome.records
+    }
+
+    /// Whether the caller is to hand over the outbox now.
+    mutating func beginSending() -> Bool {
+      guard !isSending, !isStoring, !outbox.isEmpty else { return false }
+      isSending = true
+      return true
     }
   }
 
@@ -64,7 +81,7 @@ final class GroupCell: Sendable {
   init(
     _ group: Group, store: any OffsetStore, answer: @escaping @Sendable (ParkedAnswer) -> Void,
     onLoss: @escaping @Sendable (GroupCell, RPCError) -> Void,
-    onDeadline: @escaping @Sendable (GroupCell, Int64) -> Void
+    onDeadline: @escaping @Sendable (GroupCell, Int64) -> Void = { _, _ in }
   ) {
     id = group.id
     self.store = store
@@ -85,14 +102,6 @@ final class GroupCell: Sendable {
     if isDue { _ = apply({ $0.timePassed(now: now) }, deliver: { _ in }) }
   }
 
-  /// Whether the group can be read again: it is lost, and nothing of it can come into the log any more.
-  var isReadable: Bool {
-    state.withLock { state in
-      guard case .lost(let error) = state.content, error.code == .unavailable else { return false }
-      return state.appendsInFlight == 0
-    }
-  }
-
   /// Why the group cannot be used; nil where it can.
   var loss: RPCError? {
     state.withLock { state in
@@ -106,11 +115,7 @@ final class GroupCell: Sendable {
   ) -> Attempt {
     attempt { state, group in
       let outcome = event(&group)
-      state.nextDeadlineMs = outcome.nextDeadlineMs
-      if !outcome.records.isEmpty {
-        state.applied += 1
-        state.outbox += outcome.records
-      }
+      state.note(outcome)
       return { [answer] failure in
         deliver(failure.map { .failure($0) } ?? outcome.reply.mapError { RPCError($0) })
         // Where the group is lost, all that are parked are told of it.
@@ -144,14 +149,22 @@ final class GroupCell: Sendable {
     }
   }
 
-  /// Puts what was read from the log in a lost group's place.
-  func restore(_ group: Group) {
-    state.withLock { state in
-      guard case .lost = state.content else { return }
+  /// Puts what was read from the log in a lost group's place, once these events are applied to it: nobody finds it half
+  /// done. There are no heartbeats parked in it.
+  func restore(_ group: Group, _ events: ((inout Group) -> GroupOutcome<Void>)...) {
+    let (isSender, deadline) = state.withLock { state -> (Bool, Int64?) in
+      guard case .lost = state.content else { return (false, nil) }
+      var group = group
+      for event in events { state.note(event(&group)) }
       state.content = .group(group)
-      state.nextDeadlineMs = nil
+      return (state.beginSending(), state.takeDeadline())
     }
+    if let deadline { onDeadline(self, deadline) }
+    if isSender { send() }
   }
+
+  /// Whether the group can be had again from its log.
+  var isToBeReadAgain: Bool { loss?.code == .unavailable }
 
   /// Its log is damaged: whoever asks is told so.
   func abandonForGood(_ reason: RPCError) { state.withLock { $0.content = .lost(reason) } }
@@ -191,9 +204,7 @@ final class GroupCell: Sendable {
         let deadline = state.takeDeadline()
         guard !state.isSettled else { return (.deliver(delivery), false, deadline) }
         state.waiting.append((state.applied, delivery))
-        guard !state.isSending, !state.outbox.isEmpty else { return (.wait, false, deadline) }
-        state.isSending = true
-        return (.wait, true, deadline)
+        return (.wait, state.beginSending(), deadline)
       }
     }
     if let deadline { onDeadline(self, deadline) }
@@ -207,20 +218,36 @@ final class GroupCell: Sendable {
     return .done
   }
 
-  /// Hands the outbox to the store, until it is empty. One thread at a time, so that the order is that of the events.
+  /// Hands over the outbox. One thread at a time, so that the order is that of the events. A store that completes before
+  /// it returns is handed what has come meanwhile from here, any other one from where it completes.
   private func send() {
-    while true {
-      let (records, event) = state.withLock { state -> ([GroupLogRecord], UInt64) in
-        defer { state.outbox = [] }
-        if state.outbox.isEmpty { state.isSending = false } else { state.appendsInFlight += 1 }
-        return (state.outbox, state.applied)
-      }
-      guard !records.isEmpty else { return }
+    while let (records, event) = takeOutbox() {
       store.append(records) { [self] failure in
-        state.withLock { $0.appendsInFlight -= 1 }
         if let failure { lose(failure) } else { becomeDurable(event) }
+        appendEnded()
       }
     }
+  }
+
+  private func takeOutbox() -> (records: [GroupLogRecord], event: UInt64)? {
+    state.withLock { state in
+      guard !state.isStoring, !state.outbox.isEmpty else {
+        state.isSending = false
+        return nil
+      }
+      state.isStoring = true
+      defer { state.outbox = [] }
+      return (state.outbox, state.applied)
+    }
+  }
+
+  /// Only now, so that everybody is told in the order of the appends.
+  private func appendEnded() {
+    let isSender = state.withLock { state in
+      state.isStoring = false
+      return state.beginSending()
+    }
+    if isSender { send() }
   }
 
   private func becomeDurable(_ event: UInt64) {

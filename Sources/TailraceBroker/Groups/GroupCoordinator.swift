@@ -8,7 +8,7 @@ internal import TailraceWire
 
 /// All groups: finds the one that a call is about, tells them of topics and of time, and reads lost ones again. Thread-safe.
 final class GroupCoordinator: Sendable {
-  /// Groups at the same time.
+  /// Groups at the same time, unless it is given.
   static let maxGroups = 100_000
   /// How long a lost group is left before it is read again.
   private static let reloadMs: Int64 = 1_000
@@ -38,6 +38,7 @@ final class GroupCoordinator: Sendable {
 
   let parked: ParkedHeartbeats
   let limits: GroupLimits
+  private let maxGroups: Int
   private let store: any OffsetStore
   private let clock: any WallClock
   private let logger: Logger
@@ -47,13 +48,14 @@ final class GroupCoordinator: Sendable {
   /// `clock` should not step: see `Group`.
   init(
     store: any OffsetStore, topics: [Topic], clock: any WallClock, limits: GroupLimits, logger: Logger,
-    parked: ParkedHeartbeats = ParkedHeartbeats()
+    parked: ParkedHeartbeats = ParkedHeartbeats(), maxGroups: Int = GroupCoordinator.maxGroups
   ) {
     self.store = store
     self.clock = clock
     self.limits = limits
     self.logger = logger
     self.parked = parked
+    self.maxGroups = maxGroups
     table = Mutex(Table(catalog: TopicCatalog(topics)))
   }
 
@@ -70,7 +72,10 @@ final class GroupCoordinator: Sendable {
     do throws(RPCError) {
       while true {
         let cell = try cell(id, isFounding: isFounding)
-        guard case .done = cell.apply(event, deliver: deliver) else { continue }
+        guard case .done = cell.apply(event, deliver: deliver) else {
+          forget(cell)
+          continue
+        }
         // A refused join leaves no group behind.
         if isFounding { retireIfGone(cell) }
         return
@@ -127,7 +132,7 @@ final class GroupCoordinator: Sendable {
   private func cell(_ id: GroupID, isFounding: Bool) throws(RPCError) -> GroupCell {
     let (cell, count) = table.withLock { table -> (GroupCell?, Int) in
       if let cell = table.cells[id] { return (cell, 0) }
-      guard isFounding, table.cells.count < Self.maxGroups else { return (nil, table.cells.count) }
+      guard isFounding, table.cells.count < maxGroups else { return (nil, table.cells.count) }
       var group = Group(id, topics: table.catalog, limits: limits)
       if table.isDraining { _ = group.drain() }
       let cell = makeCell(group)
@@ -137,7 +142,7 @@ final class GroupCoordinator: Sendable {
     if let cell { return cell }
     guard isFounding else { throw RPCError(GroupError.unknownGroup(id)) }
     throw RPCError(
-      .resourceExhausted, "there are \(count) groups; at most \(Self.maxGroups) are allowed", error: .limitReached)
+      .resourceExhausted, "there are \(count) groups; at most \(maxGroups) are allowed", error: .limitReached)
   }
 
   private func makeCell(_ group: Group) -> GroupCell {
@@ -175,7 +180,7 @@ final class GroupCoordinator: Sendable {
   /// Does what is due. To be called every so often: session time-outs and waits are as exact as that.
   func tick() {
     let now = now
-    while let id = nextDue(now) { table.withLock { $0.cells[id] }?.timePassed(now: now) }
+    for id in takeDue(now) { table.withLock { $0.cells[id] }?.timePassed(now: now) }
     let (isSweeping, hasLost) = table.withLock { table in
       let isSweeping = table.sweepAtMs <= now
       if isSweeping { table.sweepAtMs = now + Self.sweepMs }
@@ -185,10 +190,11 @@ final class GroupCoordinator: Sendable {
     if hasLost { reloadLost(now) }
   }
 
-  private func nextDue(_ now: Int64) -> GroupID? {
+  private func takeDue(_ now: Int64) -> [GroupID] {
     deadlines.withLock { deadlines in
-      guard let first = deadlines.min, first.timeMs <= now else { return nil }
-      return deadlines.removeMin().group
+      var due: [GroupID] = []
+      while let first = deadlines.min, first.timeMs <= now { due.append(deadlines.removeMin().group) }
+      return due
     }
   }
 
@@ -248,7 +254,7 @@ final class GroupCoordinator: Sendable {
         logger.warning("lost groups could not be read again", metadata: ["error": "\(error.message)"])
       }
       let next = self.now + Self.reloadMs
-      let isAnyLeft = cells.contains { $0.loss?.code == .unavailable }
+      let isAnyLeft = cells.contains(where: \.isToBeReadAgain)
       table.withLock { table in
         table.reloadAtMs = next
         if isAnyLeft { table.hasLost = true }
@@ -260,7 +266,8 @@ final class GroupCoordinator: Sendable {
   func reload() async throws(RPCError) {
     let (cells, catalog) = table.withLock { (Array($0.cells.values), $0.catalog) }
     var groups: [GroupID: Group] = [:]
-    let lost = cells.filter(\.isReadable)
+    let lost = cells.filter(\.isToBeReadAgain)
+    guard !lost.isEmpty else { return }
     for cell in lost { groups[cell.id] = Group(cell.id, topics: catalog, limits: limits) }
     var damage: [GroupID: GroupError] = [:]
     try await store.replay { key, value in
@@ -272,11 +279,12 @@ final class GroupCoordinator: Sendable {
         cell.abandonForGood(RPCError(error))
         continue
       }
-      cell.restore(group)
-      _ = cell.apply({ $0.replayed(now: now) }, deliver: { _ in })
-      // Topics may have changed while it was read.
-      let latest = table.withLock { $0.catalog }
-      _ = cell.apply({ $0.topicsChanged(latest, now: now) }, deliver: { _ in })
+      // Topics may have changed while it was read, and whoever changes them tells the group only if it is not lost: so the
+      // topics are looked up where it stops being lost.
+      cell.restore(
+        group, { $0.replayed(now: self.now) },
+        { $0.topicsChanged(self.table.withLock { $0.catalog }, now: self.now) })
+      if table.withLock({ $0.isDraining }) { _ = cell.apply({ $0.drain() }, deliver: { _ in }) }
     }
   }
 }

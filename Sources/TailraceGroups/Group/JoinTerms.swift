@@ -11,7 +11,6 @@ struct JoinTerms: Sendable {
   let rebalanceTimeoutMs: UInt32
 
   private static let maxNameBytes = 255
-  private static let maxPatternBytes = 1_024
   private static let maxTopicBytes = 200
 
   init(_ request: JoinGroupRequest, drawnID: MemberID, limits: GroupLimits) throws(GroupError) {
@@ -63,9 +62,10 @@ struct JoinTerms: Sendable {
       guard request.topics.isEmpty else {
         throw GroupError(.invalid, "a member subscribes to topics or to a topic_pattern, not to both")
       }
-      guard (1...maxPatternBytes).contains(pattern.utf8.count), !pattern.utf8.contains(0) else {
+      guard (1...TopicCatalog.maxPatternBytes).contains(pattern.utf8.count), !pattern.utf8.contains(0) else {
         throw GroupError(
-          .invalid, "topic_pattern has \(pattern.utf8.count) bytes; 1 to \(maxPatternBytes) without NUL are allowed")
+          .invalid,
+          "topic_pattern has \(pattern.utf8.count) bytes; 1 to \(TopicCatalog.maxPatternBytes) without NUL are allowed")
       }
       return .pattern(pattern)
     }

@@ -7,6 +7,9 @@ package struct TopicCatalog: Sendable {
   /// Whether a pattern matches a whole topic name. The same answer each time.
   package typealias Match = @Sendable (_ pattern: String, _ topic: String) -> Bool
 
+  /// The longest pattern, in bytes of UTF-8.
+  package static let maxPatternBytes = 1_024
+
   private let topics: [TopicID: Topic]
   private let names: [String: TopicID]
   private let matches: Match
