@@ -26,6 +26,9 @@ struct SimulationChecks {
       if let out = outSince[id], commit.memberEpoch <= out {
         throw SimulationFailure("\(id), out since epoch \(out), committed in \(commit.memberEpoch)")
       }
+      guard simulation.group.members[id]?.owned[partition] ?? .max <= commit.memberEpoch else {
+        throw SimulationFailure("\(id) committed in epoch \(commit.memberEpoch) for what it got later")
+      }
       guard simulation.group.owners[partition] == id else {
         throw SimulationFailure(
           "\(id) committed for \(partition.index) of \(simulation.group.owners[partition]?.text ?? "-")")
