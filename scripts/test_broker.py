@@ -37,13 +37,13 @@ class Wire(unittest.TestCase):
                 list(wire.fields(message))
 
     def test_answers_are_taken_whole_wherever_they_are_cut(self):
-        whole = response(1, b"one") + response(300, b"", wire.number(1, 5) + wire.data(2, "no")) + response(2, b"two")
+        whole = response(1, b"one") + response(300, b"", wire.number(1, 9) + wire.data(2, "no") + wire.number(3, 26)) + response(2, b"two")
         for cut in range(len(whole)):
             received = bytearray(whole[:cut])
             found = list(wire.take_answers(received))
             received += whole[cut:]
             found += wire.take_answers(received)
-            self.assertEqual(found, [(1, None, b"one"), (300, "no", b""), (2, None, b"two")])
+            self.assertEqual(found, [(1, None, b"one", 0), (300, "no", b"", 26), (2, None, b"two", 0)])
             self.assertEqual(received, b"")
 
     def test_a_call_is_a_frame_with_its_number_and_method(self):

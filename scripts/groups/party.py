@@ -1,0 +1,156 @@
+"""A group whose members are processes, and a look at it from outside."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from broker import group_calls
+from broker.client import Connection
+from broker.group_calls import Group
+from broker.process import Failure
+from broker.responses import BrokerError
+from groups import verdict
+from groups.journal import Journal, Moment
+from groups.processes import MemberProcess, Terms
+
+SETTLE_SECONDS = 20
+LOOK_SECONDS = 0.02
+
+
+def await_that(what: str, condition: Callable[[], bool], seconds: float = SETTLE_SECONDS) -> float:
+    """Waits for a condition; returns the seconds that took. Throws Failure."""
+    begin = time.monotonic()
+    while not condition():
+        if time.monotonic() > begin + seconds:
+            raise Failure(f"not within {seconds} s: {what}")
+        time.sleep(LOOK_SECONDS)
+    return time.monotonic() - begin
+
+
+def is_settled(group: Group, names: Iterable[str], partitions: int) -> bool:
+    """Whether exactly these processes are members, and own each partition once, about as many each."""
+    owned = sorted(partition for member in group.members for partition in member.owned)
+    sizes = [len(member.owned) for member in group.members]
+    return (
+        group.is_stable and sorted(member.client for member in group.members) == sorted(names)
+        and owned == list(range(partitions)) and max(sizes) - min(sizes) <= 1
+    )
+
+
+class Party:
+    """A group of processes. They end with `end`, or with this process."""
+
+    def __init__(self, terms: Terms, partitions: int) -> None:
+        self.terms = terms
+        self.partitions = partitions
+        self.journal = Journal()
+        self.running: dict[str, MemberProcess] = {}
+        self.all: list[MemberProcess] = []
+
+    def add(self, kind: str, is_static: bool = False) -> MemberProcess:
+        """Starts one more."""
+        name = f"{kind}-{len(self.all) + 1}"
+        process = MemberProcess(kind, self.terms, name, self.journal, instance=name if is_static else None)
+        self.running[name] = process
+        self.all.append(process)
+        return process
+
+    def kill(self, process: MemberProcess) -> None:
+        """With SIGKILL."""
+        process.kill()
+        del self.running[process.name]
+
+    def look(self) -> Group:
+        """The group now, as the broker describes it; without members where it is not there. Throws BrokerError."""
+        request = group_calls.describe_group(self.terms.group)
+        with Connection(self.terms.broker_port) as connection:
+            try:
+                return group_calls.described(connection.call(group_calls.DESCRIBE_GROUP, request))
+            except BrokerError as error:
+                if error.code != group_calls.UNKNOWN_GROUP:
+                    raise
+        return Group(False, [])
+
+    def stored(self) -> dict[int, int]:
+        """The group's offsets now, by partition."""
+        with Connection(self.terms.broker_port) as connection:
+            request = group_calls.fetch_offsets(self.terms.group, self.terms.topic, range(self.partitions))
+            return group_calls.stored_offsets(connection.call(group_calls.FETCH_OFFSETS, request))
+
+    def settle(self, paused: Iterable[str] = ()) -> float:
+        """Waits until all that run, except for those that are paused, share the partitions; returns how long it took."""
+        names = self.running.keys() - set(paused)
+        group = Group(False, [])
+
+        def looks_settled() -> bool:
+            nonlocal group
+            for process in self.running.values():
+                process.check()
+            group = self.look()
+            return is_settled(group, names, self.partitions)
+
+        try:
+            return await_that("", looks_settled)
+        except Failure as error:
+            told = "; ".join(f"{member.client} ({member.member}) {sorted(member.owned)}" for member in group.members)
+            raise Failure(
+                f"{self.terms.group} did not settle within {SETTLE_SECONDS} s: {sorted(names)} run, and the members are {told}"
+            ) from error
+
+    def member_of(self, process: MemberProcess) -> str:
+        """The member that a process is in a settled group."""
+        return next(member.member for member in self.look().members if member.client == process.name)
+
+    def owned_by_static(self) -> dict[str, list[int]]:
+        """Of each static member."""
+        static = {name for name, process in self.running.items() if process.is_static}
+        return {member.client: sorted(member.owned) for member in self.look().members if member.client in static}
+
+    def await_gone(self, process: MemberProcess, member: str) -> float:
+        """Waits until a member is out, and notes it; returns how long it took."""
+
+        def is_gone() -> bool:
+            return all(other.member != member for other in self.look().members)
+
+        seconds = await_that(f"member {member} of {process.name} is out", is_gone)
+        self.journal.fenced(Moment(process.name, member, time.monotonic()))
+        return seconds
+
+    def finish(self, ends: Mapping[int, int]) -> None:
+        """Waits until all is committed, then ends the processes."""
+        await_that(
+            f"{self.terms.group} has committed all of {dict(ends)}; {self.stored()} was stored", lambda: self.stored() == ends)
+        for process in self.running.values():
+            process.check()
+            process.ask_to_end()
+        for process in self.running.values():
+            process.wait()
+
+    def processed(self) -> tuple[dict[tuple[int, int], bytes], int]:
+        """Values by partition and offset, and how many came more than once."""
+        values, again = {}, 0
+        for process in self.all:
+            for partition, offset, value in process.processed():
+                again += (partition, offset) in values
+                values[partition, offset] = value
+        return values, again
+
+    def faults(self, acked: Mapping[tuple[int, int], bytes], ends: Mapping[int, int]) -> list[str]:
+        """All that did not hold; to be asked after `finish`."""
+        commits = self.journal.commits
+        found = list(self.journal.faults)
+        found += verdict.chain_faults(commits, ends)
+        found += verdict.fenced_faults(commits, self.journal.fencings)
+        found += verdict.unprocessed_faults(self.processed()[0], acked, ends)
+        return [f"{self.terms.group}: {fault}" for fault in found]
+
+    def summary(self) -> str:
+        """What was seen, in a line."""
+        commits = self.journal.commits
+        values, again = self.processed()
+        accepted = sum(commit.is_accepted for commit in commits)
+        in_doubt = sum(commit.is_in_doubt for commit in commits)
+        return (
+            f"{self.terms.group}: {len(self.all)} processes were {self.journal.members} members; {len(values):,} records"
+            f" processed, {again:,} more than once; {accepted:,} commits accepted, {len(commits) - accepted - in_doubt} refused,"
+            f" {in_doubt} in doubt"
+        )
