@@ -62,10 +62,10 @@ class Check:
         def restart() -> Broker:
             return Broker(self.tailrace, self.directory / BROKER, port=port)
 
-        self.prepare(first)
         parties = [self.party(first, group, KILLS_SESSION_MS) for group in ("static", "others")]
         trial = BrokerKills(first, *parties, restart, random.Random(f"{self.seed} {BROKER}"))
         try:
+            self.prepare(first)
             with Producer(port, TOPIC, PARTITIONS) as producer:
                 trial.run()
                 producer.stop()

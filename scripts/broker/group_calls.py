@@ -34,6 +34,8 @@ class Described(NamedTuple):
     """A member, as others see it."""
 
     member: str
+    # Empty: it is no static one.
+    instance: str
     client: str
     owned: frozenset[int]
 
@@ -181,5 +183,6 @@ def described(response: bytes) -> Group:
         parts = list(wire.fields(message))
         single = dict(parts)
         owned = partitions_of(all_of(parts, 6))
-        members.append(Described(text(single.get(1, b"")), text(single.get(3, b"")), owned))
+        member, instance, client = (text(single.get(field, b"")) for field in (1, 2, 3))
+        members.append(Described(member, instance, client, owned))
     return Group(summary.get(2, 0) == STABLE, members)

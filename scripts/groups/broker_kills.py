@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 
 from broker.process import Broker, Failure
 from groups import verdict
@@ -18,7 +19,9 @@ UNREST_SECONDS = 0.3
 class BrokerKills:
     """The trial. `broker`: is killed and replaced. The parties are without members."""
 
-    def __init__(self, broker: Broker, static: Party, others: Party, start, chance: random.Random) -> None:
+    def __init__(
+        self, broker: Broker, static: Party, others: Party, start: Callable[[], Broker], chance: random.Random
+    ) -> None:
         """`start`: starts a broker in the place of one that was killed."""
         self.broker = broker
         self.static = static
@@ -35,21 +38,25 @@ class BrokerKills:
 
     def run(self) -> None:
         """Throws Failure."""
-        for kind in (CLI, CLI, PYTHON):
-            self.static.add(kind, is_static=True)
+        for index, kind in enumerate((CLI, CLI, PYTHON)):
+            self.static.add(kind, instance=f"instance-{index}")
             self.others.add(kind)
         self.others.add(PYTHON)
         for party in self.parties:
             party.settle()
         for index in range(KILLS):
-            self.kill(has_unrest=index % 2 == 1, is_long=index == KILLS // 2)
+            self.kill(has_unrest=index % 2 == 1, is_long=index % 4 == 3, is_joint=index % 3 == 2)
 
-    def kill(self, has_unrest: bool, is_long: bool) -> None:
-        """`has_unrest`: while the others' partitions are on the move; `is_long`: it is away for longer than a session."""
+    def kill(self, has_unrest: bool, is_long: bool, is_joint: bool) -> None:
+        """`has_unrest`: while the others' partitions are on the move; `is_long`: it is away for longer than a session;
+        `is_joint`: with a static member, whose successor comes after the restart."""
         owned = self.static.owned_by_static()
         time.sleep(self.chance.uniform(0, GAP_SECONDS))
         if has_unrest:
             self.exchange()
+        gone = self.chance.choice([p for p in self.static.running.values() if p.kind == CLI]) if is_joint else None
+        if gone is not None:
+            self.static.kill(gone)
         killed = time.monotonic()
         self.broker.kill()
         if is_long:
@@ -57,6 +64,8 @@ class BrokerKills:
         self.broker = self.start()
         with self.broker.connect():
             back = time.monotonic()
+        if gone is not None:
+            self.static.add(CLI, instance=gone.instance)
         self.longest_away = max(self.longest_away, back - killed)
         for party in self.parties:
             self.faults += verdict.lost_faults(party.journal.commits, killed, party.stored())
@@ -65,7 +74,7 @@ class BrokerKills:
         for party in self.parties:
             party.settle()
         if (now := self.static.owned_by_static()) != owned:
-            self.faults.append(f"{self.static.terms.group}: before the broker was killed, static members owned {owned}, now {now}")
+            self.faults.append(f"{self.static.terms.group}: members owned {owned} before the broker was killed, now {now}")
 
     def exchange(self) -> None:
         """One of the others is killed, and another one comes."""
@@ -84,11 +93,13 @@ class BrokerKills:
                 await_that("", lambda: journal.first_heard(process.name, back) is not None)
             except Failure as error:
                 process.check()
-                raise Failure(f"{process.name} of {party.terms.group} is no member again: {process.last_words()}") from error
+                told = f"{process.name} of {party.terms.group} is no member again: {process.last_words()}"
+                raise Failure(told) from error
             seconds = journal.first_heard(process.name, back) - back
             self.longest_back = max(self.longest_back, seconds)
             if seconds > party.terms.session_ms / 1000:
-                self.faults.append(f"{party.terms.group}: {process.name} was a member again only {seconds:.2f} s after the restart")
+                self.faults.append(
+                    f"{party.terms.group}: {process.name} was a member again only {seconds:.2f} s after the restart")
 
     def summary(self) -> str:
         """In a line."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import Optional
 
 from broker import group_calls
 from broker.client import Connection
@@ -46,10 +47,10 @@ class Party:
         self.running: dict[str, MemberProcess] = {}
         self.all: list[MemberProcess] = []
 
-    def add(self, kind: str, is_static: bool = False) -> MemberProcess:
-        """Starts one more."""
+    def add(self, kind: str, instance: Optional[str] = None) -> MemberProcess:
+        """Starts one more. `instance`: it is static, and perhaps comes in the place of an earlier one."""
         name = f"{kind}-{len(self.all) + 1}"
-        process = MemberProcess(kind, self.terms, name, self.journal, instance=name if is_static else None)
+        process = MemberProcess(kind, self.terms, name, self.journal, instance)
         self.running[name] = process
         self.all.append(process)
         return process
@@ -93,7 +94,8 @@ class Party:
         except Failure as error:
             told = "; ".join(f"{member.client} ({member.member}) {sorted(member.owned)}" for member in group.members)
             raise Failure(
-                f"{self.terms.group} did not settle within {SETTLE_SECONDS} s: {sorted(names)} run, and the members are {told}"
+                f"{self.terms.group} did not settle within {SETTLE_SECONDS} s: {sorted(names)} run, and the members are"
+                f" {told}"
             ) from error
 
     def member_of(self, process: MemberProcess) -> str:
@@ -101,9 +103,8 @@ class Party:
         return next(member.member for member in self.look().members if member.client == process.name)
 
     def owned_by_static(self) -> dict[str, list[int]]:
-        """Of each static member."""
-        static = {name for name, process in self.running.items() if process.is_static}
-        return {member.client: sorted(member.owned) for member in self.look().members if member.client in static}
+        """Of each static member, by its instance."""
+        return {member.instance: sorted(member.owned) for member in self.look().members if member.instance}
 
     def await_gone(self, process: MemberProcess, member: str) -> float:
         """Waits until a member is out, and notes it; returns how long it took."""
@@ -117,8 +118,9 @@ class Party:
 
     def finish(self, ends: Mapping[int, int]) -> None:
         """Waits until all is committed, then ends the processes."""
-        await_that(
-            f"{self.terms.group} has committed all of {dict(ends)}; {self.stored()} was stored", lambda: self.stored() == ends)
+        before = self.stored()
+        what = f"{self.terms.group} has committed all of {dict(ends)}; at first {before} was stored"
+        await_that(what, lambda: self.stored() == ends)
         for process in self.running.values():
             process.check()
             process.ask_to_end()
@@ -151,6 +153,6 @@ class Party:
         in_doubt = sum(commit.is_in_doubt for commit in commits)
         return (
             f"{self.terms.group}: {len(self.all)} processes were {self.journal.members} members; {len(values):,} records"
-            f" processed, {again:,} more than once; {accepted:,} commits accepted, {len(commits) - accepted - in_doubt} refused,"
-            f" {in_doubt} in doubt"
+            f" processed, {again:,} more than once; {accepted:,} commits accepted,"
+            f" {len(commits) - accepted - in_doubt} refused, {in_doubt} in doubt"
         )

@@ -51,7 +51,7 @@ class MemberProcess(ServerProcess):
     def __init__(self, kind: str, terms: Terms, name: str, journal: Journal, instance: Optional[str] = None) -> None:
         self.kind = kind
         self.name = name
-        self.is_static = instance is not None
+        self.instance = instance
         self.output = terms.directory / f"{terms.group}-{name}.json"
         tap = Tap(name, terms.broker_port, journal)
         super().__init__(

@@ -68,8 +68,8 @@ def fenced_faults(commits: Iterable[Commit], fencings: Iterable[Moment]) -> list
 def lost_faults(commits: Iterable[Commit], killed: float, stored: Mapping[int, int]) -> list[str]:
     """What was accepted before the broker was killed is there after its restart. `stored`: the offsets then."""
     return [
-        f"partition {commit.partition}: {told(commit)} was accepted, and after the restart {stored.get(commit.partition, 0)}"
-        " is stored"
+        f"partition {commit.partition}: {told(commit)} was accepted, and after the restart"
+        f" {stored.get(commit.partition, 0)} is stored"
         for commit in commits
         if commit.is_accepted and commit.sent < killed and commit.end > stored.get(commit.partition, 0)
     ]
