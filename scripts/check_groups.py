@@ -63,13 +63,12 @@ class Check:
             return Broker(self.tailrace, self.directory / BROKER, port=port)
 
         parties = [self.party(first, group, KILLS_SESSION_MS) for group in ("static", "others")]
-        trial = BrokerKills(first, *parties, restart, random.Random(f"{self.seed} {BROKER}"))
+        trial = BrokerKills(first, *parties, restart, random.Random(f"{self.seed} {BROKER}"), self.faults)
         try:
             self.prepare(first)
             with Producer(port, TOPIC, PARTITIONS) as producer:
                 trial.run()
                 producer.stop()
-            self.faults += trial.faults
             self.conclude(trial.summary(), producer, parties)
         finally:
             trial.broker.__exit__()
@@ -95,12 +94,14 @@ def main() -> int:
     print(f"seed {seed}", flush=True)
     begin = time.monotonic()
     check = Check(arguments, seed)
-    if arguments.only != BROKER:
-        check.members()
-    if arguments.only != MEMBERS:
-        check.broker()
-    for fault in verdict.told_faults(check.faults):
-        print(fault, file=sys.stderr)
+    try:
+        if arguments.only != BROKER:
+            check.members()
+        if arguments.only != MEMBERS:
+            check.broker()
+    finally:
+        for fault in verdict.told_faults(check.faults):
+            print(fault, file=sys.stderr, flush=True)
     print(f"consumer groups: {len(check.faults)} faults; {time.monotonic() - begin:.0f} s; seed {seed}")
     return 1 if check.faults else 0
 

@@ -20,15 +20,16 @@ class BrokerKills:
     """The trial. `broker`: is killed and replaced. The parties are without members."""
 
     def __init__(
-        self, broker: Broker, static: Party, others: Party, start: Callable[[], Broker], chance: random.Random
+        self, broker: Broker, static: Party, others: Party, start: Callable[[], Broker], chance: random.Random,
+        faults: list[str],
     ) -> None:
-        """`start`: starts a broker in the place of one that was killed."""
+        """`start`: starts a broker in the place of one that was killed. `faults`: what does not hold is added there."""
         self.broker = broker
         self.static = static
         self.others = others
         self.start = start
         self.chance = chance
-        self.faults: list[str] = []
+        self.faults = faults
         self.longest_away = 0.0
         self.longest_back = 0.0
 
@@ -68,7 +69,8 @@ class BrokerKills:
             self.static.add(CLI, instance=gone.instance)
         self.longest_away = max(self.longest_away, back - killed)
         for party in self.parties:
-            self.faults += verdict.lost_faults(party.journal.commits, killed, party.stored())
+            lost = verdict.lost_faults(party.journal.commits, killed, party.stored())
+            self.faults += [f"{party.terms.group}: {fault}" for fault in lost]
         for party in self.parties:
             self.await_members(party, back)
         for party in self.parties:

@@ -94,8 +94,8 @@ class Party:
         except Failure as error:
             told = "; ".join(f"{member.client} ({member.member}) {sorted(member.owned)}" for member in group.members)
             raise Failure(
-                f"{self.terms.group} did not settle within {SETTLE_SECONDS} s: {sorted(names)} run, and the members are"
-                f" {told}"
+                f"{self.terms.group} did not settle within {SETTLE_SECONDS} s: {sorted(names)} run, and the members,"
+                f" {'' if group.is_stable else 'not '}stable, are {told}"
             ) from error
 
     def member_of(self, process: MemberProcess) -> str:

@@ -66,12 +66,16 @@ def fenced_faults(commits: Iterable[Commit], fencings: Iterable[Moment]) -> list
 
 
 def lost_faults(commits: Iterable[Commit], killed: float, stored: Mapping[int, int]) -> list[str]:
-    """What was accepted before the broker was killed is there after its restart. `stored`: the offsets then."""
+    """What was accepted before the broker was killed is there after its restart; of each partition the furthest is told.
+    `stored`: the offsets then."""
+    furthest: dict[int, Commit] = {}
+    for commit in commits:
+        if commit.is_accepted and commit.sent < killed:
+            furthest[commit.partition] = max(commit, furthest.get(commit.partition, commit), key=lambda each: each.end)
     return [
-        f"partition {commit.partition}: {told(commit)} was accepted, and after the restart"
-        f" {stored.get(commit.partition, 0)} is stored"
-        for commit in commits
-        if commit.is_accepted and commit.sent < killed and commit.end > stored.get(commit.partition, 0)
+        f"partition {partition}: {told(commit)} was accepted, and after the restart {stored.get(partition, 0)} is stored"
+        for partition, commit in sorted(furthest.items())
+        if commit.end > stored.get(partition, 0)
     ]
 
 
