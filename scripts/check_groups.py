@@ -9,7 +9,7 @@ import time
 
 from broker import measure
 from broker.client import Connection
-from broker.process import Broker
+from broker.process import Broker, Failure
 from groups import verdict
 from groups.broker_kills import BrokerKills
 from groups.members_fail import MembersFail
@@ -88,9 +88,19 @@ class Check:
             self.faults += party.faults(producer.acked, ends)
 
 
+def chosen_seed() -> int:
+    """TAILRACE_SEED, or one by chance. Throws Failure."""
+    text = os.environ.get("TAILRACE_SEED")
+    if not text:
+        return random.randrange(1 << 32)
+    if not text.isdecimal():
+        raise Failure(f"TAILRACE_SEED is {text!r}, and no number")
+    return int(text)
+
+
 def main() -> int:
     arguments = parse_arguments()
-    seed = int(os.environ.get("TAILRACE_SEED") or random.randrange(1 << 32))
+    seed = chosen_seed()
     print(f"seed {seed}", flush=True)
     begin = time.monotonic()
     check = Check(arguments, seed)

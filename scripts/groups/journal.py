@@ -113,6 +113,11 @@ class Journal:
         with self._lock:
             return len({moment.member for moment in self._joined})
 
+    def member(self, process: str) -> str:
+        """The one that a process was let in as last; it is or was one."""
+        with self._lock:
+            return next(moment.member for moment in reversed(self._joined) if moment.process == process)
+
     def first_heard(self, process: str, since: float) -> Optional[float]:
         """When a process's heartbeat, or that it joins, was first answered well after a time; None: not yet."""
         with self._lock:
@@ -121,5 +126,4 @@ class Journal:
     def has_joined(self, process: str, since: float, other_than: str) -> bool:
         """Whether a process was let in since, as another member."""
         with self._lock:
-            return any(
-                m.process == process and m.at >= since and m.member != other_than for m in self._joined)
+            return any(m.process == process and m.at >= since and m.member != other_than for m in self._joined)

@@ -34,16 +34,16 @@ class MembersFail:
         running = list(self.party.running.values())
         paused = self.chance.choice([process for process in running if process.kind == paused_kind])
         killed = self.chance.choice([process for process in running if process is not paused])
-        members = {process.name: self.party.member_of(process) for process in (paused, killed)}
         events = [paused.pause, lambda: self.party.kill(killed), lambda: self.party.add(killed.kind)]
         self.chance.shuffle(events)
         for event in events:
             self.let_pass()
             event()
         for process in (killed, paused):
-            self.longest_out = max(self.longest_out, self.party.await_gone(process, members[process.name]))
+            member = self.party.journal.member(process.name)
+            self.longest_out = max(self.longest_out, self.party.await_gone(process, member))
         self.let_pass()
-        self.go_on(paused, members[paused.name])
+        self.go_on(paused, self.party.journal.member(paused.name))
         self.party.settle()
 
     def let_pass(self) -> None:

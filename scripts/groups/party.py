@@ -38,7 +38,7 @@ def is_settled(group: Group, names: Iterable[str], partitions: int) -> bool:
 
 
 class Party:
-    """A group of processes. They end with `end`, or with this process."""
+    """A group of processes. They end with `finish`, or with this process."""
 
     def __init__(self, terms: Terms, partitions: int) -> None:
         self.terms = terms
@@ -77,9 +77,9 @@ class Party:
             request = group_calls.fetch_offsets(self.terms.group, self.terms.topic, range(self.partitions))
             return group_calls.stored_offsets(connection.call(group_calls.FETCH_OFFSETS, request))
 
-    def settle(self, paused: Iterable[str] = ()) -> float:
-        """Waits until all that run, except for those that are paused, share the partitions; returns how long it took."""
-        names = self.running.keys() - set(paused)
+    def settle(self) -> None:
+        """Waits until all that run share the partitions. Throws Failure."""
+        names = self.running.keys()
         group = Group(False, [])
 
         def looks_settled() -> bool:
@@ -90,17 +90,13 @@ class Party:
             return is_settled(group, names, self.partitions)
 
         try:
-            return await_that("", looks_settled)
+            await_that("", looks_settled)
         except Failure as error:
             told = "; ".join(f"{member.client} ({member.member}) {sorted(member.owned)}" for member in group.members)
             raise Failure(
                 f"{self.terms.group} did not settle within {SETTLE_SECONDS} s: {sorted(names)} run, and the members,"
                 f" {'' if group.is_stable else 'not '}stable, are {told}"
             ) from error
-
-    def member_of(self, process: MemberProcess) -> str:
-        """The member that a process is in a settled group."""
-        return next(member.member for member in self.look().members if member.client == process.name)
 
     def owned_by_static(self) -> dict[str, list[int]]:
         """Of each static member, by its instance."""

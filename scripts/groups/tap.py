@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from broker import group_calls, wire
@@ -117,7 +118,9 @@ class Tap:
         ours.close()
         theirs.close()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket, note) -> None:
+    def _pass_on(
+        self, source: socket.socket, sink: socket.socket, note: Callable[[bytes, bytes], None]
+    ) -> None:
         preface, received, is_open = len(wire.PREFACE), bytearray(), True
         while True:
             try:
@@ -131,8 +134,9 @@ class Tap:
             try:
                 for header, message in wire.take_frames(received):
                     note(header, message)
-            except wire.Malformed as error:
-                self.journal.broke(f"{self.process}: {error}")
+            # Whatever is wrong with a message, it goes on: the run is to end by its faults, not by a hang.
+            except Exception as error:
+                self.journal.broke(f"{self.process}: {type(error).__name__}: {error}")
             try:
                 if is_open:
                     sink.sendall(chunk)
