@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 
 from broker.process import Failure
 from groups.party import Party, await_that
@@ -34,14 +35,23 @@ class MembersFail:
         running = list(self.party.running.values())
         paused = self.chance.choice([process for process in running if process.kind == paused_kind])
         killed = self.chance.choice([process for process in running if process is not paused])
-        events = [paused.pause, lambda: self.party.kill(killed), lambda: self.party.add(killed.kind)]
+        last_alive = {}
+
+        def end(process: MemberProcess, how: Callable[[], None]) -> None:
+            how()
+            last_alive[process.name] = time.monotonic()
+
+        events = [
+            lambda: end(paused, paused.pause), lambda: end(killed, lambda: self.party.kill(killed)),
+            lambda: self.party.add(killed.kind),
+        ]
         self.chance.shuffle(events)
         for event in events:
             self.let_pass()
             event()
         for process in (killed, paused):
-            member = self.party.journal.member(process.name)
-            self.longest_out = max(self.longest_out, self.party.await_gone(process, member))
+            gone = self.party.await_gone(process, self.party.journal.member(process.name))
+            self.longest_out = max(self.longest_out, gone - last_alive[process.name])
         self.let_pass()
         self.go_on(paused, self.party.journal.member(paused.name))
         self.party.settle()
@@ -65,6 +75,6 @@ class MembersFail:
     def summary(self) -> str:
         """In a line."""
         return (
-            f"{ROUNDS} rounds of a SIGKILL, a SIGSTOP and a new member; out after {self.longest_out:.1f} s at most;"
+            f"{ROUNDS} rounds of a SIGKILL, a SIGSTOP and a new member; out {self.longest_out:.1f} s later at the latest;"
             f" {self.refused} calls of fenced members refused"
         )

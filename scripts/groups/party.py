@@ -17,14 +17,13 @@ SETTLE_SECONDS = 20
 LOOK_SECONDS = 0.02
 
 
-def await_that(what: str, condition: Callable[[], bool], seconds: float = SETTLE_SECONDS) -> float:
-    """Waits for a condition; returns the seconds that took. Throws Failure."""
-    begin = time.monotonic()
+def await_that(what: str, condition: Callable[[], bool], seconds: float = SETTLE_SECONDS) -> None:
+    """Waits for a condition. Throws Failure."""
+    deadline = time.monotonic() + seconds
     while not condition():
-        if time.monotonic() > begin + seconds:
+        if time.monotonic() > deadline:
             raise Failure(f"not within {seconds} s: {what}")
         time.sleep(LOOK_SECONDS)
-    return time.monotonic() - begin
 
 
 def is_settled(group: Group, names: Iterable[str], partitions: int) -> bool:
@@ -103,14 +102,15 @@ class Party:
         return {member.instance: sorted(member.owned) for member in self.look().members if member.instance}
 
     def await_gone(self, process: MemberProcess, member: str) -> float:
-        """Waits until a member is out, and notes it; returns how long it took."""
+        """Waits until a member is out, and notes it; returns when it was seen, by time.monotonic()."""
 
         def is_gone() -> bool:
             return all(other.member != member for other in self.look().members)
 
-        seconds = await_that(f"member {member} of {process.name} is out", is_gone)
-        self.journal.fenced(Moment(process.name, member, time.monotonic()))
-        return seconds
+        await_that(f"member {member} of {process.name} is out", is_gone)
+        seen = time.monotonic()
+        self.journal.fenced(Moment(process.name, member, seen))
+        return seen
 
     def finish(self, ends: Mapping[int, int]) -> None:
         """Waits until all is committed, then ends the processes."""
