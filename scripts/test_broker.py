@@ -89,6 +89,16 @@ class Parts(unittest.TestCase):
         fetched = wire.data(1, wire.data(1, "t") + wire.data(15, b"one") + wire.data(15, b"two"))
         self.assertEqual(responses.fetched_batches(fetched), [b"one", b"two"])
 
+    def test_where_plain_records_went_and_what_decoded_ones_hold_is_found(self):
+        results = wire.data(3, wire.numbers({1: 2, 2: 7})) + wire.data(3, wire.numbers({1: 2, 2: 8}))
+        self.assertEqual(responses.produced_offsets(wire.data(1, results)), [7, 8])
+        record = wire.number(1, 5) + wire.data(4, b"v")
+        part = wire.data(1, "t") + wire.numbers({3: 2, 9: 6}) + wire.data(10, record)
+        self.assertEqual(responses.fetched_records(wire.data(1, part)), [(2, 6, [(5, b"v")])])
+        with self.assertRaises(responses.BrokerError) as told:
+            responses.fetched_records(wire.data(1, wire.data(4, wire.number(1, 9))))
+        self.assertEqual(told.exception.code, 9)
+
 
 class OpenLoop(unittest.TestCase):
     def test_a_request_is_due_with_the_tick_that_it_is_counted_in(self):
