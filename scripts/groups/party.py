@@ -61,20 +61,26 @@ class Party:
 
     def look(self) -> Group:
         """The group now, as the broker describes it; without members where it is not there. Throws BrokerError."""
-        request = group_calls.describe_group(self.terms.group)
-        with Connection(self.terms.broker_port) as connection:
-            try:
-                return group_calls.described(connection.call(group_calls.DESCRIBE_GROUP, request))
-            except BrokerError as error:
-                if error.code != group_calls.UNKNOWN_GROUP:
-                    raise
+        try:
+            return group_calls.described(
+                self.ask(group_calls.DESCRIBE_GROUP, group_calls.describe_group(self.terms.group)))
+        except BrokerError as error:
+            if error.code != group_calls.UNKNOWN_GROUP:
+                raise
         return Group(False, [])
 
     def stored(self) -> dict[int, int]:
         """The group's offsets now, by partition."""
-        with Connection(self.terms.broker_port) as connection:
-            request = group_calls.fetch_offsets(self.terms.group, self.terms.topic, range(self.partitions))
-            return group_calls.stored_offsets(connection.call(group_calls.FETCH_OFFSETS, request))
+        request = group_calls.fetch_offsets(self.terms.group, self.terms.topic, range(self.partitions))
+        return group_calls.stored_offsets(self.ask(group_calls.FETCH_OFFSETS, request))
+
+    def ask(self, method: str, request: bytes) -> bytes:
+        """A call of an observer. Throws BrokerError and Failure."""
+        try:
+            with Connection(self.terms.broker_port) as connection:
+                return connection.call(method, request)
+        except OSError as error:
+            raise Failure(f"no answer to {method} about {self.terms.group}: {error}") from error
 
     def settle(self) -> None:
         """Waits until all that run share the partitions. Throws Failure."""
