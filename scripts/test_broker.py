@@ -37,13 +37,13 @@ class Wire(unittest.TestCase):
                 list(wire.fields(message))
 
     def test_answers_are_taken_whole_wherever_they_are_cut(self):
-        whole = response(1, b"one") + response(300, b"", wire.number(1, 5) + wire.data(2, "no")) + response(2, b"two")
+        whole = response(1, b"one") + response(300, b"", wire.number(1, 9) + wire.data(2, "no") + wire.number(3, 26)) + response(2, b"two")
         for cut in range(len(whole)):
             received = bytearray(whole[:cut])
             found = list(wire.take_answers(received))
             received += whole[cut:]
             found += wire.take_answers(received)
-            self.assertEqual(found, [(1, None, b"one"), (300, "no", b""), (2, None, b"two")])
+            self.assertEqual(found, [(1, None, b"one", 0), (300, "no", b"", 26), (2, None, b"two", 0)])
             self.assertEqual(received, b"")
 
     def test_a_call_is_a_frame_with_its_number_and_method(self):
@@ -88,6 +88,16 @@ class Parts(unittest.TestCase):
             responses.offset_found(wire.data(1, wire.number(1, 3)))
         fetched = wire.data(1, wire.data(1, "t") + wire.data(15, b"one") + wire.data(15, b"two"))
         self.assertEqual(responses.fetched_batches(fetched), [b"one", b"two"])
+
+    def test_where_plain_records_went_and_what_decoded_ones_hold_is_found(self):
+        results = wire.data(3, wire.numbers({1: 2, 2: 7})) + wire.data(3, wire.numbers({1: 2, 2: 8}))
+        self.assertEqual(responses.produced_offsets(wire.data(1, results)), [7, 8])
+        record = wire.number(1, 5) + wire.data(4, b"v")
+        part = wire.data(1, "t") + wire.numbers({3: 2, 9: 6}) + wire.data(10, record)
+        self.assertEqual(responses.fetched_records(wire.data(1, part)), [(2, 6, [(5, b"v")])])
+        with self.assertRaises(responses.BrokerError) as told:
+            responses.fetched_records(wire.data(1, wire.data(4, wire.number(1, 9))))
+        self.assertEqual(told.exception.code, 9)
 
 
 class OpenLoop(unittest.TestCase):

@@ -5,7 +5,7 @@ import time
 from typing import Iterable, Iterator, Optional
 
 from broker import requests, wire
-from broker.responses import BrokerError, offset_found
+from broker.responses import BrokerError, ConnectionLost, offset_found
 from broker.sockets import greet
 
 RETRY_SECONDS = 0.0005
@@ -48,14 +48,14 @@ class Connection:
             raise wire.Malformed(f"a frame of {length} bytes has a header of {header_length}")
         found = wire.answer(self.read(header_length), self.read(length - 2 - header_length))
         if found.error is not None:
-            raise BrokerError(found.error)
+            raise BrokerError(found.error, found.code)
         return found.message
 
     def read(self, count: int) -> bytes:
         """Exactly so many bytes."""
         found = self.stream.read(count)
         if len(found) != count:
-            raise BrokerError("the broker closed the connection")
+            raise ConnectionLost("the broker closed the connection")
         return found
 
     def call(self, method: str, message: bytes) -> bytes:

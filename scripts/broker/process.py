@@ -29,11 +29,11 @@ class Broker(ServerProcess):
 
     def __init__(
         self, tailrace: str, directory: pathlib.Path, options: Sequence[str] = (), prefix: Sequence[str] = (),
-        environment: Optional[Mapping[str, str]] = None,
+        environment: Optional[Mapping[str, str]] = None, port: int = 0,
     ) -> None:
         """`directory`: where its data and its log are; made where it is not there. `prefix`: the command that runs it.
-        `environment`: what it has beside this process's."""
-        self.port = free_port()
+        `environment`: what it has beside this process's. `port`: where it listens; 0: any that is free."""
+        self.port = port or free_port()
         directory.mkdir(exist_ok=True)
         command = [*prefix, *serve_command(tailrace, directory, self.port, options)]
         super().__init__(command, directory, directory / "broker.log", environment)

@@ -24,17 +24,17 @@ class ServerProcess:
 
     def __init__(
         self, command: Sequence[str], directory: pathlib.Path, log: pathlib.Path,
-        environment: Optional[Mapping[str, str]] = None,
+        environment: Optional[Mapping[str, str]] = None, output: Optional[pathlib.Path] = None,
     ) -> None:
         """Starts `command` in `directory`, its output going to the file `log`. `environment`: what it has beside this
-        process's."""
+        process's. `output`: where its standard output goes instead."""
         self.log = log
-        with open(log, "wb") as output:
+        with open(log, "wb") as errors, open(output or os.devnull, "wb") as separate:
             # Just before the exec.
             self.started_ns = time.monotonic_ns()
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *command],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=directory,
+                stdin=subprocess.DEVNULL, stdout=separate if output else errors, stderr=errors, cwd=directory,
                 env={**os.environ, **(environment or {})},
             )
 

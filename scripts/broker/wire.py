@@ -85,6 +85,8 @@ class Answer(NamedTuple):
     # What went wrong, in the broker's words; None: nothing.
     error: Union[str, None]
     message: bytes
+    # The ErrorCode of what went wrong; 0: none is told.
+    code: int = 0
 
 
 def frame(header: bytes, message: bytes = b"") -> bytes:
@@ -114,7 +116,7 @@ def cancel(call_id: int) -> bytes:
 
 def answer(header: bytes, message: bytes) -> Answer:
     """From a frame's two parts. Throws Malformed."""
-    call, error = 0, None
+    call, error, code = 0, None, 0
     for field, value in fields(header):
         if field == 1:
             call = value
@@ -122,11 +124,12 @@ def answer(header: bytes, message: bytes) -> Answer:
             status = dict(fields(value))
             if status.get(1, 0):
                 error = bytes(status.get(2, b"")).decode("utf-8", "replace") or f"status {status[1]}"
-    return Answer(call, error, message)
+                code = status.get(3, 0)
+    return Answer(call, error, message, code)
 
 
-def take_answers(received: bytearray) -> Iterator[Answer]:
-    """Takes all whole responses off the front of what was received. Throws Malformed."""
+def take_frames(received: bytearray) -> Iterator[tuple[bytes, bytes]]:
+    """Takes all whole frames off the front of what was received: header and message of each. Throws Malformed."""
     at = 0
     while len(received) - at >= 6:
         length, header_length = struct.unpack_from(">IH", received, at)
@@ -135,6 +138,12 @@ def take_answers(received: bytearray) -> Iterator[Answer]:
         end = at + 4 + length
         if end > len(received):
             break
-        yield answer(bytes(received[at + 6 : at + 6 + header_length]), bytes(received[at + 6 + header_length : end]))
+        yield bytes(received[at + 6 : at + 6 + header_length]), bytes(received[at + 6 + header_length : end])
         at = end
     del received[:at]
+
+
+def take_answers(received: bytearray) -> Iterator[Answer]:
+    """Takes all whole responses off the front of what was received. Throws Malformed."""
+    for header, message in take_frames(received):
+        yield answer(header, message)

@@ -91,6 +91,9 @@ final class GroupCell: Sendable {
     state = Mutex(State(content: .group(group)))
   }
 
+  /// When `timePassed` is due; nil: it is not.
+  var nextDeadlineMs: Int64? { state.withLock { $0.nextDeadlineMs } }
+
   /// Does what is due, and has itself woken for the next.
   func timePassed(now: Int64) {
     let (isDue, next) = state.withLock { state -> (Bool, Int64?) in

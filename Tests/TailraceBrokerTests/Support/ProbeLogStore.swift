@@ -245,4 +245,5 @@ private final class WaiterBox: Sendable {
 extension TopicID {
   /// Of the internal log of topics.
   static let metadata = LogMetadataStore.topicID
+  static let offsets = LogOffsetStore.topicID
 }

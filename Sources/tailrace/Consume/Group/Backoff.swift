@@ -7,8 +7,10 @@ struct Backoff: Hashable, Sendable {
   private(set) var retryAtMs: Int64 = 0
   private var delayMs = firstMs
 
-  /// A try failed. `fraction`, 0 to 1, spreads the tries of many clients over the second half of the wait.
-  mutating func fail(nowMs: Int64, fraction: Double) {
+  /// A try failed. `fraction`, 0 to 1, spreads the tries of many clients over the second half of the wait. `boundMs`: the
+  /// longest wait here, where that is less.
+  mutating func fail(nowMs: Int64, fraction: Double, boundMs: Int64 = maxMs) {
+    delayMs = min(delayMs, max(boundMs, Self.firstMs))
     retryAtMs = nowMs + delayMs / 2 + Int64(Double(delayMs / 2) * min(max(fraction, 0), 1))
     delayMs = min(delayMs * 2, Self.maxMs)
   }

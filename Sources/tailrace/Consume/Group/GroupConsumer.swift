@@ -269,7 +269,7 @@ struct GroupConsumer {
     isConnected = false
     for kind in GroupCall.Kind.allCases { cancel(kind) }
     membership.doubt()
-    connectBackoff.fail(nowMs: nowMs, fraction: fraction())
+    connectBackoff.fail(nowMs: nowMs, fraction: fraction(), boundMs: membership.maxRetryMs)
     if !isEnding { sayOnce(Self.outage, "\(error.line); trying again") }
   }
 

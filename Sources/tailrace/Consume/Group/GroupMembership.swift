@@ -53,6 +53,9 @@ struct GroupMembership: Sendable {
   /// When the broker has certainly forgotten the member, unless an answer comes before.
   var sessionEndMs: Int64? { isMember ? lastHeardMs + sessionTimeoutMs : nil }
 
+  /// The longest wait for a broker that is away: once it is back, the member's place is kept for a session time-out.
+  var maxRetryMs: Int64 { sessionTimeoutMs / 3 }
+
   mutating func join(nowMs: Int64) -> JoinGroupRequest {
     lastSentMs = nowMs
     return JoinGroupRequest(

@@ -18,6 +18,15 @@ import Testing
     #expect(backoff.retryAtMs == 100)
   }
 
+  @Test func `a lower bound holds, but for the first wait`() {
+    for (bound, longest) in [(Int64(333), Int64(333)), (7, 100), (60_000, 5_000)] {
+      var backoff = Backoff()
+      for _ in 0..<8 { backoff.fail(nowMs: 0, fraction: 1, boundMs: bound) }
+      // Odd waits are halved.
+      #expect((longest - 1...longest).contains(backoff.retryAtMs))
+    }
+  }
+
   @Test func `chance spreads the tries over the second half`() {
     for (fraction, wait) in [(0.0, Int64(50)), (0.5, 75), (1, 100), (-3, 50), (9, 100)] {
       var backoff = Backoff()

@@ -22,11 +22,14 @@ struct GroupConsumerPlay {
   private(set) var written = ""
   private(set) var isWriting = false
 
-  init(limit: Int? = nil, exitsAtEnd: Bool = false, instanceID: String? = nil) {
+  init(
+    limit: Int? = nil, exitsAtEnd: Bool = false, instanceID: String? = nil, sessionTimeoutMs: UInt32 = 0
+  ) {
     let members = MemberNames()
     consumer = GroupConsumer(
       GroupConsumer.Settings(
-        membership: GroupMembership.Settings(group: "g", clientID: "c", instanceID: instanceID, topics: ["t"]),
+        membership: GroupMembership.Settings(
+          group: "g", clientID: "c", instanceID: instanceID, topics: ["t"], sessionTimeoutMs: sessionTimeoutMs),
         commitIntervalMs: 1_000, exitsAtEnd: exitsAtEnd),
       queue: PrintQueue(printer: RecordPrinter(format: .text), limit: limit),
       newMemberID: { members.next() }, fraction: { 1 })
@@ -135,9 +138,11 @@ struct GroupConsumerPlay {
 
   /// A member that owns these partitions from offset 0 on, settled, its heartbeat kept by the broker.
   static func settled(
-    _ partitions: [UInt32], limit: Int? = nil, exitsAtEnd: Bool = false, end: Int64? = nil, instanceID: String? = nil
+    _ partitions: [UInt32], limit: Int? = nil, exitsAtEnd: Bool = false, end: Int64? = nil, instanceID: String? = nil,
+    sessionTimeoutMs: UInt32 = 0
   ) -> GroupConsumerPlay {
-    var play = GroupConsumerPlay(limit: limit, exitsAtEnd: exitsAtEnd, instanceID: instanceID)
+    var play = GroupConsumerPlay(
+      limit: limit, exitsAtEnd: exitsAtEnd, instanceID: instanceID, sessionTimeoutMs: sessionTimeoutMs)
     play.advance()
     play.joined(partitions)
     // Who has nothing is settled: the broker keeps his heartbeat.

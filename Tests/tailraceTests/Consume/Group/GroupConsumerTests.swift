@@ -222,6 +222,16 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
     #expect(play.said.count == 2)
   }
 
+  @Test func `however long a broker is away, it is tried several times within a session`() {
+    var play = GroupConsumerPlay.settled([0], sessionTimeoutMs: 1_000)
+    play.fail(isFetch, lost)
+    for _ in 0..<10 {
+      play.pass(ms: 333)
+      #expect(play.isConnecting)
+      play.fail(isConnect, lost)
+    }
+  }
+
   @Test func `a broker that is back and has forgotten the member is told of first`() {
     var play = GroupConsumerPlay.settled([0])
     play.fail(isFetch, lost)

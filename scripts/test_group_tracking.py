@@ -1,4 +1,4 @@
-"""Tests of consumer_groups.py: when a group counts as settled and caught up, and that the report notices what is lost,
+"""Tests of group_tracking.py: when a group counts as settled and caught up, and that the report notices what is lost,
 changed or invented while it forgives what at-least-once allows."""
 
 import contextlib
@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 import activity_tracking as tracking
-import consumer_groups as groups
+import group_tracking as groups
 from test_activity_tracking import SAMPLE, Broker
 
 
