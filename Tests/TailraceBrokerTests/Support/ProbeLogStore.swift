@@ -245,5 +245,5 @@ private final class WaiterBox: Sendable {
 extension TopicID {
   /// Of the internal log of topics.
   static let metadata = LogMetadataStore.topicID
-  static let offsets = LogOffsetStore.topicID
+  static let offsets = TopicID(high: 0, low: 2)
 }
