@@ -48,23 +48,25 @@ import Testing
   }
 
   @Test func `a heartbeat of the epoch before frees nothing`() throws {
-    var (test, _, b) = try settled()
-    try test.join("c")
-    let told = try test.beat("b", b, [2, 3])
-    try #require(told.assignment.numbers.count == 1)
-    #expect(try test.beat("b", b - 1, []).memberEpoch == b)
-    #expect(test.member("b")?.owned.numbers == [2, 3])
+    var test = try TestGroup()
+    let before = try test.join("a").memberEpoch
+    let a = try test.join("a").memberEpoch
+    try test.join("b")
+    #expect(try test.beat("a", a, [0, 1, 2, 3]).assignment.numbers == [0, 1])
+    #expect(try test.beat("a", before, []).memberEpoch == a)
+    #expect(test.member("a")?.owned.numbers == [0, 1, 2, 3])
   }
 
   @Test func `what is asked for once is let go of, even if it is wanted back before`() throws {
-    var (test, _, b) = try settled()
-    try test.join("c")
-    #expect(try test.beat("b", b, [2, 3]).assignment.numbers.count == 1)
-    try test.leave("c")
-    let told = try test.beat("b", b, [2, 3])
-    #expect(told.assignment.numbers.count == 1 && told.memberEpoch == b)
-    let back = try test.beat("b", b, told.assignment.numbers)
-    #expect(back.assignment.numbers == [2, 3] && back.memberEpoch > b)
+    var test = try TestGroup()
+    let a = try test.join("a").memberEpoch
+    try test.join("b")
+    try test.beat("a", a, [0, 1, 2, 3])
+    try test.leave("b")
+    let told = try test.beat("a", a, [0, 1, 2, 3])
+    #expect(told.assignment.numbers == [0, 1] && told.memberEpoch == a)
+    let back = try test.beat("a", a, [0, 1])
+    #expect(back.assignment.numbers == [0, 1, 2, 3] && back.memberEpoch > a)
   }
 
   @Test func `part of what is to go may go first, and is given on`() throws {
