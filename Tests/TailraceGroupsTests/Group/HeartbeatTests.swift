@@ -47,29 +47,26 @@ import Testing
     #expect(refusal { try test.beat("b", b - 1, [0]) } == .fencedMember)
   }
 
-  /// A third member joins, and one of the first two is to let go of a partition: which one, its epoch, and what it owns.
-  private func joinedByThird() throws -> (test: TestGroup, id: String, epoch: UInt32, owned: [UInt32]) {
-    var (test, a, b) = try settled()
-    try test.join("c")
-    return test.member("a")?.assignment.numbers.count == 1 ? (test, "a", a, [0, 1]) : (test, "b", b, [2, 3])
-  }
-
   @Test func `a heartbeat of the epoch before frees nothing`() throws {
-    var (test, id, epoch, owned) = try joinedByThird()
-    let told = try test.beat(id, epoch, owned)
-    try #require(told.assignment.numbers.count == 1)
-    #expect(try test.beat(id, epoch - 1, []).memberEpoch == epoch)
-    #expect(test.member(id)?.owned.numbers == owned)
+    var test = try TestGroup()
+    let before = try test.join("a").memberEpoch
+    let a = try test.join("a").memberEpoch
+    try test.join("b")
+    #expect(try test.beat("a", a, [0, 1, 2, 3]).assignment.numbers == [0, 1])
+    #expect(try test.beat("a", before, []).memberEpoch == a)
+    #expect(test.member("a")?.owned.numbers == [0, 1, 2, 3])
   }
 
   @Test func `what is asked for once is let go of, even if it is wanted back before`() throws {
-    var (test, id, epoch, owned) = try joinedByThird()
-    #expect(try test.beat(id, epoch, owned).assignment.numbers.count == 1)
-    try test.leave("c")
-    let told = try test.beat(id, epoch, owned)
-    #expect(told.assignment.numbers.count == 1 && told.memberEpoch == epoch)
-    let back = try test.beat(id, epoch, told.assignment.numbers)
-    #expect(back.assignment.numbers == owned && back.memberEpoch > epoch)
+    var test = try TestGroup()
+    let a = try test.join("a").memberEpoch
+    try test.join("b")
+    try test.beat("a", a, [0, 1, 2, 3])
+    try test.leave("b")
+    let told = try test.beat("a", a, [0, 1, 2, 3])
+    #expect(told.assignment.numbers == [0, 1] && told.memberEpoch == a)
+    let back = try test.beat("a", a, [0, 1])
+    #expect(back.assignment.numbers == [0, 1, 2, 3] && back.memberEpoch > a)
   }
 
   @Test func `part of what is to go may go first, and is given on`() throws {
