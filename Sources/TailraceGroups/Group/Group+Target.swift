@@ -9,7 +9,8 @@ extension Group {
   mutating func retarget() {
     let next = nextTarget()
     var count = 0
-    for (member, partitions) in next.sorted(by: { $0.key < $1.key }) {
+    for member in order {
+      guard let partitions = next[member] else { continue }
       count += partitions.count
       for partition in partitions where target[partition] != member { move(partition, to: member) }
     }
