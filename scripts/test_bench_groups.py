@@ -172,6 +172,9 @@ class ManyCalls(unittest.TestCase):
         found = {}
         with Server(lambda call, message: response(call, message[::-1])) as server, \
                 calls.Calls(server.port, 3) as many:
+            for channel in many.channels:
+                # The kernel does not take everything at once.
+                channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
             for number in range(300):
                 message = str(number).encode() * (number * 50)
                 many.call(many.channels[number % 3], "M", message, lambda answer, number=number: found.update(
