@@ -17,6 +17,8 @@ P50, P99, P999 = ("p50_us", "us p50"), ("p99_us", "us p99"), ("p999_us", "us p99
 
 MEMORY, START = ("resident_mb", "MB"), ("start_ms", "ms")
 COST, FIRST = ("server_cpu_us", "us CPU each"), ("first_us", "us the first")
+SETTLED, SETTLED_AGAIN = ("join_ms", "ms to settle"), ("leave_ms", "ms after one left")
+SHARE = ("core_percent", "% of a core")
 
 ALONE = "--record-size 100 --records-per-batch 1 --depth 1"
 PEERS = "ahead of other brokers"
@@ -68,6 +70,18 @@ WORKLOADS = [
                (COST, P50, P99), "< 2 of one partition") for count in (100, 1000, 10000)],
     *[Workload("N1", f"look-up by {by} in a log of {gib} GiB", f"bench_growth.py look-up --by {by} --mib {gib << 10}",
                (COST, P50, P99, FIRST), "logarithmic: < 2 of 1 MiB") for by in ("offset", "time") for gib in (1, 100)],
+    *[Workload("C1", f"1,000 members join a group of {count:,} partitions, one leaves",
+               f"bench_groups.py storm --members 1000 --partitions {count}", (SETTLED, SETTLED_AGAIN), bar, "")
+      for count, bar in ((1000, "< 2,000 ms each; nobody else loses a partition"), (10000, "–"))],
+    *[Workload("C2", f"commits of an offset, {text}; durable produces of a record",
+               f"bench_groups.py commits --connections {connections} --depth {depth}", (CALLS, P50, P99),
+               ">= 10,000 calls/s")
+      for connections, depth, text in ((64, 1, "64 connections"), (1, 64, "1 connection, 64 in flight"))],
+    *[Workload("C3", f"heartbeats of 10,000 members in {count} groups, every 5 s; kept until there is news",
+               f"bench_groups.py heartbeats --groups {count} --members {10000 // count}", (SHARE,), "< 50 % of a core")
+      for count in (100, 2)],
+    Workload("C4", "start to the first answer over a million commits, killed; compacted",
+             "bench_groups.py start --groups 1000 --partitions 100 --times 10", (START, MEMORY), "< 2,000 ms"),
 ]
 
 

@@ -7,9 +7,7 @@ package struct GroupID: Hashable, Sendable, CustomStringConvertible {
 
   /// Nil where `name` is not a legal one.
   package init?(_ name: String) {
-    guard (1...Self.maxBytes).contains(name.utf8.count),
-      name.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
-    else { return nil }
+    guard (1...Self.maxBytes).contains(name.utf8.count), !name.hasControlCharacters else { return nil }
     self.name = name
   }
 
@@ -23,5 +21,12 @@ package struct GroupID: Hashable, Sendable, CustomStringConvertible {
   package func hash(into hasher: inout Hasher) {
     var name = name
     name.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+  }
+}
+
+extension String {
+  /// Whether it has any of Unicode's control characters: U+0000 to U+001F and U+007F to U+009F, now and forever.
+  var hasControlCharacters: Bool {
+    unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }
   }
 }

@@ -8,9 +8,7 @@ package struct MemberID: Hashable, Comparable, Sendable, CustomStringConvertible
 
   /// Nil where `text` is not a legal id.
   package init?(_ text: String) {
-    guard (1...Self.maxBytes).contains(text.utf8.count),
-      text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
-    else { return nil }
+    guard (1...Self.maxBytes).contains(text.utf8.count), !text.hasControlCharacters else { return nil }
     self.text = text
   }
 

@@ -12,5 +12,8 @@ import Testing
   @Test func `an id has no control characters`() {
     #expect(MemberID("a\nb") == nil)
     #expect(MemberID("a\u{0}") == nil)
+    #expect(MemberID("\u{7F}") == nil)
+    #expect(MemberID("a\u{9F}") == nil)
+    #expect(MemberID("~\u{A0}") != nil)
   }
 }

@@ -5,7 +5,7 @@ from broker import wire
 PING, CREATE_TOPIC = "AdminService/Ping", "AdminService/CreateTopic"
 LIST_TOPICS, DESCRIBE_CLUSTER = "AdminService/ListTopics", "AdminService/DescribeCluster"
 PRODUCE, FETCH, LIST_OFFSETS = "LogService/Produce", "LogService/Fetch", "LogService/ListOffsets"
-ACKS_WRITTEN = 2
+ACKS_WRITTEN, ACKS_DURABLE = 2, 3
 LATEST, AT_TIME = 2, 3
 
 
@@ -30,9 +30,9 @@ def produce_target(topic: str, partition: int, parts: bytes) -> bytes:
     return wire.data(2, wire.data(1, topic) + wire.number(3, partition) + parts)
 
 
-def produce(topic: str, partition: int, parts: bytes) -> bytes:
-    """A ProduceRequest with one target, acknowledged once written."""
-    return wire.number(1, ACKS_WRITTEN) + produce_target(topic, partition, parts)
+def produce(topic: str, partition: int, parts: bytes, acks: int = ACKS_WRITTEN) -> bytes:
+    """A ProduceRequest with one target."""
+    return wire.number(1, acks) + produce_target(topic, partition, parts)
 
 
 def fetch_target(topic: str, partition: int = 0, offset: int = 0) -> bytes:

@@ -44,9 +44,7 @@ struct JoinTerms: Sendable {
   }
 
   private static func name(_ text: String, _ field: String) throws(GroupError) -> String {
-    guard text.utf8.count <= maxNameBytes,
-      text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
-    else {
+    guard text.utf8.count <= maxNameBytes, !text.hasControlCharacters else {
       throw GroupError(
         .invalid,
         "\(field) '\(text.excerpt)' has \(text.utf8.count) bytes; at most \(maxNameBytes) are allowed, and no control"
