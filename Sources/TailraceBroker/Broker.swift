@@ -37,7 +37,7 @@ package struct Broker: Sendable {
       logger: logger)
     let producers = ProducerRegistry(metadata: metadata, snapshot: snapshot, store: store, clock: clock)
     purgatory = FetchPurgatory(store: store, limits: fetchLimits)
-    groups = try await Self.loadGroups(offsets, topics, groupClock ?? clock, groupLimits, logger)
+    groups = await Self.loadGroups(offsets, topics, groupClock ?? clock, groupLimits, logger)
     do throws(StorageError) {
       dispatcher = try BrokerDispatcher(
         topics: topics, producers: producers, store: store, clock: clock, purgatory: purgatory,
@@ -48,9 +48,9 @@ package struct Broker: Sendable {
 
   private static func loadGroups(
     _ store: LogOffsetStore, _ topics: TopicTable, _ clock: any WallClock, _ limits: GroupLimits, _ logger: Logger
-  ) async throws(RPCError) -> GroupCoordinator {
+  ) async -> GroupCoordinator {
     let groups = GroupCoordinator(store: store, topics: topics.all, clock: clock, limits: limits, logger: logger)
-    try await groups.load()
+    await groups.load()
     topics.observe { groups.topicsChanged(topics.all) }
     return groups
   }

@@ -18,6 +18,8 @@ final class GroupCoordinator: Sendable {
     var cells: [GroupID: GroupCell] = [:]
     /// As all cells know it, or are about to.
     var catalog: TopicCatalog
+    /// Why no group can be used; nil: they can.
+    var refusal: RPCError?
     var isDraining = false
     /// Whether any group may be lost.
     var hasLost = false
@@ -88,6 +90,10 @@ final class GroupCoordinator: Sendable {
     _ id: GroupID, _ body: (Group) throws(GroupError) -> Value,
     deliver: @escaping @Sendable (Result<Value, RPCError>) -> Void
   ) {
+    if let refusal = table.withLock({ $0.refusal }) {
+      deliver(.failure(refusal))
+      return
+    }
     while let cell = table.withLock({ $0.cells[id] }) {
       if case .done = cell.read(body, deliver: deliver) { return }
       forget(cell)
@@ -130,6 +136,7 @@ final class GroupCoordinator: Sendable {
   }
 
   private func cell(_ id: GroupID, isFounding: Bool) throws(RPCError) -> GroupCell {
+    if let refusal = table.withLock({ $0.refusal }) { throw refusal }
     let (cell, count) = table.withLock { table -> (GroupCell?, Int) in
       if let cell = table.cells[id] { return (cell, 0) }
       guard isFounding, table.cells.count < maxGroups else { return (nil, table.cells.count) }
@@ -209,15 +216,24 @@ final class GroupCoordinator: Sendable {
 
   // MARK: - The log
 
-  /// Reads all groups from the log. To be called once, before the first call.
-  func load() async throws(RPCError) {
+  /// Reads all groups from the log. To be called once, before the first call. Where the log cannot be read, all calls about
+  /// groups are refused from then on: what is known of them may be old.
+  func load() async {
     var groups: [GroupID: Group] = [:]
     var damage: [GroupID: GroupError] = [:]
     let catalog = table.withLock { $0.catalog }
-    try await store.replay { key, value in
-      do throws(GroupError) {
-        try groups[key.group, default: Group(key.group, topics: catalog, limits: limits)].replay(key, value)
-      } catch { damage[key.group] = error }
+    do throws(RPCError) {
+      try await store.replay { key, value in
+        do throws(GroupError) {
+          try groups[key.group, default: Group(key.group, topics: catalog, limits: limits)].replay(key, value)
+        } catch { damage[key.group] = error }
+      }
+    } catch {
+      logger.error("consumer groups cannot be used", metadata: ["error": "\(error.message)"])
+      let refusal = RPCError(
+        error.code, "the log of consumer groups cannot be read: \(error.message)", error: error.error)
+      table.withLock { $0.refusal = refusal }
+      return
     }
     for (id, group) in groups {
       let cell = makeCell(group)

@@ -41,7 +41,7 @@ package struct GroupState: WireEnum {
 
   package init(rawValue: Int32) { self.rawValue = rawValue }
 
-  /// Not known to this client.
+  /// Not known to this client, or the group cannot be read at the moment.
   package static let unspecified = GroupState(rawValue: 0)
   /// No members.
   package static let empty = GroupState(rawValue: 1)

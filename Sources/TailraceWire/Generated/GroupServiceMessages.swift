@@ -28,13 +28,14 @@ package struct JoinGroupRequest: WireMessage {
   package var group: String = ""
   /// Empty: the broker draws one. Or the client's own (a UUID), so that a retried join leaves no ghost.
   package var memberID: String = ""
-  /// Of a static member, which comes back to the same partitions. The newest with the id fences an older one.
+  /// Of a static member, which comes back to the same partitions. The newest with the id fences an older one. 1-255
+  /// bytes without control characters.
   package var instanceID: String? = nil
-  /// For people: shows in DescribeGroup.
+  /// For people: shows in DescribeGroup. At most 255 bytes without control characters.
   package var clientID: String = ""
-  /// Topics to read, by name. Or:
+  /// Topics to read, by name, 1 to 1,000. Or:
   package var topics: [String] = []
-  /// A regular expression that whole topic names match.
+  /// A regular expression that whole topic names match: POSIX extended, 1-1,024 bytes, without back references.
   package var topicPattern: String? = nil
   /// Of the whole group: set by the first member.
   package var assignor: Assignor = .unspecified
@@ -108,7 +109,8 @@ package struct HeartbeatRequest: WireMessage {
   package var memberEpoch: UInt32 = 0
   /// What the member reads from at this moment.
   package var owned: [TopicPartitions] = []
-  /// The call may be kept this long, and is answered as soon as there is news. At most 60,000.
+  /// The call may be kept this long, and is answered as soon as there is news. At most 60,000; it is kept no longer
+  /// than a third of the session time-out, and than a heartbeat interval while something is to be let go of.
   package var maxWaitMs: UInt32 = 0
 
   /// A message with every field absent or at its default.
@@ -154,9 +156,9 @@ package struct HeartbeatResponse: WireMessage {
 package struct LeaveGroupRequest: WireMessage {
   /// The group.
   package var group: String = ""
-  /// From JoinGroup.
+  /// From JoinGroup. May be empty with instance_id.
   package var memberID: String = ""
-  /// A static member's, to take it out for good.
+  /// A static member's, to take it out for good; without it, it keeps its place until its session time-out.
   package var instanceID: String? = nil
 
   /// A message with every field absent or at its default.
@@ -220,7 +222,7 @@ package struct CommitOffsetRequest: WireMessage {
   package var memberID: String = ""
   /// From JoinGroup or the last Heartbeat.
   package var memberEpoch: UInt32 = 0
-  /// At least one.
+  /// 1 to 10,000.
   package var offsets: [OffsetCommit] = []
 
   /// A message with every field absent or at its default.
@@ -451,7 +453,7 @@ package struct PartitionLag: WireMessage {
   package var committed: CommittedOffset? = nil
   /// End of what may be read, exclusive.
   package var highWatermark: Int64 = 0
-  /// Records between; -1 where nothing is stored.
+  /// Records between; -1 where nothing is stored, or the partition cannot be read.
   package var lag: Int64 = 0
   /// Who reads it; empty: nobody.
   package var memberID: String = ""

@@ -151,7 +151,7 @@ import Testing
     groups.tick()
     #expect(ids(groups).isEmpty)
     let again = try coordinator()
-    try await again.load()
+    await again.load()
     #expect(ids(again).isEmpty)
   }
 
@@ -160,7 +160,7 @@ import Testing
     let joined = try await join(before)
     try await commit(before, 4, to: try id("other"))
     let groups = try coordinator()
-    try await groups.load()
+    await groups.load()
     #expect(ids(groups) == ["g", "other"])
     #expect(try await committed(groups, of: try id("other")) == [4])
     _ = try await beat(groups, epoch: joined.memberEpoch, owned: joined.assignment)
@@ -259,7 +259,7 @@ import Testing
     try await commit(before, 2, to: other)
     store.plant(.group(group), ByteBuffer(bytes: [0xFF, 0xFF, 0xFF]))
     let groups = try coordinator()
-    try await groups.load()
+    await groups.load()
     #expect(await error { try await committed(groups) }?.code == .dataLoss)
     #expect(await error { try await join(groups) }?.code == .dataLoss)
     #expect(try await committed(groups, of: other) == [2])
@@ -268,6 +268,15 @@ import Testing
     groups.tick()
     try await groups.reload()
     #expect(store.replayCount == count && ids(groups) == ["g", "other"])
+  }
+
+  @Test func `where the log cannot be read at the start, all groups are refused, also new ones`() async throws {
+    let groups = try coordinator()
+    store.failReplays(RPCError(.dataLoss, "a batch is damaged"))
+    await groups.load()
+    #expect(await error { try await join(groups) }?.code == .dataLoss)
+    #expect(await error { try await committed(groups) }?.code == .dataLoss)
+    #expect(store.appends.isEmpty && ids(groups).isEmpty)
   }
 
   @Test func `a record that turns out damaged when a group is read again makes it unusable`() async throws {

@@ -14,6 +14,7 @@ final class StubOffsetStore: OffsetStore {
     var log: [(key: GroupRecordKey, value: ByteBuffer?)] = []
     var replayCount = 0
     var whileReplayed: (@Sendable () -> Void)?
+    var replayFailure: RPCError?
   }
 
   private let state: Mutex<State>
@@ -34,6 +35,9 @@ final class StubOffsetStore: OffsetStore {
 
   /// Adds to the log what nobody has appended.
   func plant(_ key: GroupRecordKey, _ value: ByteBuffer?) { state.withLock { $0.log.append((key, value)) } }
+
+  /// From here on all replays fail so.
+  func failReplays(_ failure: RPCError) { state.withLock { $0.replayFailure = failure } }
 
   /// Has `body` called in the middle of each replay.
   func whileReplayed(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.whileReplayed = body } }
@@ -68,6 +72,7 @@ final class StubOffsetStore: OffsetStore {
   }
 
   func replay(_ apply: (GroupRecordKey, ByteBuffer?) -> Void) async throws(RPCError) {
+    if let failure = state.withLock({ $0.replayFailure }) { throw failure }
     let (log, body) = state.withLock { state in
       state.replayCount += 1
       return (state.log, state.whileReplayed)

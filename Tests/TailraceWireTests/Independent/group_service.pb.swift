@@ -80,7 +80,7 @@ nonisolated enum Tailrace_V1_Assignor: SwiftProtobuf.Enum, Swift.CaseIterable {
 nonisolated enum Tailrace_V1_GroupState: SwiftProtobuf.Enum, Swift.CaseIterable {
   typealias RawValue = Int
 
-  /// Not known to this client.
+  /// Not known to this client, or the group cannot be read at the moment.
   case unspecified // = 0
 
   /// No members.
@@ -222,7 +222,8 @@ nonisolated struct Tailrace_V1_JoinGroupRequest: Sendable {
   /// Empty: the broker draws one. Or the client's own (a UUID), so that a retried join leaves no ghost.
   var memberID: String = String()
 
-  /// Of a static member, which comes back to the same partitions. The newest with the id fences an older one.
+  /// Of a static member, which comes back to the same partitions. The newest with the id fences an older one. 1-255
+  /// bytes without control characters.
   var instanceID: String {
     get {_instanceID ?? String()}
     set {_instanceID = newValue}
@@ -232,13 +233,13 @@ nonisolated struct Tailrace_V1_JoinGroupRequest: Sendable {
   /// Clears the value of `instanceID`. Subsequent reads from it will return its default value.
   mutating func clearInstanceID() {self._instanceID = nil}
 
-  /// For people: shows in DescribeGroup.
+  /// For people: shows in DescribeGroup. At most 255 bytes without control characters.
   var clientID: String = String()
 
-  /// Topics to read, by name. Or:
+  /// Topics to read, by name, 1 to 1,000. Or:
   var topics: [String] = []
 
-  /// A regular expression that whole topic names match.
+  /// A regular expression that whole topic names match: POSIX extended, 1-1,024 bytes, without back references.
   var topicPattern: String {
     get {_topicPattern ?? String()}
     set {_topicPattern = newValue}
@@ -306,7 +307,8 @@ nonisolated struct Tailrace_V1_HeartbeatRequest: Sendable {
   /// What the member reads from at this moment.
   var owned: [Tailrace_V1_TopicPartitions] = []
 
-  /// The call may be kept this long, and is answered as soon as there is news. At most 60,000.
+  /// The call may be kept this long, and is answered as soon as there is news. At most 60,000; it is kept no longer than a
+  /// third of the session time-out, and than a heartbeat interval while something is to be let go of.
   var maxWaitMs: UInt32 = 0
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -343,10 +345,10 @@ nonisolated struct Tailrace_V1_LeaveGroupRequest: Sendable {
   /// The group.
   var group: String = String()
 
-  /// From JoinGroup.
+  /// From JoinGroup. May be empty with instance_id.
   var memberID: String = String()
 
-  /// A static member's, to take it out for good.
+  /// A static member's, to take it out for good; without it, it keeps its place until its session time-out.
   var instanceID: String {
     get {_instanceID ?? String()}
     set {_instanceID = newValue}
@@ -427,7 +429,7 @@ nonisolated struct Tailrace_V1_CommitOffsetRequest: Sendable {
   /// From JoinGroup or the last Heartbeat.
   var memberEpoch: UInt32 = 0
 
-  /// At least one.
+  /// 1 to 10,000.
   var offsets: [Tailrace_V1_OffsetCommit] = []
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -675,7 +677,7 @@ nonisolated struct Tailrace_V1_PartitionLag: Sendable {
   /// End of what may be read, exclusive.
   var highWatermark: Int64 = 0
 
-  /// Records between; -1 where nothing is stored.
+  /// Records between; -1 where nothing is stored, or the partition cannot be read.
   var lag: Int64 = 0
 
   /// Who reads it; empty: nobody.

@@ -73,7 +73,7 @@ typedef enum _Tailrace__V1__Assignor {
  */
 typedef enum _Tailrace__V1__GroupState {
   /*
-   * Not known to this client.
+   * Not known to this client, or the group cannot be read at the moment.
    */
   TAILRACE__V1__GROUP_STATE__GROUP_STATE_UNSPECIFIED = 0,
   /*
@@ -175,11 +175,11 @@ struct  Tailrace__V1__JoinGroupRequest
    */
   char *member_id;
   /*
-   * For people: shows in DescribeGroup.
+   * For people: shows in DescribeGroup. At most 255 bytes without control characters.
    */
   char *client_id;
   /*
-   * Topics to read, by name. Or:
+   * Topics to read, by name, 1 to 1,000. Or:
    */
   size_t n_topics;
   char **topics;
@@ -198,14 +198,15 @@ struct  Tailrace__V1__JoinGroupRequest
   Tailrace__V1__JoinGroupRequest__InstanceIdCase _instance_id_case;
   union {
     /*
-     * Of a static member, which comes back to the same partitions. The newest with the id fences an older one.
+     * Of a static member, which comes back to the same partitions. The newest with the id fences an older one. 1-255
+     * bytes without control characters.
      */
     char *instance_id;
   };
   Tailrace__V1__JoinGroupRequest__TopicPatternCase _topic_pattern_case;
   union {
     /*
-     * A regular expression that whole topic names match.
+     * A regular expression that whole topic names match: POSIX extended, 1-1,024 bytes, without back references.
      */
     char *topic_pattern;
   };
@@ -268,7 +269,8 @@ struct  Tailrace__V1__HeartbeatRequest
   size_t n_owned;
   Tailrace__V1__TopicPartitions **owned;
   /*
-   * The call may be kept this long, and is answered as soon as there is news. At most 60,000.
+   * The call may be kept this long, and is answered as soon as there is news. At most 60,000; it is kept no longer than a
+   * third of the session time-out, and than a heartbeat interval while something is to be let go of.
    */
   uint32_t max_wait_ms;
 };
@@ -319,13 +321,13 @@ struct  Tailrace__V1__LeaveGroupRequest
    */
   char *group;
   /*
-   * From JoinGroup.
+   * From JoinGroup. May be empty with instance_id.
    */
   char *member_id;
   Tailrace__V1__LeaveGroupRequest__InstanceIdCase _instance_id_case;
   union {
     /*
-     * A static member's, to take it out for good.
+     * A static member's, to take it out for good; without it, it keeps its place until its session time-out.
      */
     char *instance_id;
   };
@@ -411,7 +413,7 @@ struct  Tailrace__V1__CommitOffsetRequest
    */
   uint32_t member_epoch;
   /*
-   * At least one.
+   * 1 to 10,000.
    */
   size_t n_offsets;
   Tailrace__V1__OffsetCommit **offsets;
@@ -692,7 +694,7 @@ struct  Tailrace__V1__PartitionLag
    */
   int64_t high_watermark;
   /*
-   * Records between; -1 where nothing is stored.
+   * Records between; -1 where nothing is stored, or the partition cannot be read.
    */
   int64_t lag;
   /*
