@@ -6,6 +6,8 @@ package struct GroupLimits: Sendable, Hashable {
   package var maxTopicsPerMember = 1_000
   /// Topics named by different subscriptions of a group, together.
   package var maxNamedTopics = 100_000
+  /// Members times the topics that each subscribes to: what sharing out partitions takes grows with these.
+  package var maxSubscribedTopics = 2_000_000
   /// Different patterns in a group: each is matched with each topic.
   package var maxPatterns = 100
   /// Partitions in one commit, or in one request for offsets.

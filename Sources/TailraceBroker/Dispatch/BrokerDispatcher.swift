@@ -66,8 +66,10 @@ package struct BrokerDispatcher: RequestDispatcher {
   /// A heartbeat or a commit. What comes behind a heavy one of the same connection stays behind it: else an older offset
   /// would take a newer one's place.
   private func consume(_ call: InboundCall, from connection: any CallConnection) {
-    let handle = call.method == .groupServiceHeartbeat ? groupHotPath.heartbeat : groupHotPath.commit
-    if call.message.readableBytes <= CallWeight.messageBytes, !heavyCalls.isBusy(with: connection) {
+    let isHeartbeat = call.method == .groupServiceHeartbeat
+    let handle = isHeartbeat ? groupHotPath.heartbeat : groupHotPath.commit
+    let isHeavy = isHeartbeat ? CallWeight.isHeavyHeartbeat(call.message) : CallWeight.isHeavyCommit(call.message)
+    if !isHeavy, !heavyCalls.isBusy(with: connection) {
       handle(call, connection)
     } else {
       heavyCalls.add(call, from: connection) { handle($0, connection) }

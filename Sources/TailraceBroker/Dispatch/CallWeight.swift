@@ -8,6 +8,9 @@ enum CallWeight {
   static let messageBytes = 32 << 10
   /// Targets of a fetch, at most.
   private static let fetchParts = 64
+  /// Offsets of a commit, at most.
+  private static let commitParts = 256
+  private static let heartbeatBytes = 4 << 10
   /// Targets, records and batches of a produce, at most.
   private static let produceParts = 256
   private static let produceBytes = 1 << 20
@@ -24,6 +27,15 @@ enum CallWeight {
     message.readableBytes > produceBytes
       || PartCount.count(in: message, field: 2, inner: [4, 5], most: produceParts) > produceParts
   }
+
+  /// Refusals take more words than requests.
+  static func isHeavyCommit(_ message: ByteBuffer) -> Bool {
+    // CommitOffsetRequest.offsets
+    message.readableBytes > messageBytes || PartCount.count(in: message, field: 4, most: commitParts) > commitParts
+  }
+
+  /// A partition that is owned may be one byte.
+  static func isHeavyHeartbeat(_ message: ByteBuffer) -> Bool { message.readableBytes > heartbeatBytes }
 
   /// Of batches that are decoded: to decompress and walk them may take long.
   static func areHeavy(_ batches: some Sequence<RecordBatch>) -> Bool {

@@ -94,9 +94,11 @@ final class GroupCell: Sendable {
   /// When `timePassed` is due; nil: it is not.
   var nextDeadlineMs: Int64? { state.withLock { $0.nextDeadlineMs } }
 
-  /// Does what is due, and has itself woken for the next.
-  func timePassed(now: Int64) {
+  /// Does what is due, and has itself woken for the next. `scheduledMs`: what `onDeadline` was told. Where an earlier time
+  /// was told since, that one counts, and nothing is done.
+  func timePassed(_ scheduledMs: Int64, now: Int64) {
     let (isDue, next) = state.withLock { state -> (Bool, Int64?) in
+      guard state.scheduledMs == scheduledMs else { return (false, nil) }
       state.scheduledMs = nil
       guard let deadline = state.nextDeadlineMs else { return (false, nil) }
       return (deadline <= now, deadline <= now ? nil : state.takeDeadline())

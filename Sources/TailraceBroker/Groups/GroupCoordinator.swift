@@ -187,7 +187,7 @@ final class GroupCoordinator: Sendable {
   /// Does what is due. To be called every so often: session time-outs and waits are as exact as that.
   func tick() {
     let now = now
-    for id in takeDue(now) { table.withLock { $0.cells[id] }?.timePassed(now: now) }
+    for due in takeDue(now) { table.withLock { $0.cells[due.group] }?.timePassed(due.timeMs, now: now) }
     let (isSweeping, hasLost) = table.withLock { table in
       let isSweeping = table.sweepAtMs <= now
       if isSweeping { table.sweepAtMs = now + Self.sweepMs }
@@ -197,10 +197,13 @@ final class GroupCoordinator: Sendable {
     if hasLost { reloadLost(now) }
   }
 
-  private func takeDue(_ now: Int64) -> [GroupID] {
+  /// How many times are kept at which to look at a group.
+  var deadlineCount: Int { deadlines.withLock { $0.count } }
+
+  private func takeDue(_ now: Int64) -> [Deadline] {
     deadlines.withLock { deadlines in
-      var due: [GroupID] = []
-      while let first = deadlines.min, first.timeMs <= now { due.append(deadlines.removeMin().group) }
+      var due: [Deadline] = []
+      while let first = deadlines.min, first.timeMs <= now { due.append(deadlines.removeMin()) }
       return due
     }
   }

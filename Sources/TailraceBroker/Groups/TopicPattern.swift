@@ -33,20 +33,29 @@ final class TopicPattern: @unchecked Sendable {
   func matches(_ topic: String) -> Bool { regexec(&expression, topic, 0, nil, 0) == 0 }
 }
 
-/// The patterns that are in use, each made once. Thread-safe.
+/// The pattern that was last in use: names are looked through one pattern after the other. Thread-safe.
+///
+/// The system's matcher keeps what it learns from each name, a megabyte and more for patterns made to that end: so it is
+/// made anew after a few.
 final class TopicPatterns: Sendable {
-  private static let mostKept = 1_000
-  private let patterns = Mutex<[String: TopicPattern]>([:])
+  private static let mostNames = 16
+
+  private struct Last {
+    let text: String
+    let pattern: TopicPattern
+    var nameCount = 0
+  }
+
+  private let last = Mutex<Last?>(nil)
 
   /// False where the pattern is none.
   func matches(_ pattern: String, _ topic: String) -> Bool {
-    let known = patterns.withLock { patterns -> TopicPattern? in
-      if let known = patterns[pattern] { return known }
-      guard let made = try? TopicPattern(pattern) else { return nil }
-      if patterns.count >= Self.mostKept { patterns.removeAll() }
-      patterns[pattern] = made
-      return made
+    last.withLock { last in
+      if last?.text != pattern || last?.nameCount == Self.mostNames {
+        last = (try? TopicPattern(pattern)).map { Last(text: pattern, pattern: $0) }
+      }
+      last?.nameCount += 1
+      return last?.pattern.matches(topic) ?? false
     }
-    return known?.matches(topic) ?? false
   }
 }

@@ -37,7 +37,12 @@ extension Group {
       owners[partition] = nil
       if let next = target[partition] { changes.touched.append(next) }
     }
-    if members.values[index].lettingGo.isEmpty { members.values[index].rebalanceDeadlineMs = nil }
+    if members.values[index].lettingGo.isEmpty {
+      members.values[index].rebalanceDeadlineMs = nil
+    } else if members.values[index].rebalanceDeadlineMs != nil, !partitions.isEmpty {
+      // It is at it: what is left has its time from here on.
+      members.values[index].rebalanceDeadlineMs = time(clockMs, plus: Int64(members.values[index].rebalanceTimeoutMs))
+    }
     noteChange(of: id)
   }
 

@@ -35,7 +35,13 @@ extension Group {
     guard epoch < .max else {
       throw GroupError(.limitReached, "the epochs of group '\(id)' have come to their end; delete it and begin anew")
     }
-    try checkRoom(for: terms.subscription)
+    if let newer = replacements[terms.member], members[newer] != nil {
+      throw GroupError(
+        .fencedMember,
+        "member '\(terms.member)' of group '\(id)' was replaced by '\(newer)', which has the same instance id; if both are to"
+          + " run, give each an instance id of its own")
+    }
+    try checkRoom(for: terms)
     if let member = members[terms.member] {
       try rejoin(member, terms, peer: peer)
       return member.id
@@ -59,7 +65,18 @@ extension Group {
     return terms.member
   }
 
-  private func checkRoom(for subscription: Subscription) throws(GroupError) {
+  private func checkRoom(for terms: JoinTerms) throws(GroupError) {
+    let subscription = terms.subscription
+    let present = members[terms.member] ?? terms.instanceID.flatMap { instances[$0] }.flatMap { members[$0] }
+    let subscribed =
+      subscriptions.subscribedTopics - (present.map { subscriptions.topicCount(of: $0.subscription) } ?? 0)
+      + subscriptions.topicCount(of: subscription, topics)
+    guard subscribed <= limits.maxSubscribedTopics else {
+      throw GroupError(
+        .limitReached,
+        "the members of group '\(id)' would subscribe to \(subscribed) topics, counted for each; at most"
+          + " \(limits.maxSubscribedTopics) are allowed")
+    }
     guard subscriptions.key(of: subscription) == nil else { return }
     switch subscription {
     case .names(let names):

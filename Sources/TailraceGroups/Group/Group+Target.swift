@@ -44,9 +44,9 @@ extension Group {
   /// under way, and must not be taken for one of a later time.
   mutating func ask(_ member: MemberID, toLetGo partition: PartitionID) {
     guard let index = members.index(forKey: member) else { return }
-    members.values[index].lettingGo.insert(partition)
+    // The time that runs goes on: or changes of others would keep putting it off.
+    guard members.values[index].lettingGo.insert(partition).inserted else { return }
     members.values[index].isUntold = true
-    members.values[index].rebalanceDeadlineMs = nil
   }
 
   private mutating func noteNews(for member: MemberID) {

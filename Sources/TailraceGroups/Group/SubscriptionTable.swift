@@ -21,6 +21,17 @@ struct SubscriptionTable: Sendable {
 
   func key(of subscription: Subscription) -> Int? { keys[subscription] }
 
+  /// Members times the topics that each subscribes to, and that exist.
+  var subscribedTopics: Int { entries.values.reduce(0) { $0 + $1.memberCount * $1.topics.count } }
+
+  /// The topics that exist of the subscription with this key.
+  func topicCount(of key: Int) -> Int { entries[key]?.topics.count ?? 0 }
+
+  /// The topics that exist of a subscription.
+  func topicCount(of subscription: Subscription, _ catalog: TopicCatalog) -> Int {
+    keys[subscription].flatMap { entries[$0]?.topics.count } ?? catalog.topics(of: subscription).count
+  }
+
   /// Whether a member with this subscription reads the topic.
   func includes(_ topic: TopicID, _ key: Int) -> Bool { entries[key]?.topics[topic] != nil }
 

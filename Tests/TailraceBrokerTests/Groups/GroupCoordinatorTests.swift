@@ -185,6 +185,24 @@ import Testing
     #expect(try await committed(groups) == [4])
   }
 
+  @Test func `however often a heartbeat waits, few times are kept at which to look at its group`() async throws {
+    let groups = try coordinator()
+    var told = try await join(groups)
+    for round in 0..<1_000 as Range<UInt64> {
+      let request = HeartbeatRequest(
+        group: group.name, memberID: told.memberID, memberEpoch: told.memberEpoch, maxWaitMs: 5_000)
+      groups.apply(to: group) {
+        $0.heartbeat(request, ticket: round, now: groups.now)
+      } deliver: { _ in
+      }
+      clock.advance(byMs: 5_000)
+      groups.tick()
+      #expect(groups.deadlineCount < 10, "round \(round)")
+    }
+    told = try await join(groups)
+    #expect(groups.deadlineCount < 10)
+  }
+
   @Test func `lost groups are read again by ticks`() async throws {
     let groups = try coordinator()
     try await commit(groups, 1)

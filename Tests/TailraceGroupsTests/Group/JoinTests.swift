@@ -87,10 +87,13 @@ import Testing
     #expect(try test.offset(0) == -1)
   }
 
-  @Test func `a place that goes back and forth never revives an epoch`() throws {
+  @Test func `who was replaced cannot throw out who replaced it, and may join once that one is out`() throws {
     var test = try TestGroup()
     let old = try test.join("a", instance: "one")
-    try test.join("b", instance: "one")
+    let new = try test.join("b", instance: "one")
+    #expect(refusal { _ = try test.join("a", instance: "one") } == .fencedMember)
+    #expect(try test.beat("b", new.memberEpoch, [0, 1, 2, 3]).memberEpoch == new.memberEpoch)
+    try test.leave("b", instance: "one")
     try test.join("a", instance: "one")
     #expect(refusal { _ = try test.commit("a", old.memberEpoch, [0]) } == .fencedMember)
   }
@@ -145,5 +148,17 @@ import Testing
     #expect(refusal { try test.join(JoinGroupRequest(memberID: "b", topicPattern: "y")) } == .limitReached)
     #expect(refusal { try test.join("c", topics: ["1", "2", "3"]) } == .limitReached)
     #expect(test.group.summary.memberCount == 2)
+  }
+
+  @Test func `members times their topics are bounded, and who is there may join again`() throws {
+    var limits = GroupLimits()
+    limits.maxSubscribedTopics = 2
+    var test = try TestGroup(limits: limits)
+    try test.join("a")
+    try test.join("b")
+    #expect(refusal { try test.join("c") } == .limitReached)
+    try test.join("a")
+    try test.leave("b")
+    try test.join("c")
   }
 }

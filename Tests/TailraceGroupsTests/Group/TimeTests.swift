@@ -42,6 +42,35 @@ import Testing
     #expect(try test.beat("b", b, []).assignment.numbers == [0, 1, 2, 3])
   }
 
+  @Test func `members that come and go do not put off when one is fenced that does not let go`() throws {
+    var test = try TestGroup()
+    let a = try test.join("a", rebalanceMs: 8_000).memberEpoch
+    try test.join("b")
+    try test.beat("a", a, [0, 1, 2, 3])
+    for _ in 0..<3 {
+      try test.pass(2_000)
+      try test.leave("b")
+      try test.join("b")
+      try test.beat("a", a, [0, 1, 2, 3])
+    }
+    #expect(test.member("a") != nil)
+    try test.pass(2_000)
+    #expect(test.member("a") == nil)
+  }
+
+  @Test func `who lets go of some has the time for the rest anew`() throws {
+    var test = try TestGroup()
+    let a = try test.join("a", rebalanceMs: 8_000).memberEpoch
+    try test.join("b")
+    try test.beat("a", a, [0, 1, 2, 3])
+    try test.pass(7_000)
+    try test.beat("a", a, [0, 1, 2])
+    try test.pass(7_999)
+    #expect(test.member("a") != nil)
+    try test.pass(1)
+    #expect(test.member("a") == nil)
+  }
+
   @Test func `a heartbeat never lists what was given on, so a late one is fenced`() throws {
     var test = try TestGroup()
     let a = try test.join("a").memberEpoch

@@ -41,7 +41,9 @@ struct SimulationChecks {
     simulation.counters.crashes += 1
     groupEpoch = 0
     epochs = [:]
-    for id in simulation.group.order { outSince[id] = nil }
+    // Epochs that come are above the durable one, also for who was in and out of what is lost.
+    outSince = outSince.filter { !simulation.group.order.contains($0.key) }
+      .mapValues { min($0, simulation.group.epoch) }
   }
 
   mutating func check(_ simulation: Simulation) throws {
