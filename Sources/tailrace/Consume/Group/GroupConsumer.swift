@@ -244,8 +244,8 @@ struct GroupConsumer {
 
   // MARK: Troubles
 
-  /// The membership is over: nothing is owned any more, and it joins again.
-  mutating func rejoin(_ why: String, keepingID: Bool = false, nowMs: Int64) {
+  /// The membership is over: nothing is owned any more, and it joins as another member.
+  mutating func rejoin(_ why: String, nowMs: Int64) {
     for kind in GroupCall.Kind.allCases where kind != .connect { cancel(kind) }
     session = ConsumeSession()
     queue.removeAll()
@@ -253,7 +253,7 @@ struct GroupConsumer {
     if !isEnding { ledger = CommitLedger() }
     (owned, missing, going) = (PartitionAssignment(), PartitionAssignment(), [])
     if writing != nil { writing = [:] }
-    membership.renew(keepingID: keepingID)
+    membership.renew()
     guard !isEnding else { return }
     outbox.append(
       .say("\(why); joining group '\(settings.membership.group)' anew, what was not committed will come again"))
@@ -261,7 +261,7 @@ struct GroupConsumer {
   }
 
   private mutating func endSession(nowMs: Int64) {
-    rejoin("the session is over: the broker was not heard of in time", keepingID: true, nowMs: nowMs)
+    rejoin("the session is over: the broker was not heard of in time", nowMs: nowMs)
   }
 
   /// The connection is of no use any more. What was asked over it is asked again over the next one.

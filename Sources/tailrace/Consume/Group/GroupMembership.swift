@@ -95,12 +95,11 @@ struct GroupMembership: Sendable {
   /// The connection was lost: whether it is still a member, only the next heartbeat tells.
   mutating func doubt() { isInDoubt = isMember }
 
-  /// It is no member any more, and joins as another one; or as the same, where the broker may take it for a member still:
-  /// so it leaves no ghost, and does not throw out who took its place.
-  mutating func renew(keepingID: Bool) {
+  /// It is no member any more, and joins as another one.
+  mutating func renew() {
     (isMember, isInDoubt) = (false, false)
     assignment = PartitionAssignment()
-    if !keepingID { memberID = newMemberID() }
+    memberID = newMemberID()
   }
 
   mutating func left() { isMember = false }

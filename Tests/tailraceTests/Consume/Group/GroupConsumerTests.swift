@@ -258,7 +258,7 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
     #expect(play.isConnecting)
   }
 
-  @Test func `when the session is over without the broker, it drops all and joins again, leaving no ghost`() {
+  @Test func `when the session is over without the broker, it drops all and joins as another member`() {
     var play = GroupConsumerPlay.settled([0])
     play.fail(isHeartbeat, lost)
     play.pass(ms: 44_999)
@@ -267,7 +267,7 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
     #expect(play.said.count == 2)
     play.answer(.connected)
     play.pass(ms: 1_000)
-    #expect(play.join?.memberID == "m1")
+    #expect(play.join?.memberID == "m2")
     #expect(play.heartbeat == nil)
   }
 

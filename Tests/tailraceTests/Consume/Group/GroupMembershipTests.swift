@@ -56,7 +56,7 @@ import Testing
     _ = member.heartbeat(owned: PartitionAssignment(), isSettled: true, nowMs: 7_000)
     member.heard(HeartbeatResponse(memberEpoch: 1))
     #expect(member.sessionEndMs == 16_000)
-    member.renew(keepingID: false)
+    member.renew()
     #expect(member.sessionEndMs == nil)
   }
 }
