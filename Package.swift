@@ -14,6 +14,9 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 
 let package = Package(
@@ -34,6 +37,9 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     // Starts and stops the broker's long-running parts in order, and turns signals into a graceful stop.
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    // Clients report what they do to the metrics and tracing systems of whoever uses them.
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
     // Latency histograms of `tailrace bench`.
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     // Tests only: an independent decoder of everything that we encode.
@@ -82,7 +88,9 @@ let package = Package(
     ),
     .target(
       name: "TailraceClient",
-      dependencies: ["TailraceWire", nioCore, nioPosix, logging],
+      dependencies: [
+        "TailraceWire", nioCore, nioPosix, logging, collections, lifecycle, metrics, tracing,
+      ],
       exclude: ["README.md"],
       swiftSettings: swiftSettings
     ),
@@ -102,8 +110,7 @@ let package = Package(
         "TailraceClient",
         "CTailraceBench", nioCore, nioPosix, logging, collections,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       exclude: ["README.md"],

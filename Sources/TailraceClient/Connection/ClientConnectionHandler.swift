@@ -50,16 +50,23 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
   private var output = ByteBuffer()
   private var deadlineTimer: Scheduled<Void>?
   private var deadlineTimerAt = NIODeadline.distantFuture
+  /// No call is sent before this: the server asked for it.
+  private var throttledUntil = NIODeadline.uptimeNanoseconds(0)
+  /// Closes once every call is answered.
+  private var isRetiring = false
+  private var onEvent: (@Sendable (ConnectionEvent) -> Void)?
   /// Why the connection ends, as far as it is known before it does.
   private var reason: RPCError?
 
   init(
-    eventLoop: any EventLoop, configuration: ConnectionConfiguration, server: String, ready: EventLoopPromise<Void>
+    eventLoop: any EventLoop, configuration: ConnectionConfiguration, server: String, ready: EventLoopPromise<Void>,
+    onEvent: @escaping @Sendable (ConnectionEvent) -> Void
   ) {
     self.eventLoop = eventLoop
     self.configuration = configuration
     self.server = server
     self.ready = ready
+    self.onEvent = onEvent
     self.decoder = FrameDecoder(limits: configuration.frame)
     let arena = Arena(initialBytes: 1024, limitBytes: 256 << 10)
     self.arena = arena
@@ -86,9 +93,11 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
       switch command {
       case .call(let call): accept(call)
       case .cancel(let id): cancel(id)
+      case .retire: isRetiring = true
       }
     }
     flush()
+    closeIfRetired()
   }
 
   // MARK: ChannelInboundHandler
@@ -131,6 +140,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
 
   func channelReadComplete(context: ChannelHandlerContext) {
     flush()
+    closeIfRetired()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -191,18 +201,18 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
       call.completion(.failure(reason ?? lost()))
       return
     }
-    let (bytes, overflow) = (unsentBytes + waitingBytes).addingReportingOverflow(call.message.readableBytes)
+    let (bytes, overflow) = (unsentBytes + waitingBytes).addingReportingOverflow(call.messageBytes)
     // A single message may be as large as a frame allows, whatever this limit is.
     guard !overflow, bytes <= configuration.maxUnsentBytes || unsentBytes + waitingBytes == 0 else {
       let message = "\(unsentBytes + waitingBytes) bytes of requests to \(server) are not sent yet; await answers first"
       call.completion(.failure(RPCError(.resourceExhausted, message, error: .limitReached)))
       return
     }
-    if phase == .open && inFlight.count < configuration.maxCallsInFlight && waiting.isEmpty {
+    if phase == .open && inFlight.count < configuration.maxCallsInFlight && waiting.isEmpty && !isThrottled {
       write(call)
     } else {
       waiting.append(call)
-      waitingBytes += call.message.readableBytes
+      waitingBytes += call.messageBytes
       scheduleDeadline(deadline(of: call))
     }
   }
@@ -216,16 +226,18 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
     let header = RequestHeader(
       callID: call.id, method: call.method.fullName, timeoutMs: call.timeoutMs, metadata: call.options.metadata)
     do throws(EncodeError) {
-      try encoder.writeRequest(header, message: call.message, to: &output)
+      try encoder.writeRequestPrefix(header, messageBytes: call.messageBytes, to: &output)
     } catch {
       let message =
         error.kind == .tooLarge
-        ? "a request of \(call.message.readableBytes) bytes does not fit into a frame of"
+        ? "a request of \(call.messageBytes) bytes does not fit into a frame of"
           + " \(configuration.frame.maxFrameBytes), with a header of \(configuration.frame.maxHeaderBytes)"
         : "the call's metadata: \(error)"
       call.completion(.failure(RPCError(.invalidArgument, message)))
       return
     }
+    output.writeImmutableBuffer(call.message)
+    if let payload = call.payload { append(payload) }
     let deadline = deadline(of: call)
     inFlight.updateValue(Pending(completion: call.completion, deadline: deadline), forKey: call.id)
     scheduleDeadline(deadline)
@@ -240,7 +252,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
       pending.completion(.failure(error))
     } else if let index = waiting.firstIndex(where: { $0.id == id }) {
       let call = waiting.remove(at: index)
-      waitingBytes -= call.message.readableBytes
+      waitingBytes -= call.messageBytes
       call.completion(.failure(error))
     }
   }
@@ -254,6 +266,8 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
 
   private func take(_ frame: Frame) throws(FrameError) {
     let header = try ResponseHeaderScan(frame.header, arena: arena, limits: configuration.frame)
+    if header.throttleMs > 0 { throttle(header.throttleMs) }
+    if header.reconnectAdvised { onEvent?(.reconnectAdvised) }
     if header.callID == 0 {
       let failure = header.failure ?? RPCError(.unavailable, "the server ended the connection")
       fail(named(failure))
@@ -277,8 +291,8 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
   /// Sends calls that waited, as far as they fit, and flushes.
   private func flush() {
     guard let context, phase == .open else { return }
-    while inFlight.count < configuration.maxCallsInFlight, let call = waiting.popFirst() {
-      waitingBytes -= call.message.readableBytes
+    while inFlight.count < configuration.maxCallsInFlight, !isThrottled, let call = waiting.popFirst() {
+      waitingBytes -= call.messageBytes
       write(call)
     }
     writeOutput()
@@ -286,9 +300,14 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
   }
 
   private func writeOutput() {
-    guard let context, output.readableBytes > 0 else { return }
+    guard output.readableBytes > 0 else { return }
     let bytes = output
     output = ByteBuffer()
+    write(bytes)
+  }
+
+  private func write(_ bytes: ByteBuffer) {
+    guard let context else { return }
     let count = bytes.readableBytes
     unsentBytes += count
     let written = eventLoop.makePromise(of: Void.self)
@@ -296,7 +315,25 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
     context.write(wrapOutboundOut(bytes), promise: written)
   }
 
+  /// Adds the end of a message: a large one is not copied once more.
+  private func append(_ payload: ByteBuffer) {
+    guard payload.readableBytes >= copiedBytes else {
+      output.writeImmutableBuffer(payload)
+      return
+    }
+    writeOutput()
+    write(payload)
+  }
+
   // MARK: Time
+
+  private var isThrottled: Bool { throttledUntil > eventLoop.now }
+
+  private func throttle(_ ms: UInt32) {
+    let wait = TimeAmount.milliseconds(Int64(min(ms, mostThrottleMs)))
+    throttledUntil = max(throttledUntil, eventLoop.now + wait)
+    eventLoop.scheduleTask(deadline: throttledUntil) { self.flush() }
+  }
 
   private func scheduleDeadline(_ deadline: NIODeadline) {
     guard deadline < deadlineTimerAt else { return }
@@ -322,7 +359,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
     let overdue = waiting.filter { deadline(of: $0) <= now }
     if !overdue.isEmpty {
       waiting.removeAll { deadline(of: $0) <= now }
-      waitingBytes -= overdue.reduce(0) { $0 + $1.message.readableBytes }
+      waitingBytes -= overdue.reduce(0) { $0 + $1.messageBytes }
       for call in overdue { call.completion(.failure(error)) }
     }
     for call in waiting { earliest = min(earliest, deadline(of: call)) }
@@ -331,6 +368,11 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
   }
 
   // MARK: The end
+
+  private func closeIfRetired() {
+    guard isRetiring, inFlight.isEmpty, waiting.isEmpty else { return }
+    fail(RPCError(.unavailable, "the connection to \(server) was retired"))
+  }
 
   /// Ends the connection; its calls fail with `error`, unless there was a reason before.
   func fail(_ error: RPCError) {
@@ -355,6 +397,8 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
     waiting = []
     for case (_, let call?) in pending { call.completion(.failure(error)) }
     for call in calls { call.completion(.failure(error)) }
+    onEvent?(.closed(error))
+    onEvent = nil
   }
 
   private func lost() -> RPCError {
@@ -369,3 +413,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
 
 /// Requests gathered are handed to the channel at this many bytes.
 private let outputBytes = 256 << 10
+/// The end of a message is copied behind the rest where it is shorter than this.
+private let copiedBytes = 8 << 10
+/// However long a server asks for, no call waits longer than this.
+private let mostThrottleMs: UInt32 = 60_000

@@ -22,12 +22,14 @@ package final class Connection: RPCCaller {
   }
 
   /// Connects, and returns once the server has said that it speaks our version. Fails with UNAVAILABLE where there is
-  /// nobody, UNIMPLEMENTED where the versions do not fit, and with what the server says where it refuses.
+  /// nobody, UNIMPLEMENTED where the versions do not fit, and with what the server says where it refuses. `onEvent` is
+  /// called on the connection's event loop.
   package static func connect(
     host: String,
     port: Int,
     eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
-    configuration: ConnectionConfiguration = .default
+    configuration: ConnectionConfiguration = .default,
+    onEvent: @escaping @Sendable (ConnectionEvent) -> Void = { _ in }
   ) async throws(RPCError) -> Connection {
     let server = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     guard port > 0, port <= 65_535 else {
@@ -35,7 +37,8 @@ package final class Connection: RPCCaller {
     }
     let loop = eventLoopGroup.next()
     let ready = loop.makePromise(of: Void.self)
-    let handler = ClientConnectionHandler(eventLoop: loop, configuration: configuration, server: server, ready: ready)
+    let handler = ClientConnectionHandler(
+      eventLoop: loop, configuration: configuration, server: server, ready: ready, onEvent: onEvent)
     let bootstrap = ClientBootstrap(group: loop)
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .channelOption(
@@ -62,17 +65,17 @@ package final class Connection: RPCCaller {
   }
 
   /// Makes a call and returns a number to cancel it by; `completion` is called once, on the connection's event loop,
-  /// and must not block. Never suspends: for producers that pipeline, and benchmarks.
+  /// and must not block. `payload` is sent behind `request`, as the end of the message. Never suspends: for producers that pipeline, and benchmarks.
   @discardableResult
   package func send(
-    _ method: RPCMethod, _ request: ByteBuffer, _ options: CallOptions = CallOptions(),
+    _ method: RPCMethod, _ request: ByteBuffer, payload: ByteBuffer? = nil, _ options: CallOptions = CallOptions(),
     completion: @escaping @Sendable (Result<ByteBuffer, RPCError>) -> Void
   ) -> UInt64 {
     let id = lastCallID.wrappingAdd(1, ordering: .relaxed).newValue
     handler.submit(
       .call(
         OutboundCall(
-          id: id, method: method, message: request, options: options, madeAt: channel.eventLoop.now,
+          id: id, method: method, message: request, payload: payload, options: options, madeAt: channel.eventLoop.now,
           completion: completion)))
     return id
   }
@@ -92,7 +95,7 @@ package final class Connection: RPCCaller {
         handler.submit(
           .call(
             OutboundCall(
-              id: id, method: method, message: request, options: options, madeAt: channel.eventLoop.now,
+              id: id, method: method, message: request, payload: nil, options: options, madeAt: channel.eventLoop.now,
               completion: { continuation.resume(returning: $0) })))
         // Cancelled before there was a call to cancel: `onCancel` came too early.
         if Task.isCancelled { handler.submit(.cancel(id)) }
@@ -114,6 +117,12 @@ package final class Connection: RPCCaller {
   /// Whether calls may still succeed.
   package var isOpen: Bool { channel.isActive }
 
+  /// Closes once the calls under way are answered; none should be made any more.
+  package func retire() { handler.submit(.retire) }
+
+  /// Where its completions are called.
+  package var eventLoop: any EventLoop { channel.eventLoop }
+
   /// Closes; calls under way fail with UNAVAILABLE. Returns when the socket is closed.
   package func close() async {
     let server = server
@@ -122,4 +131,12 @@ package final class Connection: RPCCaller {
     }
     try? await channel.closeFuture.get()
   }
+}
+
+/// What an owner of a connection wants to know.
+package enum ConnectionEvent: Sendable {
+  /// The server is about to stop, or wants the connection elsewhere: make new calls over another one.
+  case reconnectAdvised
+  /// The connection is over, and every call with it. The last event. Comes also where it was never ready.
+  case closed(RPCError)
 }

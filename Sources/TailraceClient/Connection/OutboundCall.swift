@@ -7,10 +7,15 @@ struct OutboundCall: Sendable {
   let id: UInt64
   let method: RPCMethod
   let message: ByteBuffer
+  /// What the message ends with, sent from where it lies; nil: nothing.
+  let payload: ByteBuffer?
   let options: CallOptions
   /// When it was made: its time-out runs from here.
   let madeAt: NIODeadline
   let completion: @Sendable (Result<ByteBuffer, RPCError>) -> Void
+
+  /// Bytes of the whole message.
+  var messageBytes: Int { message.readableBytes + (payload?.readableBytes ?? 0) }
 
   /// As it goes into the header: at least 1 ms, since 0 means none.
   var timeoutMs: UInt32 {
@@ -26,4 +31,6 @@ struct OutboundCall: Sendable {
 enum Command: Sendable {
   case call(OutboundCall)
   case cancel(UInt64)
+  /// Close once every call is answered.
+  case retire
 }

@@ -58,7 +58,7 @@ package struct FrameEncoder {
     let header = ResponseHeader(
       callID: callID, status: status, endOfStream: true, reconnectAdvised: reconnectAdvised)
     do throws(EncodeError) {
-      try writeFrame(header, message: nil, to: &buffer)
+      try writePrefix(header, messageBytes: 0, to: &buffer)
     } catch {
       // The one string in it was made printable and cut to fit.
       preconditionFailure("a failure could not be encoded: \(error)")
@@ -69,24 +69,34 @@ package struct FrameEncoder {
   package func writeResponse(
     _ header: ResponseHeader, message: ByteBuffer, to buffer: inout ByteBuffer
   ) throws(EncodeError) {
-    try writeFrame(header, message: message, to: &buffer)
+    try writePrefix(header, messageBytes: message.readableBytes, to: &buffer)
+    buffer.writeImmutableBuffer(message)
+  }
+
+  /// Writes all of a request frame but its message, whose `messageBytes` must follow. Throws where header or frame pass
+  /// their limits, with `buffer` as it was.
+  package func writeRequestPrefix(
+    _ header: RequestHeader, messageBytes: Int, to buffer: inout ByteBuffer
+  ) throws(EncodeError) {
+    try writePrefix(header, messageBytes: messageBytes, to: &buffer)
   }
 
   /// Writes a request frame. Throws where header or frame pass their limits, with `buffer` as it was.
   package func writeRequest(
     _ header: RequestHeader, message: ByteBuffer, to buffer: inout ByteBuffer
   ) throws(EncodeError) {
-    try writeFrame(header, message: message, to: &buffer)
+    try writePrefix(header, messageBytes: message.readableBytes, to: &buffer)
+    buffer.writeImmutableBuffer(message)
   }
 
-  private func writeFrame(
-    _ header: some WireMessage, message: ByteBuffer?, to buffer: inout ByteBuffer
+  private func writePrefix(
+    _ header: some WireMessage, messageBytes: Int, to buffer: inout ByteBuffer
   ) throws(EncodeError) {
     let start = buffer.writerIndex
     buffer.writeMultipleIntegers(0 as UInt32, 0 as UInt16)
     do throws(EncodeError) {
       let headerBytes = try header.encode(into: &buffer, arena: arena)
-      let (length, overflow) = (2 + headerBytes).addingReportingOverflow(message?.readableBytes ?? 0)
+      let (length, overflow) = (2 + headerBytes).addingReportingOverflow(messageBytes)
       guard !overflow, headerBytes <= limits.maxHeaderBytes, length <= limits.maxFrameBytes else {
         throw EncodeError(kind: .tooLarge, path: "")
       }
@@ -96,7 +106,6 @@ package struct FrameEncoder {
       buffer.moveWriterIndex(to: start)
       throw error
     }
-    if let message { buffer.writeImmutableBuffer(message) }
   }
 }
 

@@ -7,6 +7,8 @@ package struct ResponseHeaderScan: Sendable {
   package let failure: RPCError?
   package let isLast: Bool
   package let reconnectAdvised: Bool
+  /// Wait this long before the next call, milliseconds.
+  package let throttleMs: UInt32
 
   /// Reads the readable bytes of `header`.
   package init(_ header: ByteBuffer, arena: Arena, limits: FrameLimits = .default) throws(FrameError) {
@@ -15,6 +17,7 @@ package struct ResponseHeaderScan: Sendable {
       self.failure = nil
       self.isLast = true
       self.reconnectAdvised = false
+      self.throttleMs = 0
       return
     }
     let decodeLimits = DecodeLimits(maxBytes: limits.maxHeaderBytes)
@@ -25,6 +28,7 @@ package struct ResponseHeaderScan: Sendable {
     self.failure = RPCError(full.status)
     self.isLast = full.endOfStream
     self.reconnectAdvised = full.reconnectAdvised
+    self.throttleMs = full.throttleMs
   }
 }
 

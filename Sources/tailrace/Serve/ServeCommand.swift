@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import ServiceLifecycle
 import TailraceBroker
+import TailraceClient
 import TailraceStorage
 import TailraceTransport
 import TailraceWire

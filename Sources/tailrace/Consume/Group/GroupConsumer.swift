@@ -1,4 +1,5 @@
 import NIOCore
+import TailraceClient
 import TailraceWire
 
 /// A member of a group that prints records: what it does next, and what it makes of each answer.

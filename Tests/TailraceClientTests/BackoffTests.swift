@@ -1,6 +1,5 @@
+import TailraceClient
 import Testing
-
-@testable import tailrace
 
 @Suite struct BackoffTests {
   @Test func `each failure doubles the wait, up to a bound, and a success begins anew`() {

@@ -1,14 +1,12 @@
-import ArgumentParser
-
 /// Where a broker listens: "127.0.0.1:7171", "broker.example:7171", "[::1]:7171".
-struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
+package struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
   /// Without brackets.
-  let host: String
+  package let host: String
   /// 1 to 65535; to listen on, also 0: any free one.
-  let port: Int
+  package let port: Int
 
   /// Where a broker listens that is told nothing else.
-  static let standard = ServerAddress(host: "127.0.0.1", port: 7171)
+  package static let standard = ServerAddress(host: "127.0.0.1", port: 7171)
 
   private init(host: String, port: Int) {
     self.host = host
@@ -16,7 +14,7 @@ struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Nil unless `text` is HOST:PORT, with an IPv6 address in brackets. `lowestPort` is 0 for an address to listen on.
-  init?(_ text: String, lowestPort: UInt16 = 1) {
+  package init?(_ text: String, lowestPort: UInt16 = 1) {
     guard let colon = text.lastIndex(of: ":") else { return nil }
     let digits = text[text.index(after: colon)...]
     guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
@@ -34,9 +32,5 @@ struct ServerAddress: Hashable, Sendable, CustomStringConvertible {
     self.init(host: String(host), port: Int(port))
   }
 
-  var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
-}
-
-extension ServerAddress: ExpressibleByArgument {
-  init?(argument: String) { self.init(argument) }
+  package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
