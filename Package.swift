@@ -166,8 +166,9 @@ let package = Package(
     .testTarget(
       name: "TailraceClientTests",
       dependencies: [
-        "TailraceClient", "TailraceTransport", "TailraceTesting", "TailraceWire", nioCore, nioPosix, logging,
-        collections,
+        "TailraceClient", "TailraceTransport", "TailraceStorage", "TailraceTesting", "TailraceTestSupport",
+        "TailraceWire",
+        nioCore, nioPosix, logging, collections,
       ],
       swiftSettings: swiftSettings
     ),

@@ -192,4 +192,9 @@ extension BrokerLink {
   func schedule(in delay: Duration, _ body: @escaping @Sendable () -> Void) -> Scheduled<Void> {
     eventLoopGroup.next().scheduleTask(in: .milliseconds(delay.ms), body)
   }
+
+  /// Calls `body` at `moment`, on an event loop.
+  func schedule(at moment: NIODeadline, _ body: @escaping @Sendable () -> Void) {
+    eventLoopGroup.next().scheduleTask(deadline: moment, body)
+  }
 }

@@ -12,7 +12,8 @@ internal import Tracing
 struct CallTelemetry: Sendable {
   private let metrics: (any MetricsFactory)?
   private let tracer: (any Tracer)?
-  private let metadata: [Metadata]
+  /// What every call carries.
+  let metadata: [Metadata]
 
   init(_ configuration: ClientConfiguration) {
     metrics = configuration.metrics

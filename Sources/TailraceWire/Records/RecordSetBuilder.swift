@@ -21,6 +21,9 @@ package struct RecordSetBuilder {
 
   package var isEmpty: Bool { count == 0 }
 
+  /// Bytes that a record without headers adds at most: more only by the length of its key and value.
+  package static let maxRecordOverhead = 32
+
   /// Adds a record. `timestampMs` is milliseconds since 1970; negative ones count as 0.
   package mutating func append(
     key: ByteBuffer?, value: ByteBuffer?, headers: [Header] = [], timestampMs: Int64
@@ -31,14 +34,14 @@ package struct RecordSetBuilder {
     if let key { size += lengthDelimitedByteCount(key.readableBytes) }
     if let value { size += lengthDelimitedByteCount(value.readableBytes) }
     for header in headers { size += lengthDelimitedByteCount(headerByteCount(header)) }
-    records.writeInteger(0x0A as UInt8)
-    records.writeVarint(UInt64(size))
-    if let key { write(key, tag: 0x0A) }
-    if let value { write(value, tag: 0x12) }
-    for header in headers { write(header) }
-    if delta != 0 {
-      records.writeInteger(0x20 as UInt8)
-      records.writeVarint(delta)
+    records.writeWithUnsafeMutableBytes(minimumWritableBytes: 1 + Varint.byteCount(UInt64(size)) + size) { memory in
+      var writer = RecordWriter(memory)
+      writer.tag(0x0A, varint: UInt64(size))
+      if let key { writer.field(0x0A, key) }
+      if let value { writer.field(0x12, value) }
+      for header in headers { writer.header(header) }
+      if delta != 0 { writer.tag(0x20, varint: delta) }
+      return writer.position
     }
     count += 1
     maxTimestampMs = max(maxTimestampMs, timestampMs)
@@ -59,22 +62,41 @@ package struct RecordSetBuilder {
       durableEnd: .zero, recordsLength: UInt32(stored.readableBytes), recordsCRC32C: CRC32C.checksum(stored))
     return ValidatedBatch(header: header, records: stored, everyRecordHasKey: everyRecordHasKey)
   }
+}
 
-  private mutating func write(_ bytes: ByteBuffer, tag: UInt8) {
-    records.writeInteger(tag)
-    records.writeVarint(UInt64(bytes.readableBytes))
-    records.writeImmutableBuffer(bytes)
+/// Writes the fields of a record to memory that has room for them.
+private struct RecordWriter {
+  private let memory: UnsafeMutableRawBufferPointer
+  private(set) var position = 0
+
+  init(_ memory: UnsafeMutableRawBufferPointer) { self.memory = memory }
+
+  mutating func tag(_ tag: UInt8, varint value: UInt64) {
+    memory[position] = tag
+    position += 1
+    Varint.forEachByte(of: value) { byte in
+      memory[position] = byte
+      position += 1
+    }
   }
 
-  private mutating func write(_ header: Header) {
-    records.writeInteger(0x1A as UInt8)
-    records.writeVarint(UInt64(headerByteCount(header)))
+  mutating func field(_ tag: UInt8, _ bytes: ByteBuffer) {
+    bytes.withUnsafeReadableBytes { self.bytes(tag, $0) }
+  }
+
+  mutating func header(_ header: Header) {
+    tag(0x1A, varint: UInt64(headerByteCount(header)))
     if !header.key.isEmpty {
-      records.writeInteger(0x0A as UInt8)
-      records.writeVarint(UInt64(header.key.utf8.count))
-      records.writeString(header.key)
+      var key = header.key
+      key.withUTF8 { bytes(0x0A, UnsafeRawBufferPointer($0)) }
     }
-    if let value = header.value { write(value, tag: 0x12) }
+    if let value = header.value { field(0x12, value) }
+  }
+
+  private mutating func bytes(_ tag: UInt8, _ bytes: UnsafeRawBufferPointer) {
+    self.tag(tag, varint: UInt64(bytes.count))
+    UnsafeMutableRawBufferPointer(rebasing: memory[position..<position + bytes.count]).copyMemory(from: bytes)
+    position += bytes.count
   }
 }
 

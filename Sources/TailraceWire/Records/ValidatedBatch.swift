@@ -19,4 +19,11 @@ package struct ValidatedBatch: Hashable, Sendable {
 
   /// Bytes that the batch takes in a segment.
   package var byteCount: Int { header.batchByteCount }
+
+  /// The same batch as one of a producer: with its id, its epoch, and its number of the first record.
+  package func from(producerID: Int64, epoch: UInt32, sequence: UInt32) -> ValidatedBatch {
+    var header = header
+    (header.producerID, header.producerEpoch, header.baseSequence) = (producerID, epoch, sequence)
+    return ValidatedBatch(header: header, records: records, everyRecordHasKey: everyRecordHasKey)
+  }
 }

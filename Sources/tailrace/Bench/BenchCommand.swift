@@ -12,7 +12,9 @@ struct BenchCommand: AsyncParsableCommand {
       turn a plain C program that does the least that the same work takes, and print the ratio of the medians. All of \
       it shares this machine with the load.
       """,
-    subcommands: [BenchRPC.self, BenchProduce.self, BenchLatency.self, BenchFetch.self, BenchEndToEnd.self])
+    subcommands: [
+      BenchRPC.self, BenchProduce.self, BenchLatency.self, BenchFetch.self, BenchEndToEnd.self, BenchSDK.self,
+    ])
 }
 
 extension BenchOutput: ExpressibleByArgument {}

@@ -60,6 +60,9 @@ extension LoadResult {
       latencies: histogram(latencies.prefix(Int(result.latency_count))))
   }
 
+  /// Of a run without single calls.
+  static let noLatencies = histogram([])
+
   private static func histogram(_ values: some Sequence<UInt64>) -> Histogram<UInt32> {
     var histogram = Histogram<UInt32>(
       lowestDiscernibleValue: 1, highestTrackableValue: longestLatencyNs, numberOfSignificantValueDigits: .three)

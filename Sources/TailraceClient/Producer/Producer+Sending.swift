@@ -1,0 +1,209 @@
+internal import Logging
+internal import NIOCore
+internal import Synchronization
+internal import TailraceWire
+
+extension Producer {
+  /// Does what there is to do, unless another thread is at it, which then does that, too. Never blocks.
+  func pump() {
+    let isMine = pumping.withLock { pumping in
+      pumping.isWanted = true
+      if pumping.isBusy { return false }
+      pumping.isBusy = true
+      return true
+    }
+    guard isMine else { return }
+    repeat {
+      pumping.withLock { $0.isWanted = false }
+      while let action = core.withLock({ $0.nextAction(over: client.link.current, now: .now()) }) { perform(action) }
+      setTimer()
+    } while !stopPumping()
+  }
+
+  private func stopPumping() -> Bool {
+    pumping.withLock { pumping in
+      if !pumping.isWanted { pumping.isBusy = false }
+      return !pumping.isWanted
+    }
+  }
+
+  private func perform(_ action: ProducerCore.Action) {
+    switch action {
+    case .seal(let sealed): build(sealed)
+    case .send(let order): send(order)
+    case .identify(let connection): identify(over: connection)
+    case .connect:
+      client.link.whenConnected { [self] result in
+        switch result {
+        case .success:
+          core.withLock { $0.connected(nil) }
+          pump()
+        case .failure(let error): connectionFailed(TailraceError(error))
+        }
+      }
+    }
+  }
+
+  private func connectionFailed(_ error: TailraceError) {
+    core.withLock { $0.connected(error) }
+    tellAll()
+  }
+
+  /// Compresses and sums up a batch, outside the lock.
+  func build(_ sealed: ProducerCore.Sealed) {
+    let result: Result<ValidatedBatch, TailraceError>
+    do throws(RecordBatchError) {
+      result = .success(try sealed.batch.builder.build(compression: configuration.compression.wire))
+    } catch {
+      result = .failure(TailraceError(error))
+    }
+    core.withLock { $0.built(sealed, result) }
+    if case .failure = result { tell(core.withLock { $0.takeSettled(of: sealed.queue) }) }
+  }
+
+  // MARK: Calls
+
+  private func send(_ order: ProducerCore.Order) {
+    let prefix = SingleProduceRequest.prefix(
+      acks: configuration.acks.wire, topic: order.topic, partition: order.partition, header: order.batch.header)
+    let call = client.telemetry.begin(.logServiceProduce)
+    let options = CallOptions(timeout: .nanoseconds(order.timeout.nanoseconds), metadata: call.metadata)
+    order.connection.send(.logServiceProduce, prefix, payload: order.batch.records, options) { [self] result in
+      call.end(result.failure)
+      answered(order.queue, order.serial, Self.outcome(result))
+    }
+  }
+
+  /// What an answer says of the batch that was asked about.
+  static func outcome(_ result: Result<ByteBuffer, RPCError>) -> BatchCompletion.Outcome {
+    do throws(RPCError) {
+      let bytes = try result.get()
+      guard let response = try? ProduceResponse(decoding: bytes) else {
+        throw RPCError(.internalError, "the broker's answer cannot be read")
+      }
+      // Nothing is told where acks are none.
+      guard let target = response.results.first else { return .success(-1) }
+      if let error = target.error { return .failure(TailraceError(error)) }
+      guard let batch = target.batches.first else { return .success(-1) }
+      if let error = batch.error { return .failure(TailraceError(error)) }
+      return .success(batch.baseOffset)
+    } catch {
+      return .failure(TailraceError(error))
+    }
+  }
+
+  private func answered(_ queue: Int, _ serial: UInt64, _ outcome: BatchCompletion.Outcome) {
+    let (retried, refusal) = core.withLock { core in
+      let retried = core.answered(queue, serial, outcome, now: .now(), jitter: .random(in: 0...1))
+      return (retried, core.refusal)
+    }
+    if let retried {
+      telemetry.retried()
+      client.configuration.logger.debug("a batch is sent again", metadata: ["error": "\(retried)"])
+    }
+    // One that was fenced has given up everything.
+    if refusal == nil { tell(core.withLock { $0.takeSettled(of: queue) }) } else { tellAll() }
+    pump()
+  }
+
+  private func identify(over connection: Connection) {
+    let request = InitProducerRequest(producerName: configuration.name)
+    // A request of a name or nothing can be encoded, but for a NUL in the name.
+    guard let bytes = try? request.encoded() else {
+      identified(.failure(TailraceError(.invalidArgument, "the producer's name holds a NUL")))
+      return
+    }
+    let options = CallOptions(timeout: configuration.requestTimeout, metadata: client.telemetry.metadata)
+    connection.send(.logServiceInitProducer, bytes, options) { [self] result in
+      identified(
+        result.mapError { TailraceError($0) }.flatMap { bytes in
+          guard let response = try? InitProducerResponse(decoding: bytes) else {
+            return .failure(TailraceError(.internalError, "the broker's answer cannot be read"))
+          }
+          return .success(ProducerIdentity(id: response.producerID, epoch: response.producerEpoch))
+        })
+    }
+  }
+
+  private func identified(_ result: Result<ProducerIdentity, TailraceError>) {
+    core.withLock { $0.identified(result, now: .now()) }
+    if case .failure = result { tellAll() }
+    pump()
+  }
+
+  // MARK: Telling
+
+  /// Gives up everything.
+  func abandon(_ error: TailraceError) {
+    core.withLock { $0.abandon(error) }
+    tellAll()
+  }
+
+  /// Tells of all that has left; where nothing is taken any more, also those who wait for room.
+  private func tellAll() {
+    let (leaving, refused, refusal) = core.withLock { core in
+      let leaving = core.takeAllSettled()
+      return (leaving, core.refusal == nil ? [] : core.buffer.removeAll(), core.refusal)
+    }
+    tell(leaving)
+    if let refusal {
+      for continuation in refused { continuation.resume(returning: .failure(refusal)) }
+    }
+  }
+
+  private func tell(_ leaving: ProducerCore.Leaving) {
+    for batch in leaving.settled {
+      telemetry.settled(batch)
+      batch.completion.complete(batch.outcome)
+    }
+    for continuation in leaving.admitted { continuation.resume(returning: .success(())) }
+  }
+
+  // MARK: Time
+
+  private func setTimer() {
+    guard let moment = core.withLock({ $0.wakeAt }) else { return }
+    let isNew = pumping.withLock { pumping in
+      if let timerAt = pumping.timerAt, timerAt <= moment { return false }
+      pumping.timerAt = moment
+      return true
+    }
+    guard isNew else { return }
+    client.link.schedule(at: moment) { [weak self] in self?.tick(moment) }
+  }
+
+  private func tick(_ moment: NIODeadline) {
+    pumping.withLock { pumping in
+      if pumping.timerAt == moment { pumping.timerAt = nil }
+    }
+    core.withLock { $0.tick(now: .now()) }
+    tellAll()
+    pump()
+  }
+}
+
+extension Result where Failure == RPCError {
+  fileprivate var failure: RPCError? { if case .failure(let error) = self { error } else { nil } }
+}
+
+extension ProducerConfiguration.Acks {
+  fileprivate var wire: Acks {
+    switch self {
+    case .topicDefault: .unspecified
+    case .none: .none
+    case .written: .written
+    case .durable: .durable
+    }
+  }
+}
+
+extension ProducerConfiguration.Compression {
+  fileprivate var wire: Compression {
+    switch self {
+    case .none: .none
+    case .gzip: .gzip
+    case .lz4: .lz4
+    case .zstd: .zstd
+    }
+  }
+}

@@ -1,0 +1,183 @@
+internal import NIOCore
+public import ServiceLifecycle
+internal import Synchronization
+internal import TailraceWire
+
+/// Sends records to topics: gathers them into batches, keeps their order in each partition, and sends again what may have
+/// been lost, so that each is stored once.
+///
+/// ```swift
+/// let stored = try await producer.send(ProducerRecord(key: "visitor-7", value: "/index.html"), to: "page-views")
+/// ```
+///
+/// `send` waits until the record is stored; many tasks may do so at a time. `enqueue` only waits for room, and returns a
+/// `Delivery` to ask later, or to drop: `flush` tells of failures, too. Close it at the end, or let a `ServiceGroup` run
+/// it; what was handed over is stored first. Thread-safe.
+public final class Producer: Service {
+  let client: Client
+  let configuration: ProducerConfiguration
+  let core: Mutex<ProducerCore>
+  let telemetry: ProducerTelemetry
+  /// Whether somebody sends: one thread at a time, so that batches leave in order.
+  let pumping = Mutex(Pumping())
+
+  struct Pumping {
+    var isBusy = false
+    var isWanted = false
+    var timerAt: NIODeadline?
+  }
+
+  /// A producer over `client`, which must stay open for longer. Fails with INVALID_ARGUMENT where the configuration makes
+  /// no sense.
+  public init(
+    _ client: Client, _ configuration: ProducerConfiguration = ProducerConfiguration()
+  ) throws(TailraceError) {
+    try configuration.check()
+    self.client = client
+    self.configuration = configuration
+    telemetry = ProducerTelemetry(client.configuration)
+    core = Mutex(
+      ProducerCore(
+        configuration,
+        backoff: Backoff(firstMs: client.configuration.initialBackoff.ms, maxMs: client.configuration.maxBackoff.ms)))
+  }
+
+  // MARK: Records
+
+  /// Sends a record and waits until it is stored, as `ProducerConfiguration.acks` says. Fails where it is not stored for
+  /// certain or within the delivery time-out. Where the task is cancelled the record may be stored nevertheless.
+  @discardableResult public func send(
+    _ record: ProducerRecord, to topic: String
+  ) async throws(TailraceError) -> RecordMetadata {
+    try await enqueue(record, to: topic).value
+  }
+
+  /// Hands a record over. Suspends while the buffer is full (`maxBufferedBytes`), and to look the topic up the first
+  /// time. Fails where the record can never be stored, with UNKNOWN_TOPIC where there is no such topic, with
+  /// FAILED_PRECONDITION where the producer is closed, with CANCELLED where the task is cancelled while it waits.
+  @discardableResult public func enqueue(
+    _ record: ProducerRecord, to topic: String
+  ) async throws(TailraceError) -> Delivery {
+    switch take(record, topic, hasRoom: false) {
+    case .appended(let delivery, _, _): return delivery
+    case let other: return try await settle(record, topic, other)
+    }
+  }
+
+  private func settle(
+    _ record: ProducerRecord, _ topic: String, _ first: ProducerCore.Appending
+  ) async throws(TailraceError) -> Delivery {
+    var outcome = first
+    var wasLookedUp = false
+    while true {
+      switch outcome {
+      case .appended(let delivery, _, _): return delivery
+      case .full(let byteCount):
+        try await waitForRoom(byteCount)
+        outcome = take(record, topic, hasRoom: true)
+        if case .appended = outcome {} else { giveBack(byteCount) }
+      case .failed(let error) where error.code == .unknownPartition && !wasLookedUp:
+        // It may have been added.
+        wasLookedUp = true
+        try await lookUp(topic)
+        outcome = take(record, topic, hasRoom: false)
+      case .needsTopic:
+        wasLookedUp = true
+        try await lookUp(topic)
+        outcome = take(record, topic, hasRoom: false)
+      case .failed(let error): throw error
+      }
+    }
+  }
+
+  /// Without suspending: the way of nearly every record.
+  private func take(_ record: ProducerRecord, _ topic: String, hasRoom: Bool) -> ProducerCore.Appending {
+    let nowMs = WallTime.nowMs()
+    let outcome = core.withLock { $0.append(record, to: topic, hasRoom: hasRoom, nowMs: nowMs) }
+    if case .appended(_, let sealed, let isUrgent) = outcome {
+      if let sealed { build(sealed) }
+      if isUrgent { pump() }
+      if sealed != nil { refreshIfOld(topic) }
+    }
+    return outcome
+  }
+
+  private func waitForRoom(_ byteCount: Int) async throws(TailraceError) {
+    let id = core.withLock { $0.buffer.nextID() }
+    let outcome: Result<Void, TailraceError> = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let now: Result<Void, TailraceError>? = core.withLock { core in
+          if let refusal = core.refusal { return .failure(refusal) }
+          if Task.isCancelled { return .failure(Self.cancelled) }
+          return core.buffer.wait(id, for: byteCount, continuation) ? nil : .success(())
+        }
+        if let now { continuation.resume(returning: now) }
+      }
+    } onCancel: {
+      core.withLock { $0.buffer.withdraw(id) }?.resume(returning: .failure(Self.cancelled))
+    }
+    try outcome.get()
+  }
+
+  private func giveBack(_ byteCount: Int) {
+    for continuation in core.withLock({ $0.buffer.release(byteCount) }) { continuation.resume(returning: .success(())) }
+  }
+
+  static let cancelled = TailraceError(.cancelled, "the task was cancelled")
+
+  // MARK: The end
+
+  /// Sends what was handed over so far without waiting for more, and returns once all of it is settled. Fails with the
+  /// first failure of a record since the last flush, also where a delivery has told of it; with CANCELLED where the task
+  /// is cancelled.
+  public func flush() async throws(TailraceError) {
+    let pending = core.withLock { $0.flush() }
+    pump()
+    for completion in pending {
+      guard await completion.wait() != nil else { throw Self.cancelled }
+    }
+    if let failure = core.withLock({ $0.takeFailure() }) { throw failure }
+  }
+
+  /// Takes no more records, and returns once those that were handed over are settled: each delivery has a result, within
+  /// the delivery time-out. Where the task is cancelled, what is not stored by then fails with CANCELLED. Fails as `flush`
+  /// does. To close twice is fine.
+  public func close() async throws(TailraceError) {
+    let closed = TailraceError(.failedPrecondition, "this producer is closed")
+    let waiting = core.withLock { core in
+      core.refuse(closed)
+      return core.buffer.removeAll()
+    }
+    for continuation in waiting { continuation.resume(returning: .failure(closed)) }
+    do throws(TailraceError) {
+      try await flush()
+    } catch {
+      if error.code == .cancelled { abandon(Self.cancelled) }
+      throw error
+    }
+  }
+
+  /// Serves until the task is cancelled or the service group shuts down, then closes.
+  public func run() async throws {
+    try? await gracefulShutdown()
+    try await close()
+  }
+}
+
+/// Runs `body` with a producer that is closed, with all it was given settled, when `body` ends in whatever way.
+public func withProducer<Value>(
+  _ client: Client, _ configuration: ProducerConfiguration = ProducerConfiguration(),
+  _ body: (Producer) async throws -> Value
+) async throws -> Value {
+  let producer = try Producer(client, configuration)
+  let value: Value
+  do {
+    value = try await body(producer)
+  } catch {
+    // What the body failed with says more than that some records failed, too.
+    try? await producer.close()
+    throw error
+  }
+  try await producer.close()
+  return value
+}

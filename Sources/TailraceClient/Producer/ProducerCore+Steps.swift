@@ -1,0 +1,145 @@
+internal import NIOCore
+internal import TailraceWire
+
+extension ProducerCore {
+  // MARK: What to do
+
+  /// A queue may have something to do.
+  mutating func mark(_ queue: Int) {
+    guard !isReady[queue] else { return }
+    isReady[queue] = true
+    ready.append(queue)
+  }
+
+  /// Every queue that is not empty may have something to do: there is a connection, or an identity.
+  mutating func markAll() {
+    for queue in queues.indices where !queues[queue].isEmpty { mark(queue) }
+  }
+
+  /// The next thing to do; nil: nothing, until something happens or `wakeAt` has come.
+  mutating func nextAction(over connection: Connection?, now: NIODeadline) -> Action? {
+    guard let connection else {
+      guard !ready.isEmpty, !isConnecting else { return nil }
+      isConnecting = true
+      return .connect
+    }
+    while let queue = ready.first {
+      let step = queues[queue].next(
+        rules, over: ObjectIdentifier(connection), known: identity, now: now)
+      switch step {
+      case .nothing: unmark()
+      case .wait(let moment):
+        unmark()
+        wake(at: moment)
+      case .seal:
+        if let sealed = seal(queue) { return .seal(sealed) }
+      case .identify:
+        unmark()
+        guard !isIdentifying else { continue }
+        isIdentifying = true
+        return .identify(connection)
+      case .send(let serial, let batch, let timeout):
+        // The others' turn.
+        ready.append(ready.removeFirst())
+        return .send(
+          Order(
+            connection: connection, queue: queue, serial: serial, topic: queues[queue].topic,
+            partition: queues[queue].partition, batch: batch, timeout: timeout))
+      }
+    }
+    return nil
+  }
+
+  private mutating func unmark() {
+    let queue = ready.removeFirst()
+    isReady[queue] = false
+  }
+
+  // MARK: What happened
+
+  /// There is a connection, or none any more for `error`.
+  mutating func connected(_ error: TailraceError?) {
+    isConnecting = false
+    if let error { abandon(error) } else { markAll() }
+  }
+
+  /// The broker has answered who this producer is, or failed to.
+  mutating func identified(_ result: Result<ProducerIdentity, TailraceError>, now: NIODeadline) {
+    isIdentifying = false
+    switch result {
+    case .success(let identity):
+      self.identity = identity
+      markAll()
+    case .failure(let error) where error.isRetriable || error.code == .deadlineExceeded:
+      wake(at: now + .milliseconds(identifyRetryMs))
+    case .failure(let error): abandon(error)
+    }
+  }
+
+  /// A batch was answered. Returns the failure for which it is sent again, where it is.
+  mutating func answered(
+    _ queue: Int, _ serial: UInt64, _ outcome: BatchCompletion.Outcome, now: NIODeadline, jitter: Double
+  ) -> TailraceError? {
+    let verdict = queues[queue].answer(serial, outcome, rules, now: now, jitter: jitter)
+    mark(queue)
+    if case .failure(let error) = outcome, error.code == .unknownTopic || error.code == .unknownPartition {
+      forget(queues[queue].topic)
+    }
+    switch verdict {
+    case .settled: return nil
+    case .retried(let error): return error
+    case .reset(let old):
+      if identity == old { identity = nil }
+      return nil
+    case .fenced(let error):
+      abandon(error)
+      return nil
+    }
+  }
+
+  /// What has left, and who may go on: to be told outside the lock.
+  mutating func takeSettled(of queue: Int) -> Leaving {
+    var leaving = Leaving()
+    leaving.settled = queues[queue].takeSettled()
+    for batch in leaving.settled {
+      leaving.admitted += buffer.release(batch.bufferedBytes)
+      note(batch.outcome)
+    }
+    return leaving
+  }
+
+  /// The same of all queues.
+  mutating func takeAllSettled() -> Leaving {
+    queues.indices.reduce(into: Leaving()) { leaving, queue in leaving.add(takeSettled(of: queue)) }
+  }
+
+  struct Leaving {
+    var settled: [PartitionQueue.Settled] = []
+    var admitted: [ProducerBuffer.Continuation] = []
+
+    mutating func add(_ other: Leaving) {
+      settled += other.settled
+      admitted += other.admitted
+    }
+  }
+
+  // MARK: Time
+
+  /// The timer has run down.
+  mutating func tick(now: NIODeadline) {
+    wakeAt = nil
+    for queue in queues.indices where !queues[queue].isEmpty {
+      queues[queue].expire(now: now)
+      for moment in queues[queue].moments(linger: rules.linger) {
+        if moment > now { wake(at: moment) } else { mark(queue) }
+      }
+    }
+  }
+
+  mutating func wake(at moment: NIODeadline) {
+    wakeAt = min(wakeAt ?? moment, moment)
+  }
+}
+
+/// From one failed question for an identity to the next.
+private let identifyRetryMs: Int64 = 100

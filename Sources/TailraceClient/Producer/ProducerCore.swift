@@ -1,0 +1,203 @@
+internal import DequeModule
+internal import NIOCore
+internal import TailraceWire
+
+/// What a producer holds: the queues of all partitions, and which of them have something to do. A plain value, guarded by
+/// the producer's lock; it says what to do, and the producer does it when the lock is free again.
+struct ProducerCore {
+  /// A batch that is full, or sent as it is: to be built outside the lock.
+  struct Sealed {
+    var queue: Int
+    var serial: UInt64
+    var batch: OpenBatch
+  }
+
+  /// What became of a record that was handed over.
+  enum Appending {
+    /// `isUrgent`: something may be sent now.
+    case appended(Delivery, sealed: Sealed?, isUrgent: Bool)
+    case full(byteCount: Int)
+    case needsTopic
+    case failed(TailraceError)
+  }
+
+  enum Action {
+    case seal(Sealed)
+    case send(Order)
+    case identify(Connection)
+    case connect
+  }
+
+  struct Order {
+    var connection: Connection
+    var queue: Int
+    var serial: UInt64
+    var topic: String
+    var partition: UInt32
+    var batch: ValidatedBatch
+    var timeout: TimeAmount
+  }
+
+  let configuration: ProducerConfiguration
+  let rules: SendingRules
+  private let backoff: Backoff
+  private var topicIndex: [String: Int] = [:]
+  private var topics: [ProducerTopic] = []
+  var queues: [PartitionQueue] = []
+  var buffer: ProducerBuffer
+  var identity: ProducerIdentity?
+  var isIdentifying = false
+  /// Queues that may have something to do, each once.
+  var ready = Deque<Int>()
+  var isReady: [Bool] = []
+  var isConnecting = false
+  /// Why nothing is taken any more.
+  private(set) var refusal: TailraceError?
+  /// The first failure of a record since somebody last asked.
+  private var failure: TailraceError?
+  /// The earliest moment at which there may be something to do; the producer sets a timer where it is new.
+  var wakeAt: NIODeadline?
+
+  init(_ configuration: ProducerConfiguration, backoff: Backoff) {
+    self.configuration = configuration
+    self.backoff = backoff
+    rules = SendingRules(configuration)
+    buffer = ProducerBuffer(maxBytes: configuration.maxBufferedBytes)
+  }
+
+  // MARK: Records
+
+  /// Takes a record in. `hasRoom`: its room in the buffer was taken already.
+  mutating func append(
+    _ record: ProducerRecord, to topic: String, hasRoom: Bool, nowMs: Int64
+  ) -> Appending {
+    if let refusal { return .failed(refusal) }
+    guard let at = place(of: topic), !topics[at].isStale else { return .needsTopic }
+    let count = topics[at].partitionCount
+    let chosen =
+      record.partition ?? configuration.partitioner.partition(of: record, topic: topic, partitionCount: count)
+    let partition = chosen ?? topics[at].stickyPartition
+    guard partition >= 0, partition < count else {
+      return .failed(
+        TailraceError(
+          .unknownPartition,
+          "partition \(partition) of topic '\(topic)' does not exist: it has \(count) (0-\(count - 1))"))
+    }
+    let byteCount = record.byteCount
+    guard byteCount <= ProducerConfiguration.maxBatchBytes else {
+      return .failed(
+        TailraceError(
+          .batchTooLarge, "a record of \(byteCount) bytes; no batch is over \(ProducerConfiguration.maxBatchBytes)"))
+    }
+    // It may be the first of its batch.
+    let room = byteCount + RecordBatchHeader.byteCount
+    guard hasRoom || buffer.take(room) else { return .full(byteCount: room) }
+    let queue = queue(of: partition, at)
+    let sealed = queues[queue].isFull(with: byteCount, of: configuration.batchBytes) ? seal(queue) : nil
+    let (delivery, growth) = queues[queue].append(
+      record, nowMs: nowMs, reservingBytes: max(byteCount, min(configuration.batchBytes, 1 << 20)))
+    buffer.adjust(by: growth - room)
+    let isUrgent = sealed != nil || queues[queue].inFlight == 0
+    if isUrgent { mark(queue) }
+    return .appended(delivery, sealed: sealed, isUrgent: isUrgent)
+  }
+
+  private var lastTopic = 0
+
+  private mutating func place(of topic: String) -> Int? {
+    if topics.indices.contains(lastTopic), topics[lastTopic].name == topic { return lastTopic }
+    guard let found = topicIndex[topic] else { return nil }
+    lastTopic = found
+    return found
+  }
+
+  private mutating func queue(of partition: Int, _ at: Int) -> Int {
+    let known = topics[at].queues[partition]
+    if known >= 0 { return known }
+    queues.append(PartitionQueue(topic: topics[at].name, partition: UInt32(partition), backoff: backoff))
+    isReady.append(false)
+    topics[at].queues[partition] = queues.count - 1
+    return queues.count - 1
+  }
+
+  /// Seals a queue's open batch.
+  mutating func seal(_ queue: Int) -> Sealed? {
+    guard let (serial, batch) = queues[queue].seal(deadline: configuration.deliveryTimeout) else { return nil }
+    if let at = place(of: queues[queue].topic) { topics[at].sealed(Int(queues[queue].partition)) }
+    wake(at: batch.openedAt + .milliseconds(configuration.deliveryTimeout.ms))
+    return Sealed(queue: queue, serial: serial, batch: batch)
+  }
+
+  /// A sealed batch is built, or cannot be.
+  mutating func built(_ sealed: Sealed, _ result: Result<ValidatedBatch, TailraceError>) {
+    switch result {
+    case .success(let batch): queues[sealed.queue].built(sealed.serial, batch)
+    case .failure(let error): queues[sealed.queue].unbuildable(sealed.serial, error)
+    }
+    mark(sealed.queue)
+  }
+
+  // MARK: Topics
+
+  /// A topic was looked up.
+  mutating func learn(_ name: String, partitionCount: Int, now: NIODeadline, chance: Int) {
+    let at = topicIndex[name] ?? topics.count
+    if at == topics.count {
+      topics.append(ProducerTopic(name: name))
+      topicIndex[name] = at
+    }
+    topics[at].learn(partitionCount: partitionCount, now: now, chance: chance)
+  }
+
+  /// What is known of a topic is out of date.
+  mutating func forget(_ name: String) {
+    if let at = topicIndex[name] { topics[at].forget() }
+  }
+
+  /// Whether the topic is to be looked up again, beside the work; then it is noted that somebody does.
+  mutating func beginRefresh(_ name: String, now: NIODeadline) -> Bool {
+    guard let at = place(of: name), !topics[at].isRefreshing, topics[at].learntAt + ProducerTopic.validity < now
+    else { return false }
+    topics[at].isRefreshing = true
+    return true
+  }
+
+  /// The look-up beside the work failed: tried again when what is known is old anew.
+  mutating func endRefresh(_ name: String, now: NIODeadline) {
+    if let at = topicIndex[name] {
+      topics[at].learn(partitionCount: topics[at].partitionCount, now: now, chance: 0)
+    }
+  }
+
+  // MARK: Flushing and the end
+
+  /// Sends what is there without waiting for more; returns what is to be awaited.
+  mutating func flush() -> [BatchCompletion] {
+    var pending: [BatchCompletion] = []
+    for queue in queues.indices where !queues[queue].isEmpty {
+      queues[queue].isFlushing = queues[queue].open != nil
+      pending += queues[queue].completions
+      mark(queue)
+    }
+    return pending
+  }
+
+  /// Takes no more records: they fail with `error`.
+  mutating func refuse(_ error: TailraceError) { refusal = refusal ?? error }
+
+  /// Gives up everything.
+  mutating func abandon(_ error: TailraceError) {
+    refuse(error)
+    for queue in queues.indices { queues[queue].abandon(error) }
+  }
+
+  mutating func note(_ outcome: BatchCompletion.Outcome) {
+    if case .failure(let error) = outcome { failure = failure ?? error }
+  }
+
+  /// The first failure since this was last asked.
+  mutating func takeFailure() -> TailraceError? {
+    defer { failure = nil }
+    return failure
+  }
+}

@@ -1,0 +1,68 @@
+import ArgumentParser
+import CTailraceBench
+import Foundation
+import NIOCore
+import TailraceClient
+
+/// `tailrace bench sdk`: the Swift SDK with its default settings, its loops as a user would write them.
+struct BenchSDK: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sdk", abstract: "The Swift SDK's producer, with default settings.",
+    discussion: "One producer enqueues records one by one into one partition, kept in the page cache, and flushes.")
+
+  @OptionGroup var options: BenchOptions
+
+  @Option(help: "Bytes of a record's value.")
+  var recordSize: Int = 1024
+
+  @Option(help: "Records of a round.")
+  var records: Int = 1_000_000
+
+  func validate() throws {
+    guard (0...(1 << 20)).contains(recordSize), records > 0, records * (recordSize + 64) <= 2 << 30 else {
+      throw ValidationError("--record-size is up to 1048576, and --records make up to 2 GiB")
+    }
+  }
+
+  func run() async throws {
+    for _ in 0..<options.rounds {
+      try await options.withBroker { broker in
+        try await BenchTopic.create(on: broker, durability: "os")
+        let client = try Client(ClientConfiguration(server: "\(broker.host):\(broker.port)"))
+        let result = try await measure(broker) { try await produce(client) }
+        try await BenchTopic.check(on: broker, holds: UInt64(records))
+        options.output.print(
+          BenchLine(
+            name: "sdk produce", settings: [("record_size", "\(recordSize)")], result: result, recordsPerCall: 1,
+            bytesPerCall: recordSize, serverResidentBytes: broker.residentBytes))
+        await client.close()
+      }
+    }
+  }
+
+  private func produce(_ client: Client) async throws {
+    let value = ByteBuffer(repeating: 0x61, count: recordSize)
+    try await withProducer(client) { producer in
+      for _ in 0..<records {
+        try await producer.enqueue(ProducerRecord(value: value), to: BenchTopic.name)
+      }
+    }
+  }
+
+  private func measure(_ broker: BenchTarget, _ body: () async throws -> Void) async throws -> LoadResult {
+    let (clientCPU, serverCPU) = (Self.cpuSeconds, broker.cpuSeconds)
+    let start = ContinuousClock.now
+    try await body()
+    let elapsed = (ContinuousClock.now - start) / .seconds(1)
+    return LoadResult(
+      calls: UInt64(records), seconds: elapsed, bytesReceived: 0, clientCPUSeconds: Self.cpuSeconds - clientCPU,
+      serverCPUSeconds: broker.cpuSeconds - serverCPU, latencies: LoadResult.noLatencies)
+  }
+
+  /// User and system time of this process so far.
+  private static var cpuSeconds: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+}

@@ -1,0 +1,155 @@
+import NIOCore
+import NIOPosix
+import Synchronization
+import TailraceTestSupport
+
+/// Stands between client and broker and does to connections what networks do: cuts them at random moments, within frames
+/// too; swallows what one side sends before a cut; delays; goes silent for a while without closing (half-open).
+final class ChaosProxy: Sendable {
+  /// How often, in reads of one direction: 1 in so many.
+  struct Rates: Sendable {
+    var cut = 200
+    var swallow = 400
+    var delay = 50
+    var silence = 800
+  }
+
+  private struct State {
+    var generator: SeededGenerator
+    var isCalm = false
+    var channels: [ObjectIdentifier: any Channel] = [:]
+    var cuts = 0
+  }
+
+  fileprivate enum Fate { case pass, cut(afterBytes: Int), swallow, delay(TimeAmount), silence }
+
+  private let target: Int
+  private let rates: Rates
+  private let state: Mutex<State>
+  private let group = MultiThreadedEventLoopGroup.singleton
+  private let listener = Mutex<(any Channel)?>(nil)
+
+  private init(to target: Int, _ rates: Rates, _ generator: SeededGenerator) {
+    self.target = target
+    self.rates = rates
+    state = Mutex(State(generator: generator))
+  }
+
+  /// A proxy on a free port to `target` on this machine.
+  static func start(to target: Int, rates: Rates = Rates(), generator: SeededGenerator) async throws -> ChaosProxy {
+    let proxy = ChaosProxy(to: target, rates, generator)
+    let channel = try await ServerBootstrap(group: proxy.group)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(.autoRead, value: false)
+      .childChannelInitializer { proxy.join($0) }
+      .bind(host: "127.0.0.1", port: 0).get()
+    proxy.listener.withLock { $0 = channel }
+    return proxy
+  }
+
+  var port: Int { listener.withLock { $0?.localAddress?.port ?? 0 } }
+
+  /// Connections that were cut, or went silent, so far.
+  var cuts: Int { state.withLock { $0.cuts } }
+
+  /// From now on nothing is done to connections.
+  func calm() { state.withLock { $0.isCalm = true } }
+
+  func stop() async {
+    calm()
+    let channels = state.withLock { $0.channels.values.map { $0 } }
+    for channel in channels { channel.close(promise: nil) }
+    try? await listener.withLock { $0 }?.close()
+  }
+
+  private func join(_ client: any Channel) -> EventLoopFuture<Void> {
+    ClientBootstrap(group: client.eventLoop).channelOption(.autoRead, value: false)
+      .connect(host: "127.0.0.1", port: target)
+      .flatMap { server in
+        self.track(client)
+        self.track(server)
+        return client.pipeline.addHandler(Pipe(self, to: server)).and(
+          server.pipeline.addHandler(Pipe(self, to: client))
+        )
+        .map { _ in
+          server.read()
+        }
+      }
+  }
+
+  private func track(_ channel: any Channel) {
+    let id = ObjectIdentifier(channel)
+    state.withLock { $0.channels[id] = channel }
+    channel.closeFuture.whenComplete { _ in self.state.withLock { _ = $0.channels.removeValue(forKey: id) } }
+  }
+
+  fileprivate func fate(of byteCount: Int) -> Fate {
+    state.withLock { state in
+      guard !state.isCalm else { return .pass }
+      if state.generator.below(rates.cut) == 0 {
+        state.cuts += 1
+        return .cut(afterBytes: state.generator.below(byteCount + 1))
+      }
+      if state.generator.below(rates.swallow) == 0 {
+        state.cuts += 1
+        return .swallow
+      }
+      if state.generator.below(rates.silence) == 0 {
+        state.cuts += 1
+        return .silence
+      }
+      if state.generator.below(rates.delay) == 0 { return .delay(.milliseconds(Int64(state.generator.below(20)))) }
+      return .pass
+    }
+  }
+}
+
+/// One direction of a connection. Isolation: the channel's event loop, which both directions share.
+private final class Pipe: ChannelInboundHandler, @unchecked Sendable {
+  typealias InboundIn = ByteBuffer
+
+  private let proxy: ChaosProxy
+  private let other: any Channel
+  private var isSilent = false
+
+  init(_ proxy: ChaosProxy, to other: any Channel) {
+    self.proxy = proxy
+    self.other = other
+  }
+
+  func channelActive(context: ChannelHandlerContext) { context.read() }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    let bytes = unwrapInboundIn(data)
+    let channel = context.channel
+    guard !isSilent else { return channel.read() }
+    switch proxy.fate(of: bytes.readableBytes) {
+    case .pass: pass(bytes, channel)
+    case .delay(let time):
+      context.eventLoop.scheduleTask(in: time) { self.pass(bytes, channel) }
+    case .cut(let count):
+      // What was on its way arrives in part.
+      let part = bytes.getSlice(at: bytes.readerIndex, length: count) ?? ByteBuffer()
+      other.writeAndFlush(part).whenComplete { _ in self.end(channel) }
+    case .swallow: end(channel)
+    case .silence:
+      // Nobody is told that the connection is dead, for a while.
+      isSilent = true
+      context.eventLoop.scheduleTask(in: .milliseconds(300)) { self.end(channel) }
+      channel.read()
+    }
+  }
+
+  private func pass(_ bytes: ByteBuffer, _ channel: any Channel) {
+    other.writeAndFlush(bytes).whenComplete { _ in channel.read() }
+  }
+
+  private func end(_ channel: any Channel) {
+    channel.close(promise: nil)
+    other.close(promise: nil)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) { other.close(promise: nil) }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}
