@@ -9,13 +9,14 @@ private let isHeartbeat: @Sendable (GroupCall) -> Bool = { if case .heartbeat = 
 private let isCommit: @Sendable (GroupCall) -> Bool = { if case .commit = $0 { true } else { false } }
 private let isJoin: @Sendable (GroupCall) -> Bool = { if case .join = $0 { true } else { false } }
 private let isConnect: @Sendable (GroupCall) -> Bool = { if case .connect = $0 { true } else { false } }
+private let isDescribe: @Sendable (GroupCall) -> Bool = { if case .describe = $0 { true } else { false } }
 private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { true } else { false } }
 
 @Suite struct GroupConsumerTests {
   @Test func `it joins, looks where to begin, fetches, and has a heartbeat with the broker all the while`() {
     var play = GroupConsumerPlay()
     play.advance()
-    #expect(play.join?.memberID == "m1")
+    #expect(play.join?.memberID == "m")
     play.joined([0, 1])
     #expect(play.heartbeat?.owned == [])
     #expect(play.heartbeat?.maxWaitMs == 0)
@@ -115,7 +116,7 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
   }
 
   @Test(arguments: [ErrorCode.fencedMember, .unknownMember])
-  func `out of the group, it drops all, says so once, and joins as another member`(code: ErrorCode) throws {
+  func `out of the group, it drops all, says so once, and joins again as the member that it was`(code: ErrorCode) throws {
     var play = GroupConsumerPlay.settled([0])
     try play.fetched(0, at: 0, count: 3)
     play.fail(isHeartbeat, RPCError(.failedPrecondition, "out", error: code))
@@ -124,7 +125,7 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
     // What was being written then is not committed by the new member.
     play.finishWrite()
     play.pass(ms: Backoff.firstMs)
-    #expect(play.join?.memberID == "m2")
+    #expect(play.join?.memberID == "m")
     play.joined([0])
     play.heard([0])
     play.positioned([0: 0])
@@ -172,7 +173,7 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
         play.committed([PartitionError(code: .fencedMember, message: "out")])
       }
       play.pass(ms: Backoff.firstMs)
-      #expect(play.join?.memberID == "m2")
+      #expect(play.join?.memberID == "m")
     }
   }
 
@@ -192,12 +193,64 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
     #expect(waits == [100, 200, 400, 800])
   }
 
-  @Test func `a static member that is fenced ends: its successor is there`() {
+  @Test(arguments: [ErrorCode.fencedMember, .unknownMember])
+  func `a static member that is out ends where another one has its place, and says so once`(code: ErrorCode) {
     var play = GroupConsumerPlay.settled([0], instanceID: "i")
-    play.fail(isHeartbeat, RPCError(.failedPrecondition, "out", error: .fencedMember))
+    play.fail(isHeartbeat, RPCError(.failedPrecondition, "out", error: code))
+    play.pass(ms: Backoff.firstMs)
+    #expect(play.isDescribing && play.join == nil)
+    play.describe(members: [("other", "j"), ("new", "i"), ("plain", nil)])
     #expect(play.consumer.hasEnded)
     #expect(play.consumer.reason?.exitCode == 17)
-    #expect(play.join == nil)
+    #expect(play.consumer.reason?.message.contains("by another process with the same instance id, 'i': client-new") == true)
+    #expect(play.said.isEmpty)
+    #expect(play.calls.isEmpty)
+  }
+
+  @Test func `a static member that was paused past its session looks before it joins`() {
+    var play = GroupConsumerPlay.settled([0], instanceID: "i")
+    play.pass(ms: 45_000)
+    play.pass(ms: Backoff.firstMs)
+    #expect(play.isDescribing && play.join == nil && play.fetch == nil)
+    play.describe(members: [("new", "i")])
+    #expect(play.consumer.hasEnded)
+    #expect(play.consumer.reason?.exitCode == 17)
+  }
+
+  @Test func `a static member whose place nobody has joins again`() {
+    var play = GroupConsumerPlay.settled([0], instanceID: "i")
+    play.fail(isHeartbeat, RPCError(.failedPrecondition, "out", error: .fencedMember))
+    play.pass(ms: Backoff.firstMs)
+    #expect(play.said.isEmpty)
+    play.describe(members: [("m", "i"), ("other", "j")])
+    #expect(play.join?.memberID == "m")
+    #expect(play.said.count == 1)
+    play.joined([0])
+    #expect(play.position != nil)
+  }
+
+  @Test(arguments: [ErrorCode.unknownGroup, .limitReached])
+  func `a static member joins a group that is not there, or too large to look at`(code: ErrorCode) {
+    var play = GroupConsumerPlay.settled([0], instanceID: "i")
+    play.fail(isHeartbeat, RPCError(.notFound, "out", error: .unknownMember))
+    play.pass(ms: Backoff.firstMs)
+    play.fail(isDescribe, RPCError(code == .limitReached ? .resourceExhausted : .notFound, "?", error: code))
+    #expect(play.join?.memberID == "m")
+  }
+
+  @Test func `a static member looks once the broker is back`() {
+    var play = GroupConsumerPlay.settled([0], instanceID: "i")
+    play.fail(isHeartbeat, lost)
+    play.pass(ms: 45_000)
+    play.fail(isConnect, lost)
+    play.pass(ms: Backoff.maxMs)
+    play.answer(.connected)
+    #expect(play.isDescribing && play.join == nil)
+    play.fail(isDescribe, lost)
+    play.pass(ms: Backoff.maxMs)
+    play.answer(.connected)
+    play.describe(members: [])
+    #expect(play.join != nil)
   }
 
   @Test func `a lost connection is made anew, and reading goes on once the broker knows the member still`() throws {
@@ -213,7 +266,7 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
     #expect(play.said.count == 1)
     play.pass(ms: Backoff.maxMs)
     play.answer(.connected)
-    #expect(play.heartbeat?.memberID == "m1")
+    #expect(play.heartbeat?.memberID == "m")
     #expect(play.heartbeat?.maxWaitMs == 0)
     #expect(play.fetch == nil && play.commit == nil)
     play.heard([0])
@@ -258,7 +311,7 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
     #expect(play.isConnecting)
   }
 
-  @Test func `when the session is over without the broker, it drops all and joins as another member`() {
+  @Test func `when the session is over without the broker, it drops all and joins again, leaving no ghost`() {
     var play = GroupConsumerPlay.settled([0])
     play.fail(isHeartbeat, lost)
     play.pass(ms: 44_999)
@@ -267,7 +320,7 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
     #expect(play.said.count == 2)
     play.answer(.connected)
     play.pass(ms: 1_000)
-    #expect(play.join?.memberID == "m2")
+    #expect(play.join?.memberID == "m")
     #expect(play.heartbeat == nil)
   }
 
