@@ -188,6 +188,8 @@ struct GroupConsumer {
     }
     findMissing()
     if !missing.subtracting(missed).isEmpty { positionAtMs = nowMs }
+    // Another member may read what was given and taken away again: the answer would be old by the time it is given back.
+    if !missed.subtracting(missing).isEmpty { cancel(.position) }
   }
 
   /// What goes is not begun again before it has gone.

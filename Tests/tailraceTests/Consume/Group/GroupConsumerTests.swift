@@ -10,6 +10,7 @@ private let isCommit: @Sendable (GroupCall) -> Bool = { if case .commit = $0 { t
 private let isJoin: @Sendable (GroupCall) -> Bool = { if case .join = $0 { true } else { false } }
 private let isConnect: @Sendable (GroupCall) -> Bool = { if case .connect = $0 { true } else { false } }
 private let isDescribe: @Sendable (GroupCall) -> Bool = { if case .describe = $0 { true } else { false } }
+private let isPosition: @Sendable (GroupCall) -> Bool = { if case .position = $0 { true } else { false } }
 private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { true } else { false } }
 
 @Suite struct GroupConsumerTests {
@@ -487,6 +488,28 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
     play.advance()
     #expect(play.written.isEmpty)
     #expect(!play.consumer.isEnding)
+  }
+
+  @Test func `where to begin is asked anew in a partition that was away meanwhile, and an old answer counts for nothing`()
+    throws
+  {
+    var play = GroupConsumerPlay()
+    play.advance()
+    play.joined([0, 1])
+    let old = try #require(play.calls.first { isPosition($0.call) }).id
+    play.heard([1], epoch: 2)
+    #expect(play.position?.message == topics([1]))
+    play.heard([0, 1], epoch: 3)
+    let points = [0, 1].map { StartingPoint(cursor: cursor($0, offset: 4), isStored: true) }
+    play.consumer.take(old, .success(.positioned(points)), nowMs: play.nowMs)
+    play.advance()
+    #expect(play.fetch == nil)
+    play.positioned([1: 7])
+    #expect(play.fetch?.targets.map(\.offset) == [7])
+    play.pass(ms: 1_000)
+    #expect(play.position?.message == topics([0]))
+    play.positioned([0: 9])
+    #expect(Set(play.fetch?.targets.map(\.offset) ?? []) == [7, 9])
   }
 
   @Test func `it is woken for the next heartbeat, commit and end of session`() throws {
