@@ -114,6 +114,18 @@ final class GroupCell: Sendable {
     }
   }
 
+  /// The group in short as it is now, what is not durable yet included; without its state where it cannot be used. Nil
+  /// where there is none.
+  var summary: GroupSummary? {
+    state.withLock { state in
+      switch state.content {
+      case .group(let group): group.exists ? group.summary : nil
+      case .lost: GroupSummary(group: id.name)
+      case .retired: nil
+      }
+    }
+  }
+
   /// Applies an event. `deliver` gets the reply once it may be told, perhaps before this returns.
   func apply<Reply: Sendable>(
     _ event: (inout Group) -> GroupOutcome<Reply>, deliver: @escaping @Sendable (Result<Reply, RPCError>) -> Void

@@ -127,6 +127,9 @@ final class GroupCoordinator: Sendable {
       .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
   }
 
+  /// A group in short as it is at this moment, whether or not that is durable. Nil where there is none.
+  func summary(of id: GroupID) -> GroupSummary? { table.withLock { $0.cells[id] }?.summary }
+
   /// Nobody waits for these heartbeats any more.
   func abandon(_ heartbeats: some Sequence<ParkedHeartbeats.Parked>) {
     for heartbeat in heartbeats {
