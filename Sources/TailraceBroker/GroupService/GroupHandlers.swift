@@ -20,8 +20,7 @@ struct GroupHandlers: GroupServiceHandler {
   }
 
   func deleteGroup(_ request: DeleteGroupRequest, _ call: CallContext) async throws(RPCError) -> DeleteGroupResponse {
-    let now = coordinator.now
-    return try await coordinator.apply(to: try group(request.group)) { $0.delete(now: now) }
+    try await coordinator.delete(try group(request.group))
   }
 
   /// The group that a request names. Throws INVALID_ARGUMENT.

@@ -288,6 +288,101 @@ import Testing
     #expect(store.replayCount == count && ids(groups) == ["g", "other"])
   }
 
+  /// A store whose log has a group with a member, and an offset that is damaged; and another group.
+  private func damage() async throws {
+    let before = try coordinator()
+    try await commit(before, 1)
+    _ = try await join(before)
+    try await commit(before, 2, to: try id("other"))
+    let partition = PartitionID(topic: TopicID(high: 0, low: 7), index: 0)
+    store.plant(.offset(group, partition), ByteBuffer(bytes: [0xFF, 0xFF, 0xFF]))
+  }
+
+  @Test func `a damaged group can be deleted, and is as new, also after a restart`() async throws {
+    try await damage()
+    let groups = try coordinator()
+    await groups.load()
+    #expect(await error { try await committed(groups) }?.code == .dataLoss)
+    _ = try await groups.delete(group)
+    #expect(ids(groups) == ["other"])
+    let again = try coordinator()
+    await again.load()
+    #expect(ids(again) == ["other"])
+    for groups in [groups, again] {
+      try await commit(groups, 5)
+      #expect(try await committed(groups) == [5])
+      #expect(try await committed(groups, of: try id("other")) == [2])
+    }
+  }
+
+  @Test func `a damaged group that could not be deleted is damaged still`() async throws {
+    try await damage()
+    let groups = try coordinator()
+    await groups.load()
+    store.fail(Self.failure)
+    #expect(await error { try await groups.delete(group) }?.error == .storageFull)
+    #expect(await error { try await committed(groups) }?.code == .dataLoss)
+    store.fail(nil)
+    _ = try await groups.delete(group)
+    #expect(ids(groups) == ["other"])
+  }
+
+  @Test func `while a damaged group is deleted it cannot be used, nor deleted again`() async throws {
+    try await damage()
+    let groups = try coordinator()
+    await groups.load()
+    let codes = Notes<StatusCode?>()
+    let (group, request) = (group, CommitOffsetRequest(offsets: [OffsetCommit(topic: "orders", offset: 9)]))
+    store.whileReplayed {
+      groups.apply(to: group, isFounding: true) { $0.commit(request, now: 0) } deliver: { codes.add($0.failure?.code) }
+      groups.apply(to: group) { $0.delete(now: 0) } deliver: { codes.add($0.failure?.code) }
+    }
+    _ = try await groups.delete(group)
+    #expect(codes.all == [.dataLoss, .dataLoss])
+    #expect(ids(groups) == ["other"])
+  }
+
+  @Test func `where groups are lost again and again, the log is read more and more seldom`() async throws {
+    let groups = try coordinator()
+    try await commit(groups, 1)
+    var waits: [Int64] = []
+    var readMs = clock.nowMs()
+    for round in 0..<8 {
+      store.fail(Self.failure)
+      _ = await error { try await commit(groups, 2) }
+      store.fail(nil)
+      try await awaitReading(groups)
+      if round > 0 { waits.append(clock.nowMs() - readMs) }
+      readMs = clock.nowMs()
+    }
+    #expect(waits == [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000])
+    // Once all is well for a while, the next one is the first again.
+    clock.advance(byMs: 60_000)
+    for wait in [0, 1_000] as [Int64] {
+      store.fail(Self.failure)
+      _ = await error { try await commit(groups, 2) }
+      store.fail(nil)
+      let lostMs = clock.nowMs()
+      try await awaitReading(groups)
+      #expect(clock.nowMs() - lostMs == wait)
+    }
+  }
+
+  /// Lets time pass until the lost group is read, to the millisecond of its being due by 500.
+  private func awaitReading(_ groups: GroupCoordinator) async throws {
+    let count = store.replayCount
+    while true {
+      groups.tick()
+      // What is due is read by a task of its own.
+      for _ in 0..<200 where store.replayCount == count { await Task.yield() }
+      if store.replayCount > count { break }
+      clock.advance(byMs: 500)
+    }
+    while await error({ try await committed(groups) }) != nil { await Task.yield() }
+    // The next time is set once the group is there.
+    for _ in 0..<200 { await Task.yield() }
+  }
+
   @Test func `where the log cannot be read at the start, all groups are refused, also new ones`() async throws {
     let groups = try coordinator()
     store.failReplays(RPCError(.dataLoss, "a batch is damaged"))
@@ -306,5 +401,11 @@ import Testing
     store.plant(.group(group), ByteBuffer(bytes: [0xFF, 0xFF, 0xFF]))
     try await groups.reload()
     #expect(await error { try await committed(groups) }?.code == .dataLoss)
+  }
+}
+
+extension Result {
+  fileprivate var failure: Failure? {
+    if case .failure(let error) = self { error } else { nil }
   }
 }
