@@ -30,7 +30,8 @@ package struct BrokerDispatcher: RequestDispatcher {
     self.purgatory = purgatory
     log = LogHandlers(topics: topics, store: store, producers: producers)
     self.admin = admin
-    group = GroupHandlers(coordinator: groups, topics: topics, store: store)
+    group = GroupHandlers(
+      coordinator: groups, topics: topics, store: store, maxAnswerBytes: Int(admin.info.limits.maxFrameBytes))
     groupHotPath = GroupHotPath(coordinator: groups)
   }
 

@@ -6,7 +6,8 @@ extension GroupHandlers {
   private static let standardPage = 1_000
   private static let maxPage = 10_000
 
-  /// A group with the lag of each partition. NOT_FOUND where there is none.
+  /// A group with the lag of each partition. NOT_FOUND where there is none. What clients committed as metadata is left out
+  /// where the answer does not fit a frame with it: FetchOffsets has that, for some partitions at a time.
   func describeGroup(
     _ request: DescribeGroupRequest, _ call: CallContext
   ) async throws(RPCError) -> DescribeGroupResponse {
@@ -15,7 +16,11 @@ extension GroupHandlers {
       guard group.exists else { throw .unknownGroup(id) }
       return group.describe()
     }
-    for index in response.partitions.indices { addLag(&response.partitions[index]) }
+    let byteCount = response.partitions.reduce(0) { $0 + ($1.committed?.leastBytes ?? 0) }
+    for index in response.partitions.indices {
+      if byteCount > maxAnswerBytes { response.partitions[index].committed?.metadata = "" }
+      addLag(&response.partitions[index])
+    }
     return response
   }
 

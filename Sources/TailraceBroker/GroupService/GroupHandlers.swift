@@ -1,3 +1,4 @@
+internal import NIOCore
 internal import TailraceGroups
 internal import TailraceStorage
 internal import TailraceWire
@@ -7,6 +8,8 @@ struct GroupHandlers: GroupServiceHandler {
   let coordinator: GroupCoordinator
   let topics: TopicTable
   let store: any LogStore
+  /// What a frame holds: an answer that certainly does not fit is not even encoded.
+  let maxAnswerBytes: Int
 
   func leaveGroup(_ request: LeaveGroupRequest, _ call: CallContext) async throws(RPCError) -> LeaveGroupResponse {
     let now = coordinator.now
@@ -16,7 +19,17 @@ struct GroupHandlers: GroupServiceHandler {
   func fetchOffsets(
     _ request: FetchOffsetsRequest, _ call: CallContext
   ) async throws(RPCError) -> FetchOffsetsResponse {
-    try await coordinator.read(try group(request.group)) { group throws(GroupError) in try group.offsets(request) }
+    let response = try await coordinator.read(try group(request.group)) { group throws(GroupError) in
+      try group.offsets(request)
+    }
+    let byteCount = response.offsets.reduce(0) { $0 + $1.leastBytes }
+    guard byteCount <= maxAnswerBytes else {
+      throw RPCError(
+        .resourceExhausted,
+        "the \(response.offsets.count) offsets take \(byteCount) bytes or more, and a frame holds \(maxAnswerBytes); name"
+          + " partitions, some at a time", error: .limitReached)
+    }
+    return response
   }
 
   func deleteGroup(_ request: DeleteGroupRequest, _ call: CallContext) async throws(RPCError) -> DeleteGroupResponse {
@@ -38,4 +51,9 @@ extension GroupID {
     }
     self = id
   }
+}
+
+extension CommittedOffset {
+  /// What it takes in a message at the least.
+  var leastBytes: Int { 2 + 2 + topic.utf8.count + 2 + topicID.readableBytes + 2 + metadata.utf8.count }
 }
