@@ -10,8 +10,6 @@ internal import TailraceWire
 final class GroupCoordinator: Sendable {
   /// Groups at the same time, unless it is given.
   static let maxGroups = 100_000
-  /// From one reading of lost groups to the next: twice as long each time while groups are lost, as where the disk is full.
-  private static let reloadMs: ClosedRange<Int64> = 1_000...30_000
   private static let sweepMs: Int64 = 10_000
 
   private struct Table {
@@ -23,10 +21,7 @@ final class GroupCoordinator: Sendable {
     var isDraining = false
     /// Whether any group may be lost.
     var hasLost = false
-    /// When lost groups may be read again; nil: they are being read.
-    var reloadAtMs: Int64? = .min
-    /// How long after that reading the next one may come.
-    var reloadDelayMs = reloadMs.lowerBound
+    var reloads = ReloadSchedule()
     /// When groups that are gone are looked for.
     var sweepAtMs = Int64.min
   }
@@ -290,10 +285,7 @@ final class GroupCoordinator: Sendable {
 
   private func reloadLost(_ now: Int64) {
     let isDue = table.withLock { table -> Bool in
-      guard let time = table.reloadAtMs, time <= now else { return false }
-      table.reloadAtMs = nil
-      // Groups were well for as long as they were left alone.
-      if time <= now - table.reloadDelayMs { table.reloadDelayMs = Self.reloadMs.lowerBound }
+      guard table.reloads.begin(now: now) else { return false }
       // Whoever is lost from here on says so.
       table.hasLost = false
       return true
@@ -306,8 +298,7 @@ final class GroupCoordinator: Sendable {
       let now = self.now
       let isAnyLeft = cells.contains(where: \.isToBeReadAgain)
       table.withLock { table in
-        table.reloadAtMs = now + table.reloadDelayMs
-        table.reloadDelayMs = min(table.reloadDelayMs * 2, Self.reloadMs.upperBound)
+        table.reloads.end(now: now)
         if isAnyLeft { table.hasLost = true }
       }
     }

@@ -122,9 +122,9 @@ extension GroupConsumer {
     switch (kind, error.error, error.code) {
     case (.leave, _, _): membership.left()
     // Nobody is in a group that is not there. What is too large to be described is joined unseen.
-    case (.describe, .unknownGroup, _) where !membership.isMember, (.describe, .limitReached, _) where !membership.isMember:
+    case (.describe, .unknownGroup, _) where !membership.isMember,
+      (.describe, .limitReached, _) where !membership.isMember:
       goOn(in: DescribeGroupResponse())
-    case (.describe, .limitReached, _): stop(CommandFailure(error))
     case (_, .unknownMember, _), (_, .fencedMember, _), (_, .unknownGroup, _):
       recover()
       rejoin(error.line, nowMs: nowMs)

@@ -117,7 +117,8 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
   }
 
   @Test(arguments: [ErrorCode.fencedMember, .unknownMember])
-  func `out of the group, it drops all, says so once, and joins again as the member that it was`(code: ErrorCode) throws {
+  func `out of the group, it drops all, says so once, and joins again as the member that it was`(code: ErrorCode) throws
+  {
     var play = GroupConsumerPlay.settled([0])
     try play.fetched(0, at: 0, count: 3)
     play.fail(isHeartbeat, RPCError(.failedPrecondition, "out", error: code))
@@ -203,7 +204,8 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
     play.describe(members: [("other", "j"), ("new", "i"), ("plain", nil)])
     #expect(play.consumer.hasEnded)
     #expect(play.consumer.reason?.exitCode == 17)
-    #expect(play.consumer.reason?.message.contains("by another process with the same instance id, 'i': client-new") == true)
+    #expect(
+      play.consumer.reason?.message.contains("by another process with the same instance id, 'i': client-new") == true)
     #expect(play.said.isEmpty)
     #expect(play.calls.isEmpty)
   }
@@ -490,7 +492,8 @@ private let isFetch: @Sendable (GroupCall) -> Bool = { if case .fetch = $0 { tru
     #expect(!play.consumer.isEnding)
   }
 
-  @Test func `where to begin is asked anew in a partition that was away meanwhile, and an old answer counts for nothing`()
+  @Test
+  func `where to begin is asked anew in a partition that was away meanwhile, and an old answer counts for nothing`()
     throws
   {
     var play = GroupConsumerPlay()
