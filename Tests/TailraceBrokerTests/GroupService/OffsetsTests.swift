@@ -185,22 +185,6 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1)))
-  func `a list does not wait for what a group has not stored yet`() async throws {
-    try await withFixture { broker in
-      try await broker.createTopic()
-      try await broker.commit([offset(1)], to: "a")
-      broker.store.holdAppends()
-      let join = JoinGroupRequest(group: "a", memberID: "m", topics: ["orders"])
-      let joining = await broker.connection.send([(.groupServiceJoinGroup, try join.encoded())])[0]
-      var groups: [GroupSummary] = []
-      while groups.first?.memberCount != 1 { groups = try await broker.list().groups }
-      #expect(broker.connection.answers(to: joining).isEmpty)
-      broker.store.releaseAppends()
-      #expect(await broker.connection.response(to: joining).failure == nil)
-    }
-  }
-
   @Test func `a group that cannot be read is listed without its state, beside the others`() async throws {
     try await withFixture { broker in
       try await broker.createTopic()

@@ -27,9 +27,9 @@ import Testing
       config: TopicConfig(stored: [], defaults: .none), createdAtMs: 0)
   }
 
-  private func coordinator(maxGroups: Int = 100) throws -> GroupCoordinator {
+  private func coordinator(over store: StubOffsetStore? = nil, maxGroups: Int = 100) throws -> GroupCoordinator {
     GroupCoordinator(
-      store: store, topics: [try topic()], clock: clock, limits: GroupLimits(),
+      store: store ?? self.store, topics: [try topic()], clock: clock, limits: GroupLimits(),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, maxGroups: maxGroups)
   }
 
@@ -109,6 +109,24 @@ import Testing
     for name in ["b", "a2", "a10", "é", "a1"] { try await commit(groups, 1, to: try id(name)) }
     #expect(ids(groups) == ["a1", "a10", "a2", "b", "é"])
     #expect(groups.ids(prefix: "a", after: "a1").map(\.name) == ["a10", "a2"])
+  }
+
+  @Test func `a group in short shows what is not stored yet, and nothing once that could not be`() throws {
+    let store = StubOffsetStore()
+    let groups = try coordinator(over: store)
+    let request = JoinGroupRequest(topics: ["orders"])
+    let replies = Notes<JoinGroupResponse?>()
+    groups.apply(to: group, isFounding: true) { [drawn] in
+      $0.join(request, drawnID: drawn, peer: "", now: 0)
+    } deliver: {
+      replies.add(try? $0.get())
+    }
+    #expect(replies.all.isEmpty && store.waitingCount == 1)
+    #expect(groups.summary(of: group) == GroupSummary(group: "g", state: .stable, memberCount: 1))
+    store.complete(Self.failure)
+    #expect(replies.all == [nil])
+    #expect(groups.summary(of: group) == GroupSummary(group: "g"))
+    #expect(groups.summary(of: try id("other")) == nil)
   }
 
   @Test func `groups hear of topics`() async throws {
