@@ -30,8 +30,7 @@ package struct BrokerDispatcher: RequestDispatcher {
     self.purgatory = purgatory
     log = LogHandlers(topics: topics, store: store, producers: producers)
     self.admin = admin
-    group = GroupHandlers(
-      coordinator: groups, topics: topics, store: store, maxAnswerBytes: Int(admin.info.limits.maxFrameBytes))
+    group = GroupHandlers(coordinator: groups, topics: topics, store: store)
     groupHotPath = GroupHotPath(coordinator: groups)
   }
 

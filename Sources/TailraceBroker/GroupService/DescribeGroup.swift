@@ -18,7 +18,7 @@ extension GroupHandlers {
     }
     let byteCount = response.partitions.reduce(0) { $0 + ($1.committed?.leastBytes ?? 0) }
     for index in response.partitions.indices {
-      if byteCount > maxAnswerBytes { response.partitions[index].committed?.metadata = "" }
+      if byteCount > Self.maxAnswerBytes { response.partitions[index].committed?.metadata = "" }
       addLag(&response.partitions[index])
     }
     return response

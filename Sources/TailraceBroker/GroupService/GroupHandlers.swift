@@ -5,11 +5,12 @@ internal import TailraceWire
 
 /// GroupService but Heartbeat and CommitOffset (`GroupHotPath`): one file per method, or a few where they are short.
 struct GroupHandlers: GroupServiceHandler {
+  /// The frame of an answer: one that certainly does not fit is not even encoded.
+  static let maxAnswerBytes = FrameLimits.default.maxFrameBytes
+
   let coordinator: GroupCoordinator
   let topics: TopicTable
   let store: any LogStore
-  /// What a frame holds: an answer that certainly does not fit is not even encoded.
-  let maxAnswerBytes: Int
 
   func leaveGroup(_ request: LeaveGroupRequest, _ call: CallContext) async throws(RPCError) -> LeaveGroupResponse {
     let now = coordinator.now
@@ -23,10 +24,10 @@ struct GroupHandlers: GroupServiceHandler {
       try group.offsets(request)
     }
     let byteCount = response.offsets.reduce(0) { $0 + $1.leastBytes }
-    guard byteCount <= maxAnswerBytes else {
+    guard byteCount <= Self.maxAnswerBytes else {
       throw RPCError(
         .resourceExhausted,
-        "the \(response.offsets.count) offsets take \(byteCount) bytes or more, and a frame holds \(maxAnswerBytes); name"
+        "the \(response.offsets.count) offsets take \(byteCount) bytes or more, and a frame holds \(Self.maxAnswerBytes); name"
           + " partitions, some at a time", error: .limitReached)
     }
     return response

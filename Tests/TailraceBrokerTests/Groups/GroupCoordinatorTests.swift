@@ -353,26 +353,18 @@ import Testing
   }
 
   @Test func `while a damaged group is deleted it cannot be used, nor deleted again`() async throws {
-    try await damage()
-    let groups = try coordinator()
+    let store = StubOffsetStore()
+    store.plant(.group(group), ByteBuffer(bytes: [0xFF, 0xFF, 0xFF]))
+    let groups = try coordinator(over: store)
     await groups.load()
-    let codes = Notes<StatusCode?>()
-    let (group, request) = (group, CommitOffsetRequest(offsets: [OffsetCommit(topic: "orders", offset: 9)]))
-    store.whileReplayed {
-      groups.apply(to: group, isFounding: true) {
-        $0.commit(request, now: 0)
-      } deliver: {
-        codes.add($0.failure?.code)
-      }
-      groups.apply(to: group) {
-        $0.delete(now: 0)
-      } deliver: {
-        codes.add($0.failure?.code)
-      }
-    }
-    _ = try await groups.delete(group)
-    #expect(codes.all == [.dataLoss, .dataLoss])
-    #expect(ids(groups) == ["other"])
+    let deletion = Task { [group] in try await groups.delete(group) }
+    while store.waitingCount == 0 { await Task.yield() }
+    #expect(await error { try await groups.delete(group) }?.code == .dataLoss)
+    #expect(await error { try await commit(groups, 1) }?.code == .dataLoss)
+    #expect(ids(groups) == ["g"])
+    store.complete()
+    _ = try await deletion.value
+    #expect(ids(groups).isEmpty && store.appends.count == 1)
   }
 
   @Test func `where the log cannot be read at the start, all groups are refused, also new ones`() async throws {
@@ -393,11 +385,5 @@ import Testing
     store.plant(.group(group), ByteBuffer(bytes: [0xFF, 0xFF, 0xFF]))
     try await groups.reload()
     #expect(await error { try await committed(groups) }?.code == .dataLoss)
-  }
-}
-
-extension Result {
-  fileprivate var failure: Failure? {
-    if case .failure(let error) = self { error } else { nil }
   }
 }
