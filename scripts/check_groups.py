@@ -16,17 +16,18 @@ from groups.members_fail import MembersFail
 from groups.party import Party
 from groups.processes import Terms
 from groups.producer import Producer
+from groups.replacement import Replacement
 
 TOPIC, PARTITIONS = "records", 12
 MEMBERS_SESSION_MS, KILLS_SESSION_MS = 1_000, 2_000
-MEMBERS, BROKER = "members", "broker"
+MEMBERS, REPLACED, BROKER = "members", "replaced", "broker"
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tailrace", required=True, type=measure.program, help="the program")
     parser.add_argument("--directory", required=True, type=measure.directory, help="where temporary data goes")
-    parser.add_argument("--only", choices=(MEMBERS, BROKER), help="one of the two trials")
+    parser.add_argument("--only", choices=(MEMBERS, REPLACED, BROKER), help="one of the trials")
     return parser.parse_args()
 
 
@@ -43,12 +44,21 @@ class Check:
         terms = Terms(self.tailrace, self.directory, broker.port, TOPIC, group, session_ms)
         return Party(terms, PARTITIONS)
 
-    def members(self) -> None:
-        """Members fail."""
-        with Broker(self.tailrace, self.directory / MEMBERS) as broker:
+    def run(self, name: str) -> None:
+        """One of the trials."""
+        if name == BROKER:
+            self.broker()
+        else:
+            self.members(name)
+
+    def members(self, name: str) -> None:
+        """Members fail, or are replaced."""
+        with Broker(self.tailrace, self.directory / name) as broker:
             self.prepare(broker)
-            party = self.party(broker, "five", MEMBERS_SESSION_MS)
-            trial = MembersFail(party, random.Random(f"{self.seed} {MEMBERS}"))
+            party = self.party(broker, name, MEMBERS_SESSION_MS)
+            trial = (
+                MembersFail(party, random.Random(f"{self.seed} {name}")) if name == MEMBERS
+                else Replacement(party, self.faults))
             with Producer(broker.port, TOPIC, PARTITIONS) as producer:
                 trial.run()
                 producer.stop()
@@ -105,10 +115,8 @@ def main() -> int:
     begin = time.monotonic()
     check = Check(arguments, seed)
     try:
-        if arguments.only != BROKER:
-            check.members()
-        if arguments.only != MEMBERS:
-            check.broker()
+        for name in [arguments.only] if arguments.only else [MEMBERS, REPLACED, BROKER]:
+            check.run(name)
     finally:
         for fault in verdict.told_faults(check.faults):
             print(fault, file=sys.stderr, flush=True)

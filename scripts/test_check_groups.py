@@ -9,14 +9,14 @@ import unittest
 from broker import group_calls, wire
 from broker.group_calls import Described, Group, Identity
 from groups import party, processes, verdict
-from groups.journal import Commit, Journal, Moment
+from groups.journal import Commit, Journal, Membership, Moment
 from groups.processes import Terms
 from groups.tap import Calls, Tap
 
 
-def commit(begin, end, process="a", member=None, sent=0.0, answered=None, error=0, partition=0):
+def commit(begin, end, process="a", member=None, sent=0.0, answered=None, error=0, partition=0, epoch=1):
     """A commit that is answered at once; `answered` infinite: it is in doubt."""
-    return Commit(process, member or process, 1, partition, begin, end, sent, sent if answered is None else answered, error)
+    return Commit(process, member or process, epoch, partition, begin, end, sent, sent if answered is None else answered, error)
 
 
 NEVER = float("inf")
@@ -67,11 +67,25 @@ class ChainTests(unittest.TestCase):
 
 class OtherVerdictTests(unittest.TestCase):
     def test_what_is_accepted_of_a_member_that_is_out_is_told(self):
-        out = [Moment("a", "m", 5), Moment("a", "m", 9)]
+        joined, out = [Moment("a", "m", 1, 0)], [Moment("a", "m", 1, 5), Moment("a", "m", 1, 9)]
         fine = [commit(0, 1, member="m", sent=4, answered=6), commit(0, 1, member="n", sent=7),
                 commit(0, 1, member="m", sent=7, error=25), commit(0, 1, member="m", sent=7, answered=NEVER)]
-        self.assertEqual(verdict.fenced_faults(fine, out), [])
-        self.assertRegex(verdict.fenced_faults([commit(0, 1, member="m", sent=7)], out)[0], "accepted 2.000 s after")
+        self.assertEqual(verdict.fenced_faults(fine, joined, out), [])
+        self.assertRegex(verdict.fenced_faults([commit(0, 1, member="m", sent=7)], joined, out)[0], "accepted 2.000 s after")
+
+    def test_a_member_that_was_let_in_again_may_commit_in_an_epoch_since_and_in_no_earlier_one(self):
+        joined = [Moment("a", "m", 8, 6), Moment("a", "m", 2, 0)]
+        # The second one is told late: it is about the first time still.
+        out = [Moment("a", "m", 2, 5), Moment("a", "m", 3, 6.5)]
+        fine = [commit(0, 1, member="m", sent=7, epoch=8), commit(0, 1, member="m", sent=7, epoch=11),
+                commit(0, 1, member="m", sent=4, answered=7, epoch=3)]
+        self.assertEqual(verdict.fenced_faults(fine, joined, out), [])
+        for epoch in (2, 3, 7):
+            late = commit(0, 1, member="m", sent=7, epoch=epoch)
+            self.assertRegex(verdict.fenced_faults([late], joined, out)[0], "accepted 2.000 s after")
+        again = out + [Moment("a", "m", 9, 10)]
+        self.assertEqual(verdict.fenced_faults(fine, joined, again), [])
+        self.assertEqual(len(verdict.fenced_faults([commit(0, 1, member="m", sent=11, epoch=9)], joined, again)), 1)
 
     def test_what_was_accepted_before_a_kill_and_is_not_there_is_told(self):
         commits = [commit(0, 5), commit(5, 9, sent=3), commit(5, 7, answered=NEVER), commit(0, 8, error=25)]
@@ -159,18 +173,20 @@ class CallsTests(unittest.TestCase):
     def test_a_member_that_is_told_that_it_is_out_is_noted(self):
         self.commit({0: 8})
         self.calls.response(*response(1, code=group_calls.UNKNOWN_MEMBER))
-        self.assertEqual([moment.member for moment in self.journal.fencings], ["m"])
+        self.assertEqual([(moment.member, moment.epoch) for moment in self.journal.fencings], [("m", 3)])
         self.assertEqual([(c.is_accepted, c.is_in_doubt) for c in self.journal.commits], [(False, False)])
 
     def test_who_is_heard_and_let_in_is_noted(self):
         self.ask(group_calls.HEARTBEAT, group_calls.heartbeat(self.WHO, "t", [1]))
         self.calls.response(*response(1))
         self.assertIsNotNone(self.journal.first_heard("a", 0))
-        self.assertFalse(self.journal.has_joined("a", 0, other_than="x"))
+        self.assertFalse(self.journal.has_joined("a", 0, after=Membership("x", 9)))
         self.ask(group_calls.JOIN_GROUP, group_calls.join_group(self.WHO, "t", "c", 1_000, 1_000, instance="i"))
-        self.calls.response(*response(2))
-        self.assertTrue(self.journal.has_joined("a", 0, other_than="x"))
-        self.assertFalse(self.journal.has_joined("a", 0, other_than="m"))
+        self.calls.response(*response(2, wire.data(1, "m") + wire.numbers({2: 7})))
+        self.assertEqual(self.journal.member("a"), Membership("m", 7))
+        self.assertTrue(self.journal.has_joined("a", 0, after=Membership("x", 9)))
+        self.assertTrue(self.journal.has_joined("a", 0, after=Membership("m", 6)))
+        self.assertFalse(self.journal.has_joined("a", 0, after=Membership("m", 7)))
         self.assertEqual(self.journal.members, 1)
 
     def test_other_calls_are_not_noted(self):

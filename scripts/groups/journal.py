@@ -2,9 +2,18 @@
 
 import dataclasses
 import threading
-from typing import Optional
+from typing import NamedTuple, Optional
 
 UNANSWERED = float("inf")
+
+
+class Membership(NamedTuple):
+    """A member, from when it was let in until it was out. The same id may be let in again: in a later epoch, as those of a
+    group only grow, so an epoch tells which time it is from."""
+
+    member: str
+    # In which it was let in; those that it was told later in its heartbeats are no lower.
+    epoch: int
 
 
 @dataclasses.dataclass
@@ -40,6 +49,8 @@ class Moment:
 
     process: str
     member: str
+    # Of the member, where it is known.
+    epoch: int
     # By time.monotonic().
     at: float
 
@@ -71,7 +82,7 @@ class Journal:
                 commit.answered, commit.error = at, error
 
     def joined(self, moment: Moment) -> None:
-        """A member was let in."""
+        """A member was let in, in this epoch."""
         with self._lock:
             self._joined.append(moment)
             self._heard.append(moment)
@@ -82,7 +93,7 @@ class Journal:
             self._heard.append(moment)
 
     def fenced(self, moment: Moment) -> None:
-        """A member is none any more: the broker said so, to it or to others."""
+        """A member is none any more, in this epoch: the broker said so, to it or to others."""
         with self._lock:
             self._fenced.append(moment)
 
@@ -98,6 +109,11 @@ class Journal:
             return list(self._commits)
 
     @property
+    def joinings(self) -> list[Moment]:
+        with self._lock:
+            return list(self._joined)
+
+    @property
     def fencings(self) -> list[Moment]:
         with self._lock:
             return list(self._fenced)
@@ -109,21 +125,24 @@ class Journal:
 
     @property
     def members(self) -> int:
-        """How many different ones were let in."""
+        """How many memberships there were."""
         with self._lock:
-            return len({moment.member for moment in self._joined})
+            return len({(moment.member, moment.epoch) for moment in self._joined})
 
-    def member(self, process: str) -> str:
-        """The one that a process was let in as last; it is or was one."""
+    def member(self, process: str) -> Membership:
+        """What a process was let in as last; it is or was one."""
         with self._lock:
-            return next(moment.member for moment in reversed(self._joined) if moment.process == process)
+            last = next(moment for moment in reversed(self._joined) if moment.process == process)
+        return Membership(last.member, last.epoch)
 
     def first_heard(self, process: str, since: float) -> Optional[float]:
         """When a process's heartbeat, or that it joins, was first answered well after a time; None: not yet."""
         with self._lock:
             return next((m.at for m in self._heard if m.process == process and m.at >= since), None)
 
-    def has_joined(self, process: str, since: float, other_than: str) -> bool:
-        """Whether a process was let in since, as another member."""
+    def has_joined(self, process: str, since: float, after: Membership) -> bool:
+        """Whether a process was let in since, as another member or as the same one in a later epoch."""
         with self._lock:
-            return any(m.process == process and m.at >= since and m.member != other_than for m in self._joined)
+            return any(
+                m.process == process and m.at >= since and (m.member != after.member or m.epoch > after.epoch)
+                for m in self._joined)

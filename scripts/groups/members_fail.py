@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from broker.process import Failure
+from groups.journal import Membership
 from groups.party import Party, await_that
 from groups.processes import CLI, PYTHON, MemberProcess
 
@@ -59,18 +60,21 @@ class MembersFail:
     def let_pass(self) -> None:
         time.sleep(self.chance.uniform(0, GAP_SECONDS))
 
-    def go_on(self, paused: MemberProcess, member: str) -> None:
-        """A member that is out, and does not know it yet, goes on: it has to become another one."""
+    def go_on(self, paused: MemberProcess, out: Membership) -> None:
+        """A member that is out, and does not know it yet, goes on: it has to be let in anew."""
         begin, journal = time.monotonic(), self.party.journal
         paused.go_on()
         await_that(
             f"{paused.name}, whose session was over, is a member again",
-            lambda: journal.has_joined(paused.name, begin, other_than=member))
-        told = [moment for moment in journal.fencings if moment.member == member and moment.at > begin]
+            lambda: journal.has_joined(paused.name, begin, after=out))
+        told = [
+            moment for moment in journal.fencings
+            if moment.member == out.member and moment.epoch >= out.epoch and moment.at > begin
+        ]
         self.refused += len(told)
         # The tool looks at its clock; this one learns it from the broker only.
         if paused.kind == PYTHON and not told:
-            raise Failure(f"{paused.name} joined anew as if nobody had told it that member {member} is out")
+            raise Failure(f"{paused.name} joined anew as if nobody had told it that member {out.member} is out")
 
     def summary(self) -> str:
         """In a line."""

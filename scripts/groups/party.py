@@ -10,7 +10,7 @@ from broker.group_calls import Group
 from broker.process import Failure
 from broker.responses import BrokerError
 from groups import verdict
-from groups.journal import Journal, Moment
+from groups.journal import Journal, Membership, Moment
 from groups.processes import MemberProcess, Terms
 
 SETTLE_SECONDS = 20
@@ -107,15 +107,15 @@ class Party:
         """Of each static member, by its instance."""
         return {member.instance: sorted(member.owned) for member in self.look().members if member.instance}
 
-    def await_gone(self, process: MemberProcess, member: str) -> float:
+    def await_gone(self, process: MemberProcess, gone: Membership) -> float:
         """Waits until a member is out, and notes it; returns when it was seen, by time.monotonic()."""
 
         def is_gone() -> bool:
-            return all(other.member != member for other in self.look().members)
+            return all(other.member != gone.member for other in self.look().members)
 
-        await_that(f"member {member} of {process.name} is out", is_gone)
+        await_that(f"member {gone.member} of {process.name} is out", is_gone)
         seen = time.monotonic()
-        self.journal.fenced(Moment(process.name, member, seen))
+        self.journal.fenced(Moment(process.name, gone.member, gone.epoch, seen))
         return seen
 
     def finish(self, ends: Mapping[int, int]) -> None:
@@ -143,7 +143,7 @@ class Party:
         commits = self.journal.commits
         found = list(self.journal.faults)
         found += verdict.chain_faults(commits, ends)
-        found += verdict.fenced_faults(commits, self.journal.fencings)
+        found += verdict.fenced_faults(commits, self.journal.joinings, self.journal.fencings)
         found += verdict.unprocessed_faults(self.processed()[0], acked, ends)
         return [f"{self.terms.group}: {fault}" for fault in found]
 
@@ -154,7 +154,7 @@ class Party:
         accepted = sum(commit.is_accepted for commit in commits)
         in_doubt = sum(commit.is_in_doubt for commit in commits)
         return (
-            f"{self.terms.group}: {len(self.all)} processes were {self.journal.members} members; {len(values):,} records"
+            f"{self.terms.group}: {len(self.all)} processes were members {self.journal.members} times; {len(values):,} records"
             f" processed, {again:,} more than once; {accepted:,} commits accepted,"
             f" {len(commits) - accepted - in_doubt} refused, {in_doubt} in doubt"
         )

@@ -1,5 +1,6 @@
 """A wire tap between one process and the broker: passes everything on, and notes what concerns the group."""
 
+import dataclasses
 import socket
 import threading
 import time
@@ -22,7 +23,7 @@ class Sent(NamedTuple):
     """A call that waits for its answer."""
 
     method: str
-    member: str
+    who: group_calls.Identity
     commits: list[Commit]
 
 
@@ -52,7 +53,7 @@ class Calls:
                 for partition, end in group_calls.commits(message).items()
             ]
             self.journal.sent(commits)
-        self.sent[found.get(1, 0)] = Sent(method, who.member, commits)
+        self.sent[found.get(1, 0)] = Sent(method, who, commits)
 
     def response(self, header: bytes, message: bytes) -> None:
         """Before it goes on to the process."""
@@ -60,7 +61,7 @@ class Calls:
         call = self.sent.pop(answer.call, None)
         if call is None:
             return
-        moment = Moment(self.process, call.member, time.monotonic())
+        moment = Moment(self.process, call.who.member, call.who.epoch, time.monotonic())
         if answer.error is not None:
             if answer.code in GONE:
                 self.journal.fenced(moment)
@@ -68,7 +69,7 @@ class Calls:
             if answer.code:
                 self.journal.answered(call.commits, [answer.code] * len(call.commits), moment.at)
         elif call.method == group_calls.JOIN_GROUP:
-            self.journal.joined(moment)
+            self.journal.joined(dataclasses.replace(moment, epoch=group_calls.joined(message).epoch))
         elif call.method == group_calls.HEARTBEAT:
             self.journal.heard(moment)
         elif call.method == group_calls.FETCH_OFFSETS:

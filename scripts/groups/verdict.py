@@ -1,9 +1,10 @@
 """What must hold of what was seen, in words where it does not."""
 
+import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from groups.journal import Commit, Moment
+from groups.journal import Commit, Membership, Moment
 
 # Of one kind of fault; the rest is counted.
 MOST_TOLD = 10
@@ -52,17 +53,32 @@ def partition_faults(partition: int, chain: list[Commit], in_doubt: set[int], st
     return faults
 
 
-def fenced_faults(commits: Iterable[Commit], fencings: Iterable[Moment]) -> list[str]:
-    """A member that is out, and under an id that does not come again, has nothing accepted that it sends afterwards."""
-    out: dict[str, float] = {}
+def fenced_faults(
+    commits: Iterable[Commit], joinings: Iterable[Moment], fencings: Iterable[Moment]
+) -> list[str]:
+    """A member that is out has nothing accepted that it sends afterwards, unless it was let in again: then only in an
+    epoch since. Which time a commit or a fencing is about, its epoch tells: a late one is not taken for one of the next
+    time."""
+    epochs = defaultdict(list)
+    for moment in joinings:
+        bisect.insort(epochs[moment.member], moment.epoch)
+
+    def membership(member: str, epoch: int) -> Membership:
+        place = bisect.bisect_right(epochs[member], epoch)
+        return Membership(member, epochs[member][place - 1] if place else 0)
+
+    out: dict[Membership, float] = {}
     for moment in fencings:
-        out[moment.member] = min(moment.at, out.get(moment.member, moment.at))
-    return [
-        f"partition {commit.partition}: accepted {commit.sent - out[commit.member]:.3f} s after the member was out:"
-        f" {told(commit)}"
-        for commit in commits
-        if commit.is_accepted and commit.sent > out.get(commit.member, commit.sent)
-    ]
+        ended = membership(moment.member, moment.epoch)
+        out[ended] = min(moment.at, out.get(ended, moment.at))
+    faults = []
+    for commit in commits:
+        since = out.get(membership(commit.member, commit.epoch), commit.sent)
+        if commit.is_accepted and commit.sent > since:
+            faults.append(
+                f"partition {commit.partition}: accepted {commit.sent - since:.3f} s after the member was out:"
+                f" {told(commit)}")
+    return faults
 
 
 def lost_faults(commits: Iterable[Commit], killed: float, stored: Mapping[int, int]) -> list[str]:

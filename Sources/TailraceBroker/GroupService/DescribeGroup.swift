@@ -6,7 +6,8 @@ extension GroupHandlers {
   private static let standardPage = 1_000
   private static let maxPage = 10_000
 
-  /// A group with the lag of each partition. NOT_FOUND where there is none.
+  /// A group with the lag of each partition. NOT_FOUND where there is none. What clients committed as metadata is left out
+  /// where the answer does not fit a frame with it: FetchOffsets has that, for some partitions at a time.
   func describeGroup(
     _ request: DescribeGroupRequest, _ call: CallContext
   ) async throws(RPCError) -> DescribeGroupResponse {
@@ -15,7 +16,11 @@ extension GroupHandlers {
       guard group.exists else { throw .unknownGroup(id) }
       return group.describe()
     }
-    for index in response.partitions.indices { addLag(&response.partitions[index]) }
+    let byteCount = response.partitions.reduce(0) { $0 + ($1.committed?.leastBytes ?? 0) }
+    for index in response.partitions.indices {
+      if byteCount > Self.maxAnswerBytes { response.partitions[index].committed?.metadata = "" }
+      addLag(&response.partitions[index])
+    }
     return response
   }
 
@@ -29,8 +34,8 @@ extension GroupHandlers {
     partition.lag = max(0, bounds.highWatermark.rawValue - max(committed.offset, bounds.logStart.rawValue))
   }
 
-  /// Groups by id, a page at a time. One that cannot be read at the moment is there without its state: it is no reason not
-  /// to show the others.
+  /// Groups by id, a page at a time, as they are at this moment: a list is nothing to act on, so it does not wait for each
+  /// to be stored. One that cannot be read is there without its state.
   func listGroups(_ request: ListGroupsRequest, _ call: CallContext) async throws(RPCError) -> ListGroupsResponse {
     guard request.pageSize <= Self.maxPage else {
       throw RPCError(.invalidArgument, "page_size is \(request.pageSize); at most \(Self.maxPage) are allowed")
@@ -38,12 +43,7 @@ extension GroupHandlers {
     let count = request.pageSize == 0 ? Self.standardPage : Int(request.pageSize)
     let ids = coordinator.ids(prefix: request.prefix, after: request.pageToken)
     var response = ListGroupsResponse()
-    for id in ids.prefix(count) {
-      do throws(RPCError) {
-        let summary = try await coordinator.read(id) { group throws(GroupError) in group.exists ? group.summary : nil }
-        if let summary { response.groups.append(summary) }
-      } catch { response.groups.append(GroupSummary(group: id.name)) }
-    }
+    response.groups = ids.prefix(count).compactMap { coordinator.summary(of: $0) }
     if ids.count > count, let last = ids.prefix(count).last { response.nextPageToken = last.name }
     return response
   }

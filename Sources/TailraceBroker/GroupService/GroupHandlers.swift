@@ -1,9 +1,13 @@
+internal import NIOCore
 internal import TailraceGroups
 internal import TailraceStorage
 internal import TailraceWire
 
 /// GroupService but Heartbeat and CommitOffset (`GroupHotPath`): one file per method, or a few where they are short.
 struct GroupHandlers: GroupServiceHandler {
+  /// The frame of an answer: one that certainly does not fit is not even encoded.
+  static let maxAnswerBytes = FrameLimits.default.maxFrameBytes
+
   let coordinator: GroupCoordinator
   let topics: TopicTable
   let store: any LogStore
@@ -16,12 +20,21 @@ struct GroupHandlers: GroupServiceHandler {
   func fetchOffsets(
     _ request: FetchOffsetsRequest, _ call: CallContext
   ) async throws(RPCError) -> FetchOffsetsResponse {
-    try await coordinator.read(try group(request.group)) { group throws(GroupError) in try group.offsets(request) }
+    let response = try await coordinator.read(try group(request.group)) { group throws(GroupError) in
+      try group.offsets(request)
+    }
+    let byteCount = response.offsets.reduce(0) { $0 + $1.leastBytes }
+    guard byteCount <= Self.maxAnswerBytes else {
+      throw RPCError(
+        .resourceExhausted,
+        "the \(response.offsets.count) offsets take \(byteCount) bytes or more, and a frame holds \(Self.maxAnswerBytes); name"
+          + " partitions, some at a time", error: .limitReached)
+    }
+    return response
   }
 
   func deleteGroup(_ request: DeleteGroupRequest, _ call: CallContext) async throws(RPCError) -> DeleteGroupResponse {
-    let now = coordinator.now
-    return try await coordinator.apply(to: try group(request.group)) { $0.delete(now: now) }
+    try await coordinator.delete(try group(request.group))
   }
 
   /// The group that a request names. Throws INVALID_ARGUMENT.
@@ -39,4 +52,9 @@ extension GroupID {
     }
     self = id
   }
+}
+
+extension CommittedOffset {
+  /// What it takes in a message at the least.
+  var leastBytes: Int { 2 + 2 + topic.utf8.count + 2 + topicID.readableBytes + 2 + metadata.utf8.count }
 }

@@ -8,14 +8,14 @@ struct GroupHotPath: Sendable {
 
   func heartbeat(_ call: InboundCall, from connection: any CallConnection) {
     do throws(RPCError) {
-      let request = try call.decoded(as: HeartbeatRequest.self)
+      var request = try call.decoded(as: HeartbeatRequest.self)
       let group = try GroupID(naming: request.group)
-      if request.maxWaitMs == 0 {
-        beat(request, group, ticket: nil, call.id, connection)
-      } else {
-        let ticket = try coordinator.parked.add(call.id, of: connection, group: group, member: request.memberID)
-        beat(request, group, ticket: ticket, call.id, connection)
-      }
+      let ticket =
+        request.maxWaitMs == 0
+        ? nil : coordinator.parked.add(call.id, of: connection, group: group, member: request.memberID)
+      // One for which there is no room to wait is answered at once: its member is alive, whatever the others do.
+      if ticket == nil { request.maxWaitMs = 0 }
+      beat(request, group, ticket: ticket, call.id, connection)
     } catch { connection.respond(.failure(error), to: call.id) }
   }
 

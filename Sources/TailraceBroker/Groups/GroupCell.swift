@@ -17,6 +17,8 @@ final class GroupCell: Sendable {
     case group(Group)
     /// Not to be used until it is replaced; why.
     case lost(RPCError)
+    /// Lost for good, and on its way out of the log.
+    case erasing(RPCError)
     /// Out of the table: nothing is to be done with this cell any more.
     case retired
   }
@@ -114,6 +116,18 @@ final class GroupCell: Sendable {
     }
   }
 
+  /// The group in short as it is now, what is not durable yet included; without its state where it cannot be used. Nil
+  /// where there is none.
+  var summary: GroupSummary? {
+    state.withLock { state in
+      switch state.content {
+      case .group(let group): group.exists ? group.summary : nil
+      case .lost, .erasing: GroupSummary(group: id.name)
+      case .retired: nil
+      }
+    }
+  }
+
   /// Applies an event. `deliver` gets the reply once it may be told, perhaps before this returns.
   func apply<Reply: Sendable>(
     _ event: (inout Group) -> GroupOutcome<Reply>, deliver: @escaping @Sendable (Result<Reply, RPCError>) -> Void
@@ -174,12 +188,31 @@ final class GroupCell: Sendable {
   /// Its log is damaged: whoever asks is told so.
   func abandonForGood(_ reason: RPCError) { state.withLock { $0.content = .lost(reason) } }
 
+  /// From here on what the log has of it may be deleted. False where its log is not damaged, or somebody does that already.
+  func beginErasing() -> Bool {
+    state.withLock { state in
+      guard case .lost(let error) = state.content, error.code == .dataLoss else { return false }
+      state.content = .erasing(error)
+      return true
+    }
+  }
+
+  /// It could not be deleted.
+  func endErasing() {
+    state.withLock { state in
+      if case .erasing(let error) = state.content { state.content = .lost(error) }
+    }
+  }
+
+  /// It is deleted.
+  func retire() { state.withLock { $0.content = .retired } }
+
   /// Where the group does not exist and nothing of it is under way, the cell is retired; true if it is now.
   func retireIfGone() -> Bool {
     state.withLock { state in
       switch state.content {
       case .retired: return true
-      case .lost: return false
+      case .lost, .erasing: return false
       case .group(let group):
         guard !group.exists, state.isSettled, state.waiting.isEmpty else { return false }
         state.content = .retired
@@ -200,7 +233,7 @@ final class GroupCell: Sendable {
     let (step, isSender, deadline) = state.withLock { state -> (Step, Bool, Int64?) in
       switch state.content {
       case .retired: return (.retired, false, nil)
-      case .lost(let error): return (.refuse(error), false, nil)
+      case .lost(let error), .erasing(let error): return (.refuse(error), false, nil)
       case .group(var group):
         // Taken out, so that it is changed in place.
         state.content = .retired

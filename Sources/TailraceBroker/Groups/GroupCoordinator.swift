@@ -10,8 +10,6 @@ internal import TailraceWire
 final class GroupCoordinator: Sendable {
   /// Groups at the same time, unless it is given.
   static let maxGroups = 100_000
-  /// How long a lost group is left before it is read again.
-  private static let reloadMs: Int64 = 1_000
   private static let sweepMs: Int64 = 10_000
 
   private struct Table {
@@ -23,8 +21,7 @@ final class GroupCoordinator: Sendable {
     var isDraining = false
     /// Whether any group may be lost.
     var hasLost = false
-    /// When lost groups may be read again; nil: they are being read.
-    var reloadAtMs: Int64? = .min
+    var reloads = ReloadSchedule()
     /// When groups that are gone are looked for.
     var sweepAtMs = Int64.min
   }
@@ -127,6 +124,9 @@ final class GroupCoordinator: Sendable {
       .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
   }
 
+  /// A group in short as it is at this moment, whether or not that is durable. Nil where there is none.
+  func summary(of id: GroupID) -> GroupSummary? { table.withLock { $0.cells[id] }?.summary }
+
   /// Nobody waits for these heartbeats any more.
   func abandon(_ heartbeats: some Sequence<ParkedHeartbeats.Parked>) {
     for heartbeat in heartbeats {
@@ -222,15 +222,9 @@ final class GroupCoordinator: Sendable {
   /// Reads all groups from the log. To be called once, before the first call. Where the log cannot be read, all calls about
   /// groups are refused from then on: what is known of them may be old.
   func load() async {
-    var groups: [GroupID: Group] = [:]
-    var damage: [GroupID: GroupError] = [:]
-    let catalog = table.withLock { $0.catalog }
+    var replay = GroupReplay(catalog: table.withLock { $0.catalog }, limits: limits)
     do throws(RPCError) {
-      try await store.replay { key, value in
-        do throws(GroupError) {
-          try groups[key.group, default: Group(key.group, topics: catalog, limits: limits)].replay(key, value)
-        } catch { damage[key.group] = error }
-      }
+      try await store.replay { replay.take($0, $1) }
     } catch {
       logger.error("consumer groups cannot be used", metadata: ["error": "\(error.message)"])
       let refusal = RPCError(
@@ -238,10 +232,10 @@ final class GroupCoordinator: Sendable {
       table.withLock { $0.refusal = refusal }
       return
     }
-    for (id, group) in groups {
+    for (id, group) in replay.groups {
       let cell = makeCell(group)
       table.withLock { $0.cells[id] = cell }
-      if let error = damage[id] {
+      if let error = replay.damage(of: id) {
         logger.error("a group cannot be used", metadata: ["group": "\(id)", "error": "\(error)"])
         cell.abandonForGood(RPCError(error))
       } else {
@@ -249,6 +243,36 @@ final class GroupCoordinator: Sendable {
         retireIfGone(cell)
       }
     }
+  }
+
+  /// Forgets a group without members, and its offsets. Of one whose log is damaged, whatever the log has goes.
+  func delete(_ id: GroupID) async throws(RPCError) -> DeleteGroupResponse {
+    let now = now
+    guard let cell = table.withLock({ $0.cells[id] }), cell.beginErasing() else {
+      return try await apply(to: id) { $0.delete(now: now) }
+    }
+    do throws(RPCError) { try await erase(id) } catch {
+      cell.endErasing()
+      throw error
+    }
+    cell.retire()
+    forget(cell)
+    return DeleteGroupResponse()
+  }
+
+  private func erase(_ id: GroupID) async throws(RPCError) {
+    var keys: Set<GroupRecordKey> = []
+    try await store.replay { key, value in
+      guard key.group == id else { return }
+      if value == nil { keys.remove(key) } else { keys.insert(key) }
+    }
+    // The group's own record goes last, as everywhere.
+    let isThere = keys.remove(.group(id)) != nil
+    let records = (Array(keys) + (isThere ? [.group(id)] : [])).map { GroupLogRecord($0, nil) }
+    let failure = await withCheckedContinuation { continuation in
+      store.append(records) { continuation.resume(returning: $0) }
+    }
+    if let failure { throw failure }
   }
 
   private func lost(_ cell: GroupCell, _ reason: RPCError) {
@@ -261,8 +285,7 @@ final class GroupCoordinator: Sendable {
 
   private func reloadLost(_ now: Int64) {
     let isDue = table.withLock { table -> Bool in
-      guard let time = table.reloadAtMs, time <= now else { return false }
-      table.reloadAtMs = nil
+      guard table.reloads.begin(now: now) else { return false }
       // Whoever is lost from here on says so.
       table.hasLost = false
       return true
@@ -272,10 +295,10 @@ final class GroupCoordinator: Sendable {
       do throws(RPCError) { try await reload() } catch {
         logger.warning("lost groups could not be read again", metadata: ["error": "\(error.message)"])
       }
-      let next = self.now + Self.reloadMs
+      let now = self.now
       let isAnyLeft = cells.contains(where: \.isToBeReadAgain)
       table.withLock { table in
-        table.reloadAtMs = next
+        table.reloads.end(now: now)
         if isAnyLeft { table.hasLost = true }
       }
     }
@@ -284,17 +307,13 @@ final class GroupCoordinator: Sendable {
   /// Reads the groups again that are lost and not damaged.
   func reload() async throws(RPCError) {
     let (cells, catalog) = table.withLock { (Array($0.cells.values), $0.catalog) }
-    var groups: [GroupID: Group] = [:]
     let lost = cells.filter(\.isToBeReadAgain)
     guard !lost.isEmpty else { return }
-    for cell in lost { groups[cell.id] = Group(cell.id, topics: catalog, limits: limits) }
-    var damage: [GroupID: GroupError] = [:]
-    try await store.replay { key, value in
-      do throws(GroupError) { try groups[key.group]?.replay(key, value) } catch { damage[key.group] = error }
-    }
+    var replay = GroupReplay(lost.map(\.id), catalog: catalog, limits: limits)
+    try await store.replay { replay.take($0, $1) }
     for cell in lost {
-      guard let group = groups[cell.id] else { continue }
-      if let error = damage[cell.id] {
+      guard let group = replay.groups[cell.id] else { continue }
+      if let error = replay.damage(of: cell.id) {
         cell.abandonForGood(RPCError(error))
         continue
       }

@@ -40,12 +40,10 @@ final class ParkedHeartbeats: Sendable {
 
   var count: Int { state.withLock { $0.parked.count } }
 
-  /// A ticket for a heartbeat that may have to wait. Throws RESOURCE_EXHAUSTED where too many do.
-  func add(
-    _ call: CallID, of connection: any CallConnection, group: GroupID, member: String
-  ) throws(RPCError) -> UInt64 {
+  /// A ticket for a heartbeat that may have to wait; nil where too many do, so that it must not.
+  func add(_ call: CallID, of connection: any CallConnection, group: GroupID, member: String) -> UInt64? {
     let key = ObjectIdentifier(connection)
-    let ticket = state.withLock { state -> UInt64? in
+    return state.withLock { state -> UInt64? in
       guard state.tickets[key]?.count ?? 0 < limits.perConnection, state.parked.count < limits.total else { return nil }
       state.lastTicket += 1
       state.parked[state.lastTicket] = Parked(
@@ -53,13 +51,6 @@ final class ParkedHeartbeats: Sendable {
       state.tickets[key, default: [:]][call] = state.lastTicket
       return state.lastTicket
     }
-    guard let ticket else {
-      throw RPCError(
-        .resourceExhausted,
-        "too many heartbeats wait: at most \(limits.perConnection) of a connection and \(limits.total) in all may; send"
-          + " this one without max_wait_ms", error: .limitReached)
-    }
-    return ticket
   }
 
   /// It does not wait any more. Nil where it did not.

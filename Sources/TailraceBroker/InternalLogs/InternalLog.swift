@@ -37,22 +37,29 @@ struct InternalLog: Sendable {
     try await store.create([partition], topicName: name, config: log, fence: .local)
   }
 
-  /// Appends records; few enough for one batch are stored all or none. No value: a tombstone. `completion` is told nil
-  /// once they are on disk.
+  /// Appends records; few enough for one batch are stored all or none. Of more the first batches may be stored where it
+  /// fails, never a later one without all before it. No value: a tombstone. `completion` is told nil once they are on disk.
   func append(
     _ records: [(key: String, value: ByteBuffer?)], completion: @escaping @Sendable (StorageError?) -> Void
   ) {
-    let parts: [AppendPart]
     do throws(RecordBatchError) {
-      parts = try batches(records).map { AppendPart(partition: partition, batch: $0) }
-    } catch {
-      completion(StorageError(.batchTooLarge, error.message))
-      return
+      append(try batches(records)[...], completion: completion)
+    } catch { completion(StorageError(.batchTooLarge, error.message)) }
+  }
+
+  /// Each once the one before is on disk.
+  private func append(
+    _ batches: ArraySlice<ValidatedBatch>, completion: @escaping @Sendable (StorageError?) -> Void
+  ) {
+    guard let batch = batches.first else { return completion(nil) }
+    let request = AppendRequest(partition: partition, batch: batch, durability: .durable) { outcome in
+      if let failure = outcome.failure {
+        completion(failure)
+      } else {
+        append(batches.dropFirst(), completion: completion)
+      }
     }
-    let requests = AppendRequest.together(parts, durability: .durable) { outcomes in
-      completion(outcomes.lazy.compactMap(\.failure).first)
-    }
-    store.append(requests, fence: .local)
+    store.append([request], fence: .local)
   }
 
   /// The same.

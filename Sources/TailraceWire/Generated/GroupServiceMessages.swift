@@ -449,7 +449,7 @@ package struct MemberDescription: WireMessage {
 
 /// How far a group is behind in a partition.
 package struct PartitionLag: WireMessage {
-  /// What is stored.
+  /// What is stored; without metadata where the response would not fit a frame with it.
   package var committed: CommittedOffset? = nil
   /// End of what may be read, exclusive.
   package var highWatermark: Int64 = 0

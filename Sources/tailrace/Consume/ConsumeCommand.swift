@@ -19,8 +19,9 @@ struct ConsumeCommand: ClientCommand {
       With --group, processes of the same group share the partitions of one or more topics, and the group remembers \
       how far each was read: at least all that a process has printed when it ends, and while it runs what it has \
       printed a second ago. So no record is lost, and after a crash some come twice. A process begins where the group \
-      was, and at --from in partitions that the group has never read. SIGINT and SIGTERM commit and leave the group; a \
-      second one ends at once. When the broker is away it waits for it.
+      was, and at --from in partitions that the group has never read. SIGINT and SIGTERM commit and leave the group, \
+      once what is being written is written; a second one ends at once, also where the output's reader is stuck. When the broker is away it waits for it. A process that another \
+      one with the same --instance-id has replaced ends with 17.
 
       Examples:
         tailrace consume orders --from 2026-01-31 --exit-at-end
@@ -110,7 +111,7 @@ struct ConsumeCommand: ClientCommand {
       commitIntervalMs: member.commitInterval?.ms ?? 1_000, exitsAtEnd: exitAtEnd)
     let consumer = GroupConsumer(
       settings, queue: PrintQueue(printer: RecordPrinter(format: format), limit: max),
-      newMemberID: { UUID().uuidString.lowercased() }, fraction: { .random(in: 0...1) })
+      memberID: UUID().uuidString.lowercased(), fraction: { .random(in: 0...1) })
     let lookup = StartingPointLookup(group: group, from: from, exitsAtEnd: exitAtEnd)
     var loop = GroupConsumeLoop(
       consumer: consumer, calls: GroupCalls(connection: connection, lookup: lookup),

@@ -12,7 +12,8 @@ struct GroupDescribe: ClientCommand {
       counts the partitions in which an offset is stored.
 
       With --watch it is shown again and again until SIGINT ends it: in place on a terminal, cut to its size; \
-      elsewhere one after the other, with an empty line between two. With --format json each is an object on a line: \
+      elsewhere one after the other, with an empty line between two. When the broker goes away, that is told, and it \
+      goes on once the broker is back. With --format json each is an object on a line: \
       group, state, epoch, assignor, total_lag, members, partitions.
 
       Examples:
@@ -52,33 +53,15 @@ struct GroupDescribe: ClientCommand {
       return try StandardOutput.print(lines.joined(separator: "\n"))
     }
     let interruption = try Interruption()
-    let connection = try await client.connect()
-    // Ends a call under way, too.
-    interruption.onRequest { Task { await connection.close() } }
-    var view = SnapshotView(
-      Descriptor.standardOutput.isTerminal && format == .text ? .screen : format == .text ? .paragraphs : .lines)
-    do {
-      try await show(connection, &view, interruption)
-    } catch {
-      try? view.end()
-      if !interruption.isRequested { throw error }
-    }
+    let client = client
+    var watch = GroupWatch(
+      group: group, format: format, intervalMs: Int32(clamping: interval?.ms ?? 1_000),
+      connect: { try await client.connect() }, interruption: interruption)
+    try await watch.run()
     throw CommandFailure("", exitCode: interruption.exitCode)
   }
 
-  private func show(
-    _ connection: Connection, _ view: inout SnapshotView, _ interruption: Interruption
-  ) async throws {
-    let service = GroupServiceClient(caller: connection)
-    while !interruption.isRequested {
-      try view.show(try await Self.snapshot(group, service).lines(format: format))
-      Descriptor.wait(
-        for: [Interest(interruption.descriptor, .reading)], timeoutMs: Int32(clamping: interval?.ms ?? 1_000))
-    }
-    try view.end()
-  }
-
-  private static func snapshot(
+  static func snapshot(
     _ group: String, _ service: GroupServiceClient<Connection>
   ) async throws(RPCError) -> GroupSnapshot {
     GroupSnapshot(

@@ -132,6 +132,33 @@ import Testing
     }
   }
 
+  @Test func `offsets that do not fit a frame are refused as a whole, and told some at a time`() async throws {
+    try await withFixture { broker in
+      try await broker.createTopic(partitions: 4_200)
+      let metadata = String(repeating: "m", count: 4_000)
+      for start in stride(from: 0, to: 4_200, by: 1_000) as StrideTo<UInt32> {
+        let commits = (start..<min(start + 1_000, 4_200)).map {
+          OffsetCommit(topic: "orders", partition: $0, offset: 1, metadata: metadata)
+        }
+        #expect(try await broker.commit(commits).allSatisfy { $0.error == nil })
+      }
+      let refusal = try await broker.failure(of: .groupServiceFetchOffsets, FetchOffsetsRequest(group: "g"))
+      #expect(refusal?.code == .resourceExhausted && refusal?.error == .limitReached)
+      #expect(try await broker.committed("g", partitions([3, 4_199])).map(\.metadata) == [metadata, metadata])
+      let described = try await broker.describe().partitions
+      #expect(described.count == 4_200)
+      #expect(described.allSatisfy { $0.committed?.offset == 1 && $0.committed?.metadata == "" })
+    }
+  }
+
+  @Test func `a description has what was committed as metadata`() async throws {
+    try await withFixture { broker in
+      try await broker.createTopic()
+      try await broker.commit([OffsetCommit(topic: "orders", offset: 1, metadata: "note")])
+      #expect(try await broker.describe().partitions.map { $0.committed?.metadata } == ["note"])
+    }
+  }
+
   @Test func `groups are listed a page at a time, by prefix`() async throws {
     try await withFixture { broker in
       try await broker.createTopic()

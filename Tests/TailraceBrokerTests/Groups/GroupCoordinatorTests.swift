@@ -27,9 +27,9 @@ import Testing
       config: TopicConfig(stored: [], defaults: .none), createdAtMs: 0)
   }
 
-  private func coordinator(maxGroups: Int = 100) throws -> GroupCoordinator {
+  private func coordinator(over store: StubOffsetStore? = nil, maxGroups: Int = 100) throws -> GroupCoordinator {
     GroupCoordinator(
-      store: store, topics: [try topic()], clock: clock, limits: GroupLimits(),
+      store: store ?? self.store, topics: [try topic()], clock: clock, limits: GroupLimits(),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, maxGroups: maxGroups)
   }
 
@@ -109,6 +109,24 @@ import Testing
     for name in ["b", "a2", "a10", "é", "a1"] { try await commit(groups, 1, to: try id(name)) }
     #expect(ids(groups) == ["a1", "a10", "a2", "b", "é"])
     #expect(groups.ids(prefix: "a", after: "a1").map(\.name) == ["a10", "a2"])
+  }
+
+  @Test func `a group in short shows what is not stored yet, and nothing once that could not be`() throws {
+    let store = StubOffsetStore()
+    let groups = try coordinator(over: store)
+    let request = JoinGroupRequest(topics: ["orders"])
+    let replies = Notes<JoinGroupResponse?>()
+    groups.apply(to: group, isFounding: true) { [drawn] in
+      $0.join(request, drawnID: drawn, peer: "", now: 0)
+    } deliver: {
+      replies.add(try? $0.get())
+    }
+    #expect(replies.all.isEmpty && store.waitingCount == 1)
+    #expect(groups.summary(of: group) == GroupSummary(group: "g", state: .stable, memberCount: 1))
+    store.complete(Self.failure)
+    #expect(replies.all == [nil])
+    #expect(groups.summary(of: group) == GroupSummary(group: "g"))
+    #expect(groups.summary(of: try id("other")) == nil)
   }
 
   @Test func `groups hear of topics`() async throws {
@@ -213,6 +231,13 @@ import Testing
     while await error({ try await committed(groups) }) != nil { await Task.yield() }
     #expect(try await committed(groups) == [1])
     #expect(store.replayCount == 1)
+    store.fail(Self.failure)
+    _ = await error { try await commit(groups, 2) }
+    store.fail(nil)
+    // Whether the first reading has come to its end by now or not, the next one is not due.
+    clock.advance(byMs: 999)
+    groups.tick()
+    #expect(store.replayCount == 1)
   }
 
   @Test func `a group that was lost at its first records is gone`() async throws {
@@ -286,6 +311,60 @@ import Testing
     groups.tick()
     try await groups.reload()
     #expect(store.replayCount == count && ids(groups) == ["g", "other"])
+  }
+
+  /// A store whose log has a group with a member, and an offset that is damaged; and another group.
+  private func damage() async throws {
+    let before = try coordinator()
+    try await commit(before, 1)
+    _ = try await join(before)
+    try await commit(before, 2, to: try id("other"))
+    let partition = PartitionID(topic: TopicID(high: 0, low: 7), index: 0)
+    store.plant(.offset(group, partition), ByteBuffer(bytes: [0xFF, 0xFF, 0xFF]))
+  }
+
+  @Test func `a damaged group can be deleted, and is as new, also after a restart`() async throws {
+    try await damage()
+    let groups = try coordinator()
+    await groups.load()
+    #expect(await error { try await committed(groups) }?.code == .dataLoss)
+    _ = try await groups.delete(group)
+    #expect(ids(groups) == ["other"])
+    let again = try coordinator()
+    await again.load()
+    #expect(ids(again) == ["other"])
+    for groups in [groups, again] {
+      try await commit(groups, 5)
+      #expect(try await committed(groups) == [5])
+      #expect(try await committed(groups, of: try id("other")) == [2])
+    }
+  }
+
+  @Test func `a damaged group that could not be deleted is damaged still`() async throws {
+    try await damage()
+    let groups = try coordinator()
+    await groups.load()
+    store.fail(Self.failure)
+    #expect(await error { try await groups.delete(group) }?.error == .storageFull)
+    #expect(await error { try await committed(groups) }?.code == .dataLoss)
+    store.fail(nil)
+    _ = try await groups.delete(group)
+    #expect(ids(groups) == ["other"])
+  }
+
+  @Test func `while a damaged group is deleted it cannot be used, nor deleted again`() async throws {
+    let store = StubOffsetStore()
+    store.plant(.group(group), ByteBuffer(bytes: [0xFF, 0xFF, 0xFF]))
+    let groups = try coordinator(over: store)
+    await groups.load()
+    let deletion = Task { [group] in try await groups.delete(group) }
+    while store.waitingCount == 0 { await Task.yield() }
+    #expect(await error { try await groups.delete(group) }?.code == .dataLoss)
+    #expect(await error { try await commit(groups, 1) }?.code == .dataLoss)
+    #expect(ids(groups) == ["g"])
+    store.complete()
+    _ = try await deletion.value
+    #expect(ids(groups).isEmpty && store.appends.count == 1)
   }
 
   @Test func `where the log cannot be read at the start, all groups are refused, also new ones`() async throws {

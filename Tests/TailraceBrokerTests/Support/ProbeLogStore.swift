@@ -42,6 +42,8 @@ final class ProbeLogStore: LogStore {
     /// Of internal topics' records.
     case metadata(AppendOutcome)
     case append(AppendOutcome)
+    /// One request, after so many that go through; from then on none.
+    case request(after: Int, AppendOutcome)
   }
 
   private let base: any LogStore
@@ -105,7 +107,7 @@ final class ProbeLogStore: LogStore {
       return
     }
     base.append(
-      requests.map { request in
+      requests.filter { !failsNow($0) }.map { request in
         var watched = request
         watched.completion = { [self] outcome in
           let isHeld = state.withLock { state in
@@ -116,6 +118,17 @@ final class ProbeLogStore: LogStore {
         }
         return watched
       }, fence: fence)
+  }
+
+  /// Whether it is the one that fails.
+  private func failsNow(_ request: AppendRequest) -> Bool {
+    let outcome = state.withLock { state -> AppendOutcome? in
+      guard case .request(let left, let outcome) = state.failure else { return nil }
+      state.failure = left > 0 ? .request(after: left - 1, outcome) : .none
+      return left > 0 ? nil : outcome
+    }
+    if let outcome { request.completion(outcome) }
+    return outcome != nil
   }
 
   func read(

@@ -664,7 +664,7 @@ nonisolated struct Tailrace_V1_PartitionLag: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// What is stored.
+  /// What is stored; without metadata where the response would not fit a frame with it.
   var committed: Tailrace_V1_CommittedOffset {
     get {_committed ?? Tailrace_V1_CommittedOffset()}
     set {_committed = newValue}

@@ -61,6 +61,31 @@ import Testing
     #expect(outcome.text.hasSuffix("\n"))
   }
 
+  @Test func `--watch goes on when the broker is back, and says both in a line`() throws {
+    let broker = try brokerWithGroup()
+    let watch = try broker.start(["group", "describe", "g", "--watch", "--interval", "0.01", "--format", "json"])
+    _ = try watch.readLine()
+    broker.kill()
+    #expect(try watch.readErrorLine().hasSuffix("; trying again"))
+    try broker.restart()
+    #expect(try watch.readErrorLine() == "tailrace: connected again")
+    while try watch.readLineIfThere() != nil {}
+    #expect(try watch.readLine().hasPrefix(#"{"group":"g","state":"empty""#))
+    broker.kill()
+    #expect(try watch.readErrorLine().hasSuffix("; trying again"))
+    watch.send(SIGINT)
+    let outcome = try watch.wait()
+    #expect(outcome.status == 130)
+    #expect(outcome.errors.isEmpty)
+  }
+
+  @Test func `--watch ends at once where there is no broker or no such group`() throws {
+    let broker = try Broker()
+    #expect(try broker.run(["group", "describe", "g", "--watch"]).status == 13)
+    broker.kill()
+    #expect(try broker.run(["group", "describe", "g", "--watch"]).status == 22)
+  }
+
   @Test func `offsets are moved to a position, by a distance, of some partitions or all`() throws {
     let broker = try brokerWithGroup()
     let reset = ["group", "reset-offsets", "g"]

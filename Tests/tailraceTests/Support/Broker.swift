@@ -38,19 +38,28 @@ final class TemporaryDirectory: Sendable {
 final class Broker {
   let directory: TemporaryDirectory
   let address: String
-  private let process: LiveProcess
+  private let flags: [String]
+  private var process: LiveProcess
 
   /// `flags`: more of `serve`.
   init(_ flags: [String] = []) throws {
+    self.flags = flags
     directory = try TemporaryDirectory()
-    process = try LiveProcess(
-      ["serve", "--data-dir", directory.path + "/data", "--listen", "127.0.0.1:0", "--log-level", "error"] + flags)
+    (process, address) = try Self.serve(directory, "127.0.0.1:0", flags)
+  }
+
+  /// Starts it again, at the same address, after `kill`.
+  func restart() throws { (process, _) = try Self.serve(directory, address, flags) }
+
+  private static func serve(
+    _ directory: TemporaryDirectory, _ address: String, _ flags: [String]
+  ) throws -> (LiveProcess, String) {
+    let process = try LiveProcess(
+      ["serve", "--data-dir", directory.path + "/data", "--listen", address, "--log-level", "error"] + flags)
     let marker = "listening on "
     while true {
       let line = try process.readErrorLine()
-      guard let start = line.range(of: marker) else { continue }
-      address = String(line[start.upperBound...])
-      return
+      if let start = line.range(of: marker) { return (process, String(line[start.upperBound...])) }
     }
   }
 

@@ -38,8 +38,24 @@ extension GroupConsumer {
     case .committed(let response): take(response, nowMs: nowMs)
     case .described(let response):
       describeAtMs = nowMs + Self.describePollMs
-      if response.group?.state == .stable && isAtEnd { stop(nil) }
+      if !membership.isMember {
+        goOn(in: response)
+      } else if response.group?.state == .stable && isAtEnd {
+        stop(nil)
+      }
     case .left: membership.left()
+    }
+  }
+
+  /// A static member has looked at the group of which it is no member any more.
+  private mutating func goOn(in group: DescribeGroupResponse) {
+    guard let why = unlookedEnd else { return }
+    recover()
+    unlookedEnd = nil
+    if let successor = membership.successor(in: group) {
+      stop(.replaced(by: successor, in: settings.membership.group))
+    } else {
+      sayRejoining(why)
     }
   }
 
@@ -106,9 +122,11 @@ extension GroupConsumer {
   private mutating func fail(_ kind: GroupCall.Kind, _ error: RPCError, nowMs: Int64) {
     switch (kind, error.error, error.code) {
     case (.leave, _, _): membership.left()
+    // Nobody is in a group that is not there. What is too large to be described is joined unseen.
+    case (.describe, .unknownGroup, _) where !membership.isMember,
+      (.describe, .limitReached, _) where !membership.isMember:
+      goOn(in: DescribeGroupResponse())
     case (_, .unknownMember, _), (_, .fencedMember, _), (_, .unknownGroup, _):
-      // A static member is fenced by its successor: to come back would fence that one in turn, and so on.
-      if error.error == .fencedMember && membership.settings.instanceID != nil { stop(CommandFailure(error)) }
       recover()
       rejoin(error.line, nowMs: nowMs)
     case (_, _, .cancelled): break
@@ -117,5 +135,17 @@ extension GroupConsumer {
       if membership.hasJoined { loseConnection(error, nowMs: nowMs) } else { stop(CommandFailure(error)) }
     default: stop(CommandFailure(error))
     }
+  }
+}
+
+extension CommandFailure {
+  /// A static member's place has another process.
+  fileprivate static func replaced(by successor: MemberDescription, in group: String) -> CommandFailure {
+    CommandFailure(
+      RPCError(
+        .failedPrecondition,
+        "replaced in group '\(group)' by another process with the same instance id, '\(successor.instanceID ?? "")':"
+          + " \(successor.clientID) at \(successor.peer); if both are to run, give each an instance id of its own",
+        error: .fencedMember))
   }
 }

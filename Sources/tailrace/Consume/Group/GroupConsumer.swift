@@ -58,6 +58,8 @@ struct GroupConsumer {
   var commitAtMs: Int64 = 0
   var describeAtMs: Int64 = 0
   var outbox: [Step] = []
+  /// Why a static member is none any more, until it has looked whether another one has its place.
+  var unlookedEnd: String?
   /// What was said already about a trouble that is not over.
   var said: Set<String> = []
 
@@ -67,13 +69,12 @@ struct GroupConsumer {
   private var farewellEndMs: Int64?
 
   init(
-    _ settings: Settings, queue: PrintQueue, newMemberID: @escaping @Sendable () -> String,
-    fraction: @escaping @Sendable () -> Double
+    _ settings: Settings, queue: PrintQueue, memberID: String, fraction: @escaping @Sendable () -> Double
   ) {
     self.settings = settings
     self.queue = queue
     self.fraction = fraction
-    membership = GroupMembership(settings.membership, newMemberID: newMemberID)
+    membership = GroupMembership(settings.membership, memberID: memberID)
   }
 
   /// Whether all is done.
@@ -107,8 +108,9 @@ struct GroupConsumer {
   private func dueMs(_ kind: GroupCall.Kind) -> Int64? {
     if kind == .connect { return isConnected || isEnding ? nil : connectBackoff.retryAtMs }
     guard isConnected else { return nil }
-    if kind == .join { return membership.isMember || isEnding ? nil : joinBackoff.retryAtMs }
-    guard membership.isMember else { return nil }
+    guard membership.isMember else {
+      return kind == (unlookedEnd == nil ? .join : .describe) && !isEnding ? joinBackoff.retryAtMs : nil
+    }
     switch kind {
     case .heartbeat: return isEnding && writing == nil ? nil : membership.heartbeatDueMs
     case .commit: return ledger.hasUncommitted && !membership.isInDoubt ? commitDueMs : nil
@@ -187,6 +189,8 @@ struct GroupConsumer {
     }
     findMissing()
     if !missing.subtracting(missed).isEmpty { positionAtMs = nowMs }
+    // Another member may read what was given and taken away again: the answer would be old by the time it is given back.
+    if !missed.subtracting(missing).isEmpty { cancel(.position) }
   }
 
   /// What goes is not begun again before it has gone.
@@ -245,7 +249,8 @@ struct GroupConsumer {
 
   // MARK: Troubles
 
-  /// The membership is over: nothing is owned any more, and it joins as another member.
+  /// The membership is over: nothing is owned any more, and it joins again. A static member looks first whether another
+  /// one has its place: to join then would throw that one out, and so on.
   mutating func rejoin(_ why: String, nowMs: Int64) {
     for kind in GroupCall.Kind.allCases where kind != .connect { cancel(kind) }
     session = ConsumeSession()
@@ -254,11 +259,15 @@ struct GroupConsumer {
     if !isEnding { ledger = CommitLedger() }
     (owned, missing, going) = (PartitionAssignment(), PartitionAssignment(), [])
     if writing != nil { writing = [:] }
-    membership.renew()
+    membership.end()
     guard !isEnding else { return }
+    if settings.membership.instanceID == nil { sayRejoining(why) } else { unlookedEnd = why }
+    joinBackoff.fail(nowMs: nowMs, fraction: fraction())
+  }
+
+  mutating func sayRejoining(_ why: String) {
     outbox.append(
       .say("\(why); joining group '\(settings.membership.group)' anew, what was not committed will come again"))
-    joinBackoff.fail(nowMs: nowMs, fraction: fraction())
   }
 
   private mutating func endSession(nowMs: Int64) {

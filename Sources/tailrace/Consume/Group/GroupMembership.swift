@@ -20,7 +20,6 @@ struct GroupMembership: Sendable {
   private static let intervalsMs: ClosedRange<Int64> = 100...60_000
 
   let settings: Settings
-  private let newMemberID: @Sendable () -> String
   /// Ours to choose, so that a join that is tried again leaves no ghost.
   private(set) var memberID: String
   private(set) var epoch: UInt32 = 0
@@ -40,10 +39,10 @@ struct GroupMembership: Sendable {
   /// Whether the membership is in doubt, since the connection was lost.
   private(set) var isInDoubt = false
 
-  init(_ settings: Settings, newMemberID: @escaping @Sendable () -> String) {
+  /// `memberID`: nobody else's.
+  init(_ settings: Settings, memberID: String) {
     self.settings = settings
-    self.newMemberID = newMemberID
-    memberID = newMemberID()
+    self.memberID = memberID
   }
 
   private var sessionTimeoutMs: Int64 {
@@ -95,11 +94,17 @@ struct GroupMembership: Sendable {
   /// The connection was lost: whether it is still a member, only the next heartbeat tells.
   mutating func doubt() { isInDoubt = isMember }
 
-  /// It is no member any more, and joins as another one.
-  mutating func renew() {
+  /// It is no member any more, as far as it knows, and joins again under the id that it has: where the broker takes it for
+  /// one still, it leaves no ghost.
+  mutating func end() {
     (isMember, isInDoubt) = (false, false)
     assignment = PartitionAssignment()
-    memberID = newMemberID()
+  }
+
+  /// Who has the place of a static member, if that is another one.
+  func successor(in group: DescribeGroupResponse) -> MemberDescription? {
+    guard let instanceID = settings.instanceID else { return nil }
+    return group.members.first { $0.instanceID == instanceID && $0.memberID != memberID }
   }
 
   mutating func left() { isMember = false }

@@ -1,16 +1,8 @@
 import NIOCore
-import Synchronization
 import TailraceWire
 import Testing
 
 @testable import tailrace
-
-/// "m1", "m2", ...
-private final class MemberNames: Sendable {
-  private let count = Atomic(0)
-
-  func next() -> String { "m\(count.add(1, ordering: .relaxed).newValue)" }
-}
 
 /// A consumer with a test in the place of its broker, clock and output.
 struct GroupConsumerPlay {
@@ -25,14 +17,13 @@ struct GroupConsumerPlay {
   init(
     limit: Int? = nil, exitsAtEnd: Bool = false, instanceID: String? = nil, sessionTimeoutMs: UInt32 = 0
   ) {
-    let members = MemberNames()
     consumer = GroupConsumer(
       GroupConsumer.Settings(
         membership: GroupMembership.Settings(
           group: "g", clientID: "c", instanceID: instanceID, topics: ["t"], sessionTimeoutMs: sessionTimeoutMs),
         commitIntervalMs: 1_000, exitsAtEnd: exitsAtEnd),
       queue: PrintQueue(printer: RecordPrinter(format: .text), limit: limit),
-      newMemberID: { members.next() }, fraction: { 1 })
+      memberID: "m", fraction: { 1 })
   }
 
   mutating func advance() {
@@ -128,6 +119,13 @@ struct GroupConsumerPlay {
     answer(
       .fetched(
         FetchResponse(partitions: [FetchedPartition(topic: "t", partition: partition, batches: [batch])])))
+  }
+
+  mutating func describe(members: [(id: String, instance: String?)]) {
+    let members = members.map {
+      MemberDescription(memberID: $0.id, instanceID: $0.instance, clientID: "client-\($0.id)")
+    }
+    answer(.described(DescribeGroupResponse(group: GroupSummary(group: "g"), members: members)))
   }
 
   mutating func committed(_ errors: [PartitionError?]? = nil) {

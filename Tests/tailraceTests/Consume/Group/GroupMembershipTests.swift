@@ -7,7 +7,7 @@ import Testing
   private func membership(sessionTimeoutMs: UInt32 = 0) -> GroupMembership {
     GroupMembership(
       GroupMembership.Settings(group: "g", clientID: "c", topics: ["t"], sessionTimeoutMs: sessionTimeoutMs),
-      newMemberID: { "m" })
+      memberID: "m")
   }
 
   private func member(sessionTimeoutMs: UInt32 = 0, intervalMs: UInt32 = 3_000) -> GroupMembership {
@@ -56,7 +56,7 @@ import Testing
     _ = member.heartbeat(owned: PartitionAssignment(), isSettled: true, nowMs: 7_000)
     member.heard(HeartbeatResponse(memberEpoch: 1))
     #expect(member.sessionEndMs == 16_000)
-    member.renew()
+    member.end()
     #expect(member.sessionEndMs == nil)
   }
 }

@@ -686,7 +686,7 @@ struct  Tailrace__V1__PartitionLag
 {
   ProtobufCMessage base;
   /*
-   * What is stored.
+   * What is stored; without metadata where the response would not fit a frame with it.
    */
   Tailrace__V1__CommittedOffset *committed;
   /*
