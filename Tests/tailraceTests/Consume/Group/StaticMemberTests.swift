@@ -1,3 +1,4 @@
+import TailraceClient
 import TailraceWire
 import Testing
 
