@@ -10,19 +10,60 @@ struct SimulationChecks {
   var outSince: [MemberID: UInt32] = [:]
   private var epochs: [MemberID: UInt32] = [:]
   private var groupEpoch: UInt32 = 0
+  /// The highest epoch that went out to each member. No crash takes that back.
+  private var toldEpochs: [String: UInt32] = [:]
+  /// What is stored: of each partition what was accepted last.
+  private var offsets: [PartitionID: Int64] = [:]
+  /// How often the group was deleted or has expired.
+  private(set) var generation = 0
+  private var existed = false
+
+  /// An answer went out: a member's epochs only grow, and who joins is in one that it has not been told before.
+  mutating func told(_ delivery: Simulation.Delivery) throws {
+    guard delivery.generation == generation else { return }
+    switch delivery.response {
+    case .join(.success(let joined)):
+      try told(joined.memberEpoch, to: joined.memberID, isAbove: toldEpochs[joined.memberID] ?? 0)
+    case .heartbeat(.success(let beat)):
+      try told(beat.memberEpoch, to: delivery.member, isAbove: (toldEpochs[delivery.member] ?? 1) - 1)
+    default: break
+    }
+  }
+
+  private mutating func told(_ epoch: UInt32, to member: String, isAbove floor: UInt32) throws {
+    guard epoch > floor else { throw SimulationFailure("\(member) is told epoch \(epoch), not above \(floor)") }
+    toldEpochs[member] = epoch
+  }
+
+  mutating func reset(
+    _ new: [(partition: PartitionID, offset: Int64)], _ reply: Result<Void, GroupError>, _ simulation: Simulation
+  ) throws {
+    guard case .success = reply else { return }
+    simulation.counters.resets += 1
+    guard simulation.group.members.isEmpty else { throw SimulationFailure("offsets of live members were reset") }
+    for (partition, offset) in new { offsets[partition] = offset }
+  }
+
+  mutating func topicsChanged(_ topics: TopicCatalog) { offsets = offsets.filter { topics[$0.key.topic] != nil } }
 
   /// A commit was answered: a member that is out may not have stored anything.
   mutating func committed(
     _ commit: CommitOffsetRequest, _ reply: Result<CommitOffsetResponse, GroupError>, _ simulation: Simulation
   ) throws {
-    guard case .success(let response) = reply, let id = MemberID(commit.memberID) else {
+    guard case .success(let response) = reply else {
       simulation.counters.refusedCommits += 1
       return
     }
     for (offset, result) in zip(commit.offsets, response.results) where result.error == nil {
-      simulation.counters.commits += 1
       guard let topic = TopicID(offset.topicID) else { throw SimulationFailure("a commit without a topic") }
       let partition = PartitionID(topic: topic, index: offset.partition)
+      offsets[partition] = offset.offset
+      guard let id = MemberID(commit.memberID) else {
+        simulation.counters.memberlessCommits += 1
+        guard simulation.group.members.isEmpty else { throw SimulationFailure("nobody committed for live members") }
+        continue
+      }
+      simulation.counters.commits += 1
       if let out = outSince[id], commit.memberEpoch <= out {
         throw SimulationFailure("\(id), out since epoch \(out), committed in \(commit.memberEpoch)")
       }
@@ -36,9 +77,17 @@ struct SimulationChecks {
     }
   }
 
-  /// What was not durable never was: epochs may be lower, and who was out may be in.
-  mutating func crashed(_ simulation: Simulation) {
+  /// What was not durable never was: epochs that nobody was told may be lower, and who was out may be in.
+  mutating func crashed(_ simulation: Simulation) throws {
     simulation.counters.crashes += 1
+    let group = simulation.group
+    guard group.epoch >= toldEpochs.values.max() ?? 0, group.exists || toldEpochs.isEmpty else {
+      throw SimulationFailure("the group fell to epoch \(group.epoch), members were told of later ones")
+    }
+    for (id, member) in group.members where member.epoch < toldEpochs[id.text] ?? 0 {
+      throw SimulationFailure("\(id) fell to epoch \(member.epoch), and was told \(toldEpochs[id.text] ?? 0)")
+    }
+    offsets = try simulation.log.offsets().filter { group.topics[$0.key.topic] != nil }
     groupEpoch = 0
     epochs = [:]
     // Epochs that come are above the durable one, also for who was in and out of what is lost.
@@ -46,8 +95,23 @@ struct SimulationChecks {
       .mapValues { min($0, simulation.group.epoch) }
   }
 
+  /// The next group of this name has nothing to do with the one before.
+  private mutating func forget() {
+    generation += 1
+    outSince = [:]
+    epochs = [:]
+    groupEpoch = 0
+    toldEpochs = [:]
+    offsets = [:]
+  }
+
   mutating func check(_ simulation: Simulation) throws {
     let group = simulation.group
+    if existed, !group.exists {
+      forget()
+      simulation.groupIsGone()
+    }
+    existed = group.exists
     guard group.epoch >= groupEpoch else { throw SimulationFailure("the group's epoch fell from \(groupEpoch)") }
     for (id, epoch) in epochs {
       guard let member = group.members[id] else {
@@ -55,6 +119,9 @@ struct SimulationChecks {
         continue
       }
       guard member.epoch >= epoch else { throw SimulationFailure("\(id) fell from epoch \(epoch) to \(member.epoch)") }
+    }
+    guard group.offsets.count == offsets.count, group.offsets.allSatisfy({ offsets[$0] == $1.offset }) else {
+      throw SimulationFailure("the offsets are not those that were accepted")
     }
     groupEpoch = group.epoch
     epochs = group.members.mapValues(\.epoch)
@@ -64,18 +131,19 @@ struct SimulationChecks {
 extension Simulation {
   func check() throws {
     counters.steps += 1
+    try checkBeliefs()
+    guard isUnchecked else { return }
+    isUnchecked = false
     try checks.check(self)
+    try checkStructure()
     // In calm there is less to find.
     let rare = isCalm ? 8 : 1
-    guard random.below(rare) < 2 else { return }
-    try checkBeliefs()
-    try checkStructure()
-    if random.below(8 * rare) == 0 {
+    if random.below(4 * rare) == 0 {
       try checkRecords()
-      try require(!group.isTargetStale, "targets are not up to date")
+      try require(group.targetDueMs != nil || !group.isTargetStale, "targets are not up to date")
     }
-    if random.below(20 * rare) == 0 { try checkCommits() }
-    if random.below(20 * rare) == 0 { try checkReplay() }
+    if random.below(8 * rare) == 0 { try checkCommits() }
+    if random.below(8 * rare) == 0 { try checkReplay() }
   }
 
   private func require(_ condition: Bool, _ message: @autoclosure () -> String) throws {
@@ -106,6 +174,11 @@ extension Simulation {
     }
     try require(owned == group.owners.count, "a partition has an owner who does not know")
     try require(targeted == group.target.count, "targets do not fit")
+    if let due = group.targetDueMs {
+      counters.delayedTargets += 1
+      try require(
+        due >= deadline ?? .max && due - now <= group.limits.assignmentIntervalMs, "nobody computes the target")
+    }
     try require(Set(group.order) == Set(group.members.keys), "the order is not that of the members")
   }
 
@@ -156,15 +229,23 @@ extension Simulation {
     }
   }
 
-  /// A replay gives the same state, and has nothing to mend; also of the compacted log, in any order of keys.
+  /// A replay gives the same state, with its target where that is due, and else has nothing to mend; also of the compacted
+  /// log, in any order of keys.
   private func checkReplay() throws {
     counters.replays += 1
+    let isDue = group.targetDueMs != nil
+    var group = group
+    if isDue { group.computeTarget() }
     for form in [SimulatedLog<Delivery>.Form.all, .shuffled] {
       var copy = Group(group.id, topics: catalog, limits: group.limits)
       try log.replay(form, into: &copy, using: &random)
       let outcome = copy.replayed(now: now)
-      try require(outcome.records.isEmpty, "a replay mends what is whole: \(outcome.records)")
-      try require(Set(copy.allRecords) == Set(group.allRecords), "a replay gives another state")
+      try require(isDue || outcome.records.isEmpty, "a replay mends what is whole: \(outcome.records)")
+      // With its target the group has a new epoch, perhaps.
+      func records(_ group: Group) -> Set<GroupLogRecord> {
+        Set(group.allRecords.filter { !isDue || $0.key != .group(group.id) })
+      }
+      try require(records(copy) == records(group), "a replay gives another state")
       try require(copy.owners == group.owners && copy.target == group.target, "a replay gives other owners")
       try require(copy.order == group.order && copy.instances == group.instances, "a replay gives other members")
     }
