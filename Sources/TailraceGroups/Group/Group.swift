@@ -13,8 +13,9 @@ internal import TailraceWire
 /// **After a restart:** `init`, `replay` for each record in the order of the log, `replayed`, and on from there.
 ///
 /// **Ownership.** `target` says who shall own a partition: it is computed with each change of members, subscriptions or
-/// partitions, or soon after for several together. `owners` says who does own it: it is given when its member asks (or waits) for news and nobody owns it;
-/// it is free again when its owner, asked to let it go, no longer lists it, or is out.
+/// partitions, in a large group for several changes together. `owners` says who does own it: it is given when its member
+/// asks (or waits) for news and nobody owns it; it is free again when its owner, asked to let it go, no longer lists it,
+/// or is out.
 package struct Group: Sendable {
   package let id: GroupID
   let limits: GroupLimits

@@ -27,6 +27,8 @@ extension Simulation {
   }
 
   private func checkStructure() throws {
+    counters.mostMembers = max(counters.mostMembers, group.members.count)
+    counters.mostPartitions = max(counters.mostPartitions, group.target.count)
     var owned = 0
     var targeted = 0
     for (id, member) in group.members {

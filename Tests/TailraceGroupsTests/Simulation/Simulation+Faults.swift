@@ -30,7 +30,7 @@ extension Simulation {
     }
   }
 
-  private var newInstance: String? { random.below(3) == 0 ? "instance-\(processes.count)" : nil }
+  var newInstance: String? { random.below(3) == 0 ? "instance-\(processes.count)" : nil }
 
   /// A static member's process is started once more, whether the old one is gone or not.
   private func comeBack() {

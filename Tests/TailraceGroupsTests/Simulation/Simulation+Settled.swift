@@ -14,6 +14,7 @@ extension Simulation {
 
   /// A whole history: faults, then calm.
   func perform() throws {
+    for _ in 0..<scale.crowd { start(instance: newInstance) }
     for _ in 0..<scale.steps {
       if random.below(7) == 0 { try disturb() } else { try step() }
       try check()

@@ -11,6 +11,8 @@ final class Simulation {
   /// How large histories are.
   struct Scale {
     var processes = 6
+    /// So many of them begin at once.
+    var crowd = 0
     var topics = 3
     var partitions = 16
     var steps = 120

@@ -11,6 +11,8 @@ struct SimulationCounters {
   var deletions = 0
   var stuck = 0
   var delayedTargets = 0
+  var mostMembers = 0
+  var mostPartitions = 0
 }
 
 extension SimulationCounters {
@@ -26,5 +28,7 @@ extension SimulationCounters {
     deletions += other.deletions
     stuck += other.stuck
     delayedTargets += other.delayedTargets
+    mostMembers = max(mostMembers, other.mostMembers)
+    mostPartitions = max(mostPartitions, other.mostPartitions)
   }
 }
