@@ -19,5 +19,12 @@ package struct GroupLimits: Sendable, Hashable {
   /// How often members are told to send heartbeats, where their time-outs do not ask for more.
   package var heartbeatIntervalMs: UInt32 = 5_000
 
+  /// In a group larger than `promptAssignmentSize` who shall own what is computed at most once per so many milliseconds,
+  /// however many members come and go meanwhile.
+  package var assignmentIntervalMs: Int64 = 100
+  /// Members, partitions, and members times the topics that each subscribes to, together: a group up to this size
+  /// computes who shall own what with each change, at once.
+  package var promptAssignmentSize = 1_000
+
   package init() {}
 }

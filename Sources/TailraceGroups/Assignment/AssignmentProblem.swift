@@ -30,7 +30,7 @@ package struct AssignmentProblem: Sendable {
 
   /// By name, each once.
   package let topics: [Topic]
-  /// By id, each once.
+  /// Each once. Assignors go by their order.
   package let members: [Member]
   /// Who shall read a partition so far. May name partitions and members that are gone, or members that do not subscribe
   /// to the topic any more.

@@ -68,8 +68,8 @@ extension Group {
   mutating func note(_ now: Int64) { clockMs = max(clockMs, now) }
 
   private var nextDeadlineMs: Int64? {
-    guard let earliest = deadlines.earliestMs else { return expiryMs }
-    return min(earliest, expiryMs ?? .max)
+    let earliest = min(deadlines.earliestMs ?? .max, min(targetDueMs ?? .max, expiryMs ?? .max))
+    return earliest < .max ? earliest : nil
   }
 }
 

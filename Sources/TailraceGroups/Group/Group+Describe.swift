@@ -8,7 +8,7 @@ extension Group {
 
   private var state: GroupState {
     guard !members.isEmpty else { return .empty }
-    return members.values.allSatisfy(\.isSettled) ? .stable : .rebalancing
+    return targetDueMs == nil && members.values.allSatisfy(\.isSettled) ? .stable : .rebalancing
   }
 
   /// Everything but high watermarks and lags, which are 0 and -1. As any reply, to be delivered once all earlier records

@@ -36,10 +36,7 @@ extension Group {
       throw GroupError(.limitReached, "the epochs of group '\(id)' have come to their end; delete it and begin anew")
     }
     if let newer = replacements[terms.member], members[newer] != nil {
-      throw GroupError(
-        .fencedMember,
-        "member '\(terms.member)' of group '\(id)' was replaced by '\(newer)', which has the same instance id; if both are to"
-          + " run, give each an instance id of its own")
+      throw replaced(terms.member, by: newer)
     }
     try checkRoom(for: terms)
     if let member = members[terms.member] {
@@ -126,7 +123,10 @@ extension Group {
     members[id]?.rebalanceTimeoutMs = terms.rebalanceTimeoutMs
     members[id]?.sessionDeadlineMs = time(clockMs, plus: Int64(terms.sessionTimeoutMs))
     changes.joined.append(id)
-    if new != old { retarget() }
+    if new != old {
+      dropUnsubscribed(id)
+      retarget()
+    }
     moveOn(id)
     _ = give(to: id, isFresh: true)
     schedule(id)
@@ -136,15 +136,13 @@ extension Group {
   private mutating func takeOver(from old: Member, _ terms: JoinTerms, peer: String) {
     bumpEpoch()
     var new = newMember(terms, peer: peer)
-    remove(
-      old.id,
-      GroupError(
-        .fencedMember,
-        "member '\(old.id)' was replaced by '\(new.id)', which has the same instance id, in group '\(id)'"))
+    remove(old.id, replaced(old.id, by: new.id))
     new.replaced = old.id
     new.target = old.target
     for partition in old.owned.keys where !old.lettingGo.contains(partition) { new.owned[partition] = epoch }
     add(new)
-    if new.subscription != old.subscription { retarget() }
+    guard new.subscription != old.subscription else { return }
+    dropUnsubscribed(new.id)
+    retarget()
   }
 }

@@ -1,7 +1,7 @@
 package import TailraceWire
 
 extension Group {
-  /// A member leaves: what it owned goes to others at once.
+  /// A member leaves: what it owned is free at once.
   ///
   /// A static one keeps its place until its session time-out, so that it may come back, unless it gives its instance id:
   /// then it is out for good. With an instance id, the member id may be left out.

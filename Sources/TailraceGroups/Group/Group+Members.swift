@@ -7,16 +7,19 @@ extension Group {
   func member(_ text: String) throws(GroupError) -> Member {
     if let id = MemberID(text) {
       if let member = members[id] { return member }
-      if replacements[id] != nil {
-        throw GroupError(
-          .fencedMember,
-          "member '\(text)' of group '\(id)' was replaced by a newer one with the same instance id; if both are to run,"
-            + " give each an instance id of its own")
-      }
+      if let newer = replacements[id] { throw replaced(id, by: newer) }
     }
     throw GroupError(
       .unknownMember,
       "there is no member '\(text.excerpt)' in group '\(id)': it never joined, left, or was timed out; join again")
+  }
+
+  /// What a member is told whose place another has taken.
+  func replaced(_ old: MemberID, by new: MemberID) -> GroupError {
+    GroupError(
+      .fencedMember,
+      "member '\(old)' of group '\(id)' was replaced by '\(new)', which has the same instance id; if both are to run, give"
+        + " each an instance id of its own")
   }
 
   /// Takes in a member that is new. What it owns and shall own is noted too.

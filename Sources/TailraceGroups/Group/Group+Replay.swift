@@ -28,16 +28,15 @@ extension Group {
     for (id, record) in replaying.members.sorted(by: { $0.key < $1.key }) {
       revive(id, record, replaying.assignments[id] ?? GroupAssignmentRecord())
     }
-    let isConsistent = mendOwnersAndTargets()
+    let isStale = !mendOwnersAndTargets() || isTargetStale
     dropGoneTopics()
     mendGroup()
     // What a member is there for has not been written: it was never told that it had joined.
     changes.removed += replaying.assignments.keys.filter { members[$0] == nil }.sorted()
     replaying = ReplayedRecords()
-    if !isConsistent || isTargetStale {
-      bumpEpoch()
-      retarget()
-    }
+    if isStale { bumpEpoch() }
+    // It may have been due when the broker stopped. Where it was up to date this changes nothing.
+    computeTarget()
     return finish(.success(()))
   }
 
@@ -58,7 +57,7 @@ extension Group {
         changes.removed.append(id)
         return
       }
-      remove(twin, GroupError(.fencedMember, "replaced by '\(id)'"))
+      remove(twin, replaced(twin, by: id))
     }
     let subscription = subscriptions.add(Subscription(record), topics)
     var member = Member(id: id, record, subscription: subscription)

@@ -2,8 +2,8 @@ internal import TailraceWire
 
 extension Group {
   /// To be called at `nextDeadlineMs`: members that sent no heartbeat within their session time-out, or did not let go
-  /// within their rebalance time-out, are fenced; parked heartbeats are answered; what an empty group stored for
-  /// `offsetsRetentionMs` goes.
+  /// within their rebalance time-out, are fenced; who shall own what is computed where that is due; parked heartbeats are
+  /// answered; what an empty group stored for `offsetsRetentionMs` goes.
   package mutating func timePassed(now: Int64) -> GroupOutcome<Void> {
     note(now)
     let count = members.count
@@ -12,6 +12,7 @@ extension Group {
       bumpEpoch()
       retarget()
     }
+    if let targetDueMs, targetDueMs <= clockMs { computeTarget() }
     answerNews()
     if let expiryMs, expiryMs <= clockMs { forgetAll() }
     return finish(.success(()))

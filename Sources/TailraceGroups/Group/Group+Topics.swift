@@ -6,8 +6,11 @@ extension Group {
   /// there are: offsets of others are forgotten.
   package mutating func topicsChanged(_ topics: TopicCatalog, now: Int64) -> GroupOutcome<Void> {
     note(now)
-    take(topics)
-    if isTargetStale {
+    self.topics = topics
+    subscriptions.resolve(topics)
+    let isStale = isTargetStale
+    dropGoneTopics()
+    if isStale {
       bumpEpoch()
       retarget()
     }
@@ -15,16 +18,10 @@ extension Group {
     return finish(.success(()))
   }
 
-  /// Looks everything up in these topics, and forgets what belongs to others.
-  private mutating func take(_ topics: TopicCatalog) {
-    self.topics = topics
-    subscriptions.resolve(topics)
-    dropGoneTopics()
-  }
-
-  /// Nobody owns a topic that is gone, and nobody needs to let it go. Its offsets go too.
+  /// Nobody owns or shall own a topic that is gone, and nobody needs to let it go. Its offsets go too.
   mutating func dropGoneTopics() {
     for partition in offsets.keys.filter({ topics[$0.topic] == nil }).sorted() { forget(partition) }
+    for partition in target.keys.filter({ topics[$0.topic] == nil }).sorted() { move(partition, to: nil) }
     for partition in owners.keys.filter({ topics[$0.topic] == nil }).sorted() {
       guard let owner = owners[partition] else { continue }
       release(CollectionOfOne(partition), of: owner)

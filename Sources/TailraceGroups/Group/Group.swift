@@ -13,8 +13,9 @@ internal import TailraceWire
 /// **After a restart:** `init`, `replay` for each record in the order of the log, `replayed`, and on from there.
 ///
 /// **Ownership.** `target` says who shall own a partition: it is computed with each change of members, subscriptions or
-/// partitions. `owners` says who does own it: it is given when its member asks (or waits) for news and nobody owns it;
-/// it is free again when its owner, asked to let it go, no longer lists it, or is out.
+/// partitions, in a large group for several changes together. `owners` says who does own it: it is given when its member
+/// asks (or waits) for news and nobody owns it; it is free again when its owner, asked to let it go, no longer lists it,
+/// or is out.
 package struct Group: Sendable {
   package let id: GroupID
   let limits: GroupLimits
@@ -35,6 +36,10 @@ package struct Group: Sendable {
   var replacements: [MemberID: MemberID] = [:]
 
   var target: [PartitionID: MemberID] = [:]
+  /// When `target` was computed last.
+  var targetComputedMs = Int64.min
+  /// When it is to be computed anew; nil: it is up to date. Not persisted: a replay computes it.
+  var targetDueMs: Int64?
   var owners: [PartitionID: MemberID] = [:]
 
   var offsets: [PartitionID: CommittedOffsetRecord] = [:]

@@ -1,6 +1,7 @@
 import NIOCore
 import TailraceGroups
 import TailraceTestSupport
+import TailraceWire
 
 /// The log below a simulated coordinator: appends become durable later and in order, a crash tears off what is not, and
 /// compaction leaves the latest record of each key.
@@ -58,6 +59,16 @@ struct SimulatedLog<Reply> {
     return entries.enumerated().filter { place, entry in
       last[entry.key] == place && !(droppingTombstones && entry.value == nil)
     }.map(\.element)
+  }
+
+  /// The durable offsets.
+  func offsets() throws -> [PartitionID: Int64] {
+    var offsets: [PartitionID: Int64] = [:]
+    for (text, value) in durable {
+      guard case .offset(_, let partition) = GroupRecordKey(text) else { continue }
+      offsets[partition] = try value.map { try CommittedOffsetRecord(decoding: $0).offset }
+    }
+    return offsets
   }
 
   /// The durable records; or all, or all compacted and shuffled.

@@ -51,10 +51,10 @@ struct SimulatedProcess {
   }
 
   /// It has joined: what it is not told it must not read a moment longer, as it may have been out meanwhile.
-  mutating func join(_ response: JoinGroupResponse, now: Int64) {
+  mutating func join(_ response: JoinGroupResponse, _ assignment: [TopicPartitions], now: Int64) {
     memberID = response.memberID
     held = []
-    take(response.assignment, epoch: response.memberEpoch, now: now)
+    take(assignment, epoch: response.memberEpoch, now: now)
   }
 
   /// Takes up what it is told, and begins to let go of the rest.

@@ -16,6 +16,7 @@ extension Simulation {
     process.sessionTimeoutMs = UInt32(3_000 + random.below(2_000))
     process.rebalanceTimeoutMs = UInt32(3_000 + random.below(2_000))
     process.maxWaitMs = random.below(3) == 0 ? 0 : UInt32(500 + random.below(2_500))
+    process.assignor = random.below(8) == 0 ? [.sticky, .range, .roundRobin][random.below(3)] : assignor
     process.letGoMs = [0, 0, 0, 200, 2_000, 6_000, nil][random.below(7)]
     switch random.below(6) {
     case 0: process.pattern = ["even", "odd"][random.below(2)]
@@ -69,12 +70,17 @@ extension Simulation {
   func commit(_ number: Int, _ partitions: Set<PartitionID>) {
     let process = processes[number]
     guard process.phase == .joined, !partitions.isEmpty else { return }
-    let offsets = partitions.sorted().map {
-      OffsetCommit(topicID: $0.topic.bytes, partition: $0.index, offset: Int64(random.below(1_000)))
-    }
     let request = CommitOffsetRequest(
-      group: "group", memberID: process.memberID, memberEpoch: process.epoch, offsets: offsets)
+      group: "group", memberID: process.memberID, memberEpoch: process.epoch, offsets: newOffsets(partitions))
     send(.commit(request), from: number)
+  }
+
+  /// An offset for each of these partitions, as none was before.
+  func newOffsets(_ partitions: some Collection<PartitionID>) -> [OffsetCommit] {
+    partitions.sorted().map {
+      lastOffset += 1
+      return OffsetCommit(topicID: $0.topic.bytes, partition: $0.index, offset: lastOffset)
+    }
   }
 
   /// An answer comes in. Those to other requests than the last one are void.
@@ -89,14 +95,14 @@ extension Simulation {
       guard processes[number].awaited == request else { return }
       processes[number].awaited = nil
       switch result {
-      case .success(let joined): processes[number].join(joined, now: now)
+      case .success(let joined): processes[number].join(joined, existing(joined.assignment), now: now)
       case .failure(let error): lose(number, error)
       }
     case .heartbeat(let result):
       guard processes[number].awaited == request else { return }
       processes[number].awaited = nil
       switch result {
-      case .success(let told): processes[number].take(told.assignment, epoch: told.memberEpoch, now: now)
+      case .success(let told): processes[number].take(existing(told.assignment), epoch: told.memberEpoch, now: now)
       case .failure(let error): lose(number, error)
       }
     }
@@ -104,6 +110,11 @@ extension Simulation {
     if isCalm, letGo == .max, processes[number].phase == .joined, processes[number].maxWaitMs == 0 { return }
     let soon = Int64(random.below(isCalm ? 1_000 : 200))
     wake(number, in: letGo == .max ? soon : max(0, min(letGo - now, 1_000)))
+  }
+
+  /// Of a topic that is gone there is nothing to read.
+  private func existing(_ assignment: [TopicPartitions]) -> [TopicPartitions] {
+    assignment.filter { entry in topics.contains { $0.id == TopicID(entry.topicID) } }
   }
 
   /// It is out, and joins anew; but if a newer process has its instance id it stays out.
@@ -115,5 +126,14 @@ extension Simulation {
     {
       processes[number].phase = .gone
     }
+    if isCalm, processes[number].letGoMs == nil { giveUp(number) }
+  }
+
+  /// Who did not let go is killed, or started anew. Where it is gone or comes back the others settle from then on.
+  private func giveUp(_ number: Int) {
+    counters.stuck += 1
+    processes[number].letGoMs = 0
+    if random.below(2) == 0 { processes[number].phase = .gone }
+    settlesAtMs = max(settlesAtMs, now + Self.handOverMs)
   }
 }

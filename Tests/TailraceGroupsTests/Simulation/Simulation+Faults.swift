@@ -10,8 +10,11 @@ extension Simulation {
     let alive = processes.filter { $0.phase != .gone }
     let chosen = alive.isEmpty ? nil : alive[random.below(alive.count)].number
     switch random.below(100) {
-    case 0..<22: if alive.count < scale.processes { start(instance: newInstance) }
-    case 22..<30: comeBack()
+    case 0..<18: if alive.count < scale.processes { start(instance: newInstance) }
+    case 18..<20: try forgetGroup()
+    case 20..<22: try resetOffsets()
+    case 22..<24: try commitWithoutMember()
+    case 24..<30: comeBack()
     case 30..<38: if let chosen { kill(chosen) }
     case 38..<46: if let chosen { try leave(chosen) }
     case 46..<56:
@@ -27,7 +30,7 @@ extension Simulation {
     }
   }
 
-  private var newInstance: String? { random.below(3) == 0 ? "instance-\(processes.count)" : nil }
+  var newInstance: String? { random.below(3) == 0 ? "instance-\(processes.count)" : nil }
 
   /// A static member's process is started once more, whether the old one is gone or not.
   private func comeBack() {
@@ -68,6 +71,49 @@ extension Simulation {
     processes[number].phase = .joining
   }
 
+  private var somePartitions: [PartitionID] {
+    topics.flatMap { topic in (0..<topic.partitionCount).map { PartitionID(topic: topic.id, index: $0) } }
+      .filter { _ in random.below(4) == 0 }
+  }
+
+  private func commitWithoutMember() throws {
+    let partitions = somePartitions
+    guard !partitions.isEmpty else { return }
+    note("commit without a member")
+    let request = CommitOffsetRequest(group: "group", offsets: newOffsets(partitions))
+    let outcome = group.commit(request, now: now)
+    try checks.committed(request, outcome.reply, self)
+    try accept(outcome) { _ in nil }
+  }
+
+  private func resetOffsets() throws {
+    note("reset")
+    let offsets = somePartitions.map { partition in
+      lastOffset += 1
+      return (partition: partition, offset: lastOffset)
+    }
+    let outcome = group.reset(offsets, now: now)
+    try checks.reset(offsets, outcome.reply, self)
+    try accept(outcome) { _ in nil }
+  }
+
+  private func forgetGroup() throws {
+    note("delete")
+    let isEmpty = group.members.isEmpty
+    let outcome = group.delete(now: now)
+    if case .success = outcome.reply, !isEmpty { throw SimulationFailure("a group with members was deleted") }
+    try accept(outcome) { _ in nil }
+  }
+
+  /// The group was deleted, or has expired. The epochs of the one that comes next begin anew, so nobody may be left who
+  /// knows those of before.
+  func groupIsGone() {
+    note("the group is gone")
+    counters.deletions += 1
+    dropMessages()
+    for number in processes.indices { processes[number].reset() }
+  }
+
   private func changeTopics() throws {
     switch random.below(4) {
     case 0 where !topics.isEmpty:
@@ -89,16 +135,20 @@ extension Simulation {
       addTopic()
     }
     try accept(group.topicsChanged(catalog, now: now)) { _ in nil }
+    checks.topicsChanged(catalog)
   }
 
-  /// Faults end: everybody alive does what it should from here on.
+  /// Faults end: everybody alive does what it should from here on, but for those that never let go.
   func calmDown() {
     note("calm")
     isCalm = true
+    if random.below(2) == 0 { start() }
     for number in processes.indices {
       processes[number].pausedUntilMs = 0
-      processes[number].letGoMs = 0
-      if processes[number].letGoAtMs == .max, !processes[number].toLetGo.isEmpty { processes[number].letGoAtMs = now }
+      if processes[number].letGoMs != nil {
+        processes[number].letGoMs = 0
+        processes[number].letGoAtMs = min(processes[number].letGoAtMs, now)
+      }
       if let instance = processes[number].instanceID,
         processes.contains(where: { $0.number > number && $0.instanceID == instance && $0.phase != .gone })
       {

@@ -11,6 +11,8 @@ final class Simulation {
   /// How large histories are.
   struct Scale {
     var processes = 6
+    /// So many of them begin at once.
+    var crowd = 0
     var topics = 3
     var partitions = 16
     var steps = 120
@@ -41,12 +43,19 @@ final class Simulation {
     let response: Response
     let process: Int
     let number: Int
+    let member: String
+    /// How often the group was deleted before.
+    let generation: Int
   }
 
   /// How late a message may be, in milliseconds.
   static let longestDelayMs: Int64 = 8_000
+  /// The longest time between two computations of a target, in milliseconds.
+  static let longestIntervalMs: Int64 = 500
 
   let scale: Scale
+  /// What most members ask for.
+  let assignor: Assignor
   var random: SeededGenerator
   var now: Int64 = 1_000_000
   var group: Group
@@ -54,8 +63,14 @@ final class Simulation {
   var topics: [TopicCatalog.Topic] = []
   var processes: [SimulatedProcess] = []
   var deadline: Int64?
+  /// Whether the group had an event since it was last checked.
+  var isUnchecked = false
   /// Whether faults are over.
   var isCalm = false
+  /// When the group is to be settled.
+  var settlesAtMs: Int64 = 0
+  /// Each offset that is committed is another one.
+  var lastOffset: Int64 = 0
   /// What happened, line by line, if that is wanted.
   var history: [String] = []
   var isRecorded = false
@@ -64,18 +79,30 @@ final class Simulation {
   private var events: [(time: Int64, event: Event)] = []
   private var nextNumber = 0
   private var nextTicket: UInt64 = 0
-  private var tickets: [UInt64: (process: Int, number: Int)] = [:]
+  private var tickets: [UInt64: (process: Int, number: Int, member: String)] = [:]
   var checks = SimulationChecks()
 
   init(seed: UInt64, scale: Scale) throws {
     random = SeededGenerator(seed: seed)
     self.scale = scale
     guard let id = GroupID("a/group") else { throw SimulationFailure("no group id") }
-    var limits = GroupLimits()
-    limits.offsetsRetentionMs = nil
+    // Most groups are sticky.
+    assignor = [.sticky, .sticky, .sticky, .sticky, .range, .roundRobin][random.below(6)]
+    let limits = Self.limits(using: &random)
     group = Group(id, topics: TopicCatalog([]) { _, _ in false }, limits: limits)
     for _ in 0...random.below(scale.topics) { addTopic() }
     try accept(group.topicsChanged(catalog, now: now)) { _ in nil }
+  }
+
+  private static func limits(using random: inout SeededGenerator) -> GroupLimits {
+    var limits = GroupLimits()
+    limits.offsetsRetentionMs = random.below(4) == 0 ? Int64(1_000 + random.below(8_000)) : nil
+    // Half of them share out partitions as large groups do.
+    if random.below(2) == 0 {
+      limits.promptAssignmentSize = 0
+      limits.assignmentIntervalMs = 1 + Int64(random.below(Int(longestIntervalMs)))
+    }
+    return limits
   }
 
   var catalog: TopicCatalog { TopicCatalog(topics) { pattern, topic in topic.hasPrefix(pattern) } }
@@ -127,9 +154,14 @@ final class Simulation {
     case .wakes(let process): wake(process)
     case .flushes:
       note("flush")
-      deliver(log.flush(1 + random.below(3)))
+      try deliver(log.flush(1 + random.below(3)))
       if log.hasPending { at(1 + Int64(random.below(20)), .flushes) }
     }
+  }
+
+  /// No message that is under way arrives.
+  func dropMessages() {
+    events.removeAll { if case .arrives = $0.event { true } else { false } }
   }
 
   func at(_ delay: Int64, _ event: Event) { events.append((now + delay, event)) }
@@ -154,8 +186,11 @@ final class Simulation {
     Int64(!isCalm && random.below(100) < 6 ? random.below(Int(Self.longestDelayMs)) : random.below(40))
   }
 
-  private func deliver(_ deliveries: [Delivery]) {
-    for delivery in deliveries where isCalm || random.below(100) >= 4 {
+  private func deliver(_ deliveries: [Delivery]) throws {
+    for delivery in deliveries {
+      // It counts as told, also where it is lost on its way.
+      try checks.told(delivery)
+      guard isCalm || random.below(100) >= 4 else { continue }
       at(delay, .answered(delivery.response, process: delivery.process, number: delivery.number))
     }
   }
@@ -163,21 +198,24 @@ final class Simulation {
   // MARK: - Coordinator
 
   private func arrive(_ request: Request, _ process: Int, _ number: Int, _ life: Int) throws {
-    func to(_ response: Response) -> Delivery { Delivery(response: response, process: process, number: number) }
+    func to(_ response: Response, member: String = "") -> Delivery {
+      Delivery(
+        response: response, process: process, number: number, member: member, generation: checks.generation)
+    }
     switch request {
     case .join(let join):
       guard let drawn = MemberID("drawn-\(nextNumber)-\(number)") else { return }
       try accept(group.join(join, drawnID: drawn, peer: "peer", now: now)) { to(.join($0)) }
     case .heartbeat(let heartbeat):
       nextTicket += 1
-      tickets[nextTicket] = (process, number)
+      tickets[nextTicket] = (process, number, heartbeat.memberID)
       let ticket = nextTicket
       try accept(group.heartbeat(heartbeat, ticket: ticket, now: now)) { result in
         switch result {
         case .success(.parked): return nil
         case .success(.answered(let response)):
           tickets[ticket] = nil
-          return to(.heartbeat(.success(response)))
+          return to(.heartbeat(.success(response)), member: heartbeat.memberID)
         case .failure(let error):
           tickets[ticket] = nil
           return to(.heartbeat(.failure(error)))
@@ -199,18 +237,22 @@ final class Simulation {
   func accept<Reply>(
     _ outcome: GroupOutcome<Reply>, _ reply: (Result<Reply, GroupError>) -> Delivery?
   ) throws {
+    isUnchecked = true
     deadline = outcome.nextDeadlineMs
     var deliveries: [Delivery] = []
     for answer in outcome.answers {
-      guard let (process, number) = tickets.removeValue(forKey: answer.ticket) else {
+      guard let (process, number, member) = tickets.removeValue(forKey: answer.ticket) else {
         if isCalm { throw SimulationFailure("ticket \(answer.ticket) is answered twice or was never given") }
         continue
       }
-      deliveries.append(Delivery(response: .heartbeat(answer.result), process: process, number: number))
+      deliveries.append(
+        Delivery(
+          response: .heartbeat(answer.result), process: process, number: number, member: member,
+          generation: checks.generation))
     }
     if let reply = reply(outcome.reply) { deliveries.append(reply) }
     let hadPending = log.hasPending
-    deliver(try log.append(outcome.records, deliveries))
+    try deliver(log.append(outcome.records, deliveries))
     if log.hasPending, !hadPending { at(1 + Int64(random.below(20)), .flushes) }
   }
 
@@ -224,7 +266,7 @@ final class Simulation {
     group = revived
     let outcome = group.replayed(now: now)
     log.restart(from: group.allRecords)
-    checks.crashed(self)
+    try checks.crashed(self)
     try accept(outcome) { _ in nil }
   }
 
@@ -250,26 +292,5 @@ final class Simulation {
     case .commit(let result, _): "\(result)".prefix(60).description
     case .none: "done"
     }
-  }
-}
-
-/// What histories had in them, so that it shows where a kind of event never comes.
-struct SimulationCounters {
-  var steps = 0
-  var crashes = 0
-  var replays = 0
-  var commits = 0
-  var refusedCommits = 0
-  var takeOvers = 0
-}
-
-extension SimulationCounters {
-  mutating func add(_ other: SimulationCounters) {
-    steps += other.steps
-    crashes += other.crashes
-    replays += other.replays
-    commits += other.commits
-    refusedCommits += other.refusedCommits
-    takeOvers += other.takeOvers
   }
 }

@@ -30,9 +30,9 @@ import Testing
   /// Most are small, as small ones find most; few are as large as groups get.
   private static func scale(of seed: UInt64) -> Simulation.Scale {
     var random = SeededGenerator(seed: seed)
-    switch random.below(200) {
-    case 0: return Simulation.Scale(processes: 50, topics: 8, partitions: 200, steps: 400)
-    case 1..<20: return Simulation.Scale(processes: 12, topics: 4, partitions: 40, steps: 200)
+    switch random.below(1_000) {
+    case 0: return Simulation.Scale(processes: 50, crowd: 40, topics: 8, partitions: 320, steps: 600)
+    case 1..<60: return Simulation.Scale(processes: 12, crowd: 4, topics: 4, partitions: 40, steps: 200)
     default: return Simulation.Scale(processes: 2 + random.below(4), topics: 2, partitions: 8, steps: 120)
     }
   }
