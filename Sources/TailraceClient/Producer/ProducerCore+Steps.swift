@@ -18,6 +18,7 @@ extension ProducerCore {
 
   /// The next thing to do; nil: nothing, until something happens or `wakeAt` has come.
   mutating func nextAction(over connection: Connection?, now: NIODeadline) -> Action? {
+    while let queue = ready.first, queues[queue].isEmpty { unmark() }
     guard let connection else {
       guard !ready.isEmpty, !isConnecting else { return nil }
       isConnecting = true

@@ -186,18 +186,26 @@ import Testing
       try await broker.createTopic("orders")
       let switchboard = try await Switchboard.start(to: broker.port)
       let client = try client(of: broker, port: switchboard.port)
-      weak var left: Producer?
-      do {
-        let producer = try Producer(client)
-        left = producer
-        try await producer.send(ProducerRecord(value: "a"), to: "orders")
-        switchboard.disconnect()
-        let delivery = try await producer.enqueue(ProducerRecord(value: "b"), to: "orders")
-        await client.close()
-        #expect(await failure { _ = try await delivery.value }?.code == .cancelled)
-      }
-      while left != nil { await Task.yield() }
+      let left = try await abandonedProducer(client, switchboard)
+      let deadline = ContinuousClock.now + .seconds(20)
+      while left.producer != nil, .now < deadline { await Task.yield() }
+      #expect(left.producer == nil)
       await switchboard.stop()
     }
+  }
+
+  private struct Left {
+    weak var producer: Producer?
+  }
+
+  /// A producer that nobody refers to any more but what is still under way.
+  private func abandonedProducer(_ client: Client, _ switchboard: Switchboard) async throws -> Left {
+    let producer = try Producer(client)
+    try await producer.send(ProducerRecord(value: "a"), to: "orders")
+    switchboard.disconnect()
+    let delivery = try await producer.enqueue(ProducerRecord(value: "b"), to: "orders")
+    await client.close()
+    #expect(await failure { _ = try await delivery.value }?.code == .cancelled)
+    return Left(producer: producer)
   }
 }

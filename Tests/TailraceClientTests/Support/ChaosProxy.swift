@@ -8,10 +8,10 @@ import TailraceTestSupport
 final class ChaosProxy: Sendable {
   /// How often, in reads of one direction: 1 in so many.
   struct Rates: Sendable {
-    var cut = 200
-    var swallow = 400
-    var delay = 50
-    var silence = 800
+    var cut = 40
+    var swallow = 80
+    var delay = 20
+    var silence = 160
   }
 
   private struct State {
