@@ -166,7 +166,8 @@ let package = Package(
     .testTarget(
       name: "TailraceClientTests",
       dependencies: [
-        "TailraceClient", "TailraceTransport", "TailraceTesting", "TailraceWire", nioCore, nioPosix, logging,
+        "TailraceClient", "TailraceTransport", "TailraceTesting", "TailraceTestSupport", "TailraceWire", nioCore,
+        nioPosix, logging,
         collections,
       ],
       swiftSettings: swiftSettings

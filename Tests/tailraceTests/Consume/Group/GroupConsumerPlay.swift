@@ -1,5 +1,6 @@
 import NIOCore
 import Synchronization
+import TailraceClient
 import TailraceWire
 import Testing
 
