@@ -49,7 +49,7 @@ public final class Consumer: Service {
   /// after `closeTimeout` it waits no more. A loop that closes its own consumer waits for itself: leave it first.
   ///
   /// A loop's last record is done with when its iteration ends by itself, since the next one was asked for. Where the loop
-  /// was left it is not known to be: it comes again, unless it was committed.
+  /// was left it is not known to be: it comes again, here with the next iteration or elsewhere, unless it was committed.
   public func close() async { await engine.close() }
 }
 

@@ -7,7 +7,7 @@ final class DeliveryQueue: Sendable {
     var state: DeliveryState
     var waiters: Deque<(id: UInt64, continuation: CheckedContinuation<Outcome, Never>)> = []
     var lastID: UInt64 = 0
-    var notify: (@Sendable (DeliveryState.Notice) -> Void)?
+    var notify: (@Sendable ([DeliveryState.Notice]) -> Void)?
   }
 
   fileprivate typealias Outcome = DeliveryState.Taken
@@ -18,7 +18,7 @@ final class DeliveryQueue: Sendable {
   init(maxBytes: Int) { contents = Mutex(Contents(state: DeliveryState(maxBytes: maxBytes))) }
 
   /// `notify` is called on any thread, and must not call back.
-  func onNotice(_ notify: @escaping @Sendable (DeliveryState.Notice) -> Void) {
+  func onNotice(_ notify: @escaping @Sendable ([DeliveryState.Notice]) -> Void) {
     contents.withLock { $0.notify = notify }
   }
 
@@ -100,6 +100,6 @@ extension DeliveryQueue.Contents {
   fileprivate mutating func takeNotices() -> [@Sendable () -> Void] {
     let notices = state.takeNotices()
     guard let notify, !notices.isEmpty else { return [] }
-    return notices.map { notice in { notify(notice) } }
+    return [{ notify(notices) }]
   }
 }

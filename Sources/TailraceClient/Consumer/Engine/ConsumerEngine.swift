@@ -7,9 +7,9 @@ internal import TailraceWire
 actor ConsumerEngine {
   enum Event: Sendable {
     case start
-    case connected(Result<Connection, RPCError>)
+    case connected(RPCError?)
     case answered(UInt64, Result<ConsumerAnswer, RPCError>)
-    case delivery(DeliveryState.Notice)
+    case delivery([DeliveryState.Notice])
     case notified(UInt64)
     case pause([TopicPartition], Bool)
     case withdraw(UInt64)
@@ -26,10 +26,10 @@ actor ConsumerEngine {
   private let callbacks: [PartitionNotice: ConsumerConfiguration.Callback]
   private let calls: ConsumerCalls
   private var machine: ConsumerMachine
+  private var telemetry: ConsumerTelemetry
   private var hasStarted = false
   /// Keeps it in memory from its start to its end, whoever refers to it.
   private var lifeline: ConsumerEngine?
-  private var connection: Connection?
   private var connectWaiter: UInt64?
   /// What each call under way is given up by.
   private var cancellations: [UInt64: @Sendable () -> Void] = [:]
@@ -50,7 +50,8 @@ actor ConsumerEngine {
     ].compactMapValues { $0 }
     calls = ConsumerCalls(settings, client)
     machine = ConsumerMachine(settings, memberID: MemberID.random())
-    queue.onNotice { [weak self] notice in self?.post(.delivery(notice)) }
+    telemetry = ConsumerTelemetry(client.configuration.metrics)
+    queue.onNotice { [weak self] notices in self?.post(.delivery(notices)) }
   }
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -111,18 +112,13 @@ actor ConsumerEngine {
   private func take(_ event: Event) {
     switch event {
     case .start: hasStarted = true
-    case .connected(.success(let connection)):
+    case .connected(let error):
       connectWaiter = nil
-      self.connection = connection
-      machine.connected()
-    case .connected(.failure(let error)):
-      connectWaiter = nil
-      machine.cannotConnect(error, nowMs: nowMs)
+      if let error { machine.cannotConnect(error, nowMs: nowMs) } else { machine.connected() }
     case .answered(let call, let result):
       cancellations[call] = nil
       machine.take(call, result, nowMs: nowMs)
-    case .delivery(.released(let partition, let position)): machine.released([partition: position])
-    case .delivery(.room(let partition)): machine.session.fill(partition, false)
+    case .delivery(let notices): take(notices)
     case .notified(let id):
       callback = nil
       machine.notified(id)
@@ -135,6 +131,17 @@ actor ConsumerEngine {
     case .close: machine.stop(nil, nowMs: nowMs)
     }
     if hasStarted || machine.isEnding { advance() }
+  }
+
+  private func take(_ notices: [DeliveryState.Notice]) {
+    var released: [TopicPartition: ReadPosition] = [:]
+    for notice in notices {
+      switch notice {
+      case .released(let partition, let position): released[partition] = position
+      case .room(let partition): machine.session.fill(partition, false)
+      }
+    }
+    machine.released(released)
   }
 
   private func advance() {
@@ -172,12 +179,16 @@ actor ConsumerEngine {
 
   private func perform(_ step: ConsumerStep) {
     switch step {
-    case .connect: connectWaiter = client.link.whenConnected { [weak self] in self?.post(.connected($0)) }
+    case .connect:
+      connectWaiter = client.link.whenConnected { [weak self] result in
+        if case .failure(let error) = result { self?.post(.connected(error)) } else { self?.post(.connected(nil)) }
+      }
     case .call(let id, let call): make(id, call)
     case .cancel(let id): cancellations.removeValue(forKey: id)?()
     case .open(let partition, let position):
       queue.update { $0.open(partition, at: position.offset, epoch: position.epoch) }
     case .deliver(let partition, let batches, let highWatermark):
+      telemetry.fetched(partition.topic, batches)
       let isFull = queue.update { $0.add(partition, batches, highWatermark: highWatermark) }
       if isFull { machine.session.fill(partition, true) }
     case .fail(let partition, let error): queue.fail(partition, error)
@@ -194,6 +205,7 @@ actor ConsumerEngine {
   }
 
   private func notify(_ id: UInt64, _ kind: PartitionNotice, _ partitions: [TopicPartition]) {
+    telemetry.rebalanced(kind)
     guard let body = callbacks[kind] else { return machine.notified(id) }
     callback = Task { @concurrent [weak self] in
       await body(partitions)
@@ -202,7 +214,8 @@ actor ConsumerEngine {
   }
 
   private func make(_ id: UInt64, _ call: ConsumerCall) {
-    guard let connection else {
+    // The one that others use, too: one that the broker wants left is so, once its calls are answered.
+    guard let connection = client.link.current else {
       return post(.answered(id, .failure(RPCError(.unavailable, "there is no connection"))))
     }
     cancellations[id] = calls.make(call, over: connection) { [weak self] in self?.post(.answered(id, $0)) }
