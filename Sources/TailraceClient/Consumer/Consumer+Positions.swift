@@ -25,12 +25,12 @@ extension Consumer {
 
   /// Commits a record of its partition, and all before it.
   public func commit(_ record: ConsumerRecord) async throws(TailraceError) {
-    try await commit([TopicPartition(record.topic, record.partition): record.offset + 1])
+    try await commit([TopicPartition(record.topic, record.partition): record.offset &+ 1])
   }
 
   /// Commits a batch of its partition, and all before it.
   public func commit(_ batch: ConsumerBatch) async throws(TailraceError) {
-    try await commit([batch.topicPartition: batch.lastOffset + 1])
+    try await commit([batch.topicPartition: batch.lastOffset &+ 1])
   }
 
   private func commit(_ positions: [TopicPartition: ReadPosition]) async throws(TailraceError) {

@@ -13,11 +13,14 @@ extension Consumer {
 
   /// See `Consumer.records`.
   public struct Records: AsyncSequence, Sendable {
+    /// A record.
     public typealias Element = ConsumerRecord
+    /// See `Consumer.records`.
     public typealias Failure = TailraceError
 
     fileprivate let consumer: Consumer
 
+    /// Begins, which starts the consumer.
     public func makeAsyncIterator() -> Iterator { Iterator(consumer) }
 
     /// Belongs to one task.
@@ -46,11 +49,14 @@ extension Consumer {
 
   /// See `Consumer.batches`.
   public struct Batches: AsyncSequence, Sendable {
+    /// Records of one partition.
     public typealias Element = ConsumerBatch
+    /// See `Consumer.records`.
     public typealias Failure = TailraceError
 
     fileprivate let consumer: Consumer
 
+    /// Begins, which starts the consumer.
     public func makeAsyncIterator() -> Iterator { Iterator(consumer) }
 
     /// Belongs to one task.

@@ -5,7 +5,7 @@ extension ConsumerConfiguration {
   func settings(clientID: String) throws(TailraceError) -> ConsumerMachine.Settings {
     try check()
     var settings = ConsumerMachine.Settings(source: source(clientID))
-    if case .automatic(let interval) = commit { settings.commitIntervalMs = max(1, interval.ms) }
+    if case .automatic(let interval) = commit { settings.commitIntervalMs = interval.ms }
     settings.outOfRange = outOfRange
     settings.start = startPosition
     settings.closeMs = closeTimeout.ms
@@ -53,6 +53,10 @@ extension ConsumerConfiguration {
     }
     try Self.check((1_000...1_800_000).contains(sessionTimeout.ms), "sessionTimeout is 1 second to 30 minutes")
     try Self.check((1_000...3_600_000).contains(rebalanceTimeout.ms), "rebalanceTimeout is 1 second to an hour")
+    if case .automatic(let interval) = commit {
+      try Self.check((1...86_400_000).contains(interval.ms), "offsets are committed every millisecond to every day")
+    }
+    try Self.check(closeTimeout.ms <= 3_600_000, "closeTimeout is at most an hour")
     try Self.check(fetchMaxWait.ms <= 60_000, "fetchMaxWait is at most a minute")
     for (name, value) in [
       ("maxBufferedBytes", maxBufferedBytes), ("fetchMaxBytes", fetchMaxBytes), ("fetchMinBytes", fetchMinBytes),

@@ -16,6 +16,8 @@ public struct ConsumerConfiguration: Sendable {
   public enum CommitMode: Hashable, Sendable {
     /// Every so often, when a partition is let go, and at the end: what was processed by then. A record counts as
     /// processed when the next one, or the next batch, is asked for.
+    ///
+    /// From a millisecond to a day.
     case automatic(every: Duration)
     /// When `Consumer.commit` is called.
     case manual
@@ -61,7 +63,7 @@ public struct ConsumerConfiguration: Sendable {
   public var fetchMaxWait = Duration.milliseconds(500)
   /// Records in a `ConsumerBatch`, at most.
   public var maxBatchRecords = 1_000
-  /// How long closing may take: the record or batch at work, the callbacks and the last commit.
+  /// How long closing may take, up to an hour: the record or batch at work, the callbacks and the last commit.
   public var closeTimeout = Duration.seconds(5)
   /// Awaited before a partition that came is read; `seek` may be called. Callbacks are called one after the other.
   public var onAssigned: Callback?

@@ -139,6 +139,7 @@ import Testing
       { $0.subscription = .topics([]) }, { $0.subscription = .partitions([TopicPartition("t", -1)]) },
       { $0.startPosition = .offset(-1) }, { $0.sessionTimeout = .milliseconds(999) },
       { $0.rebalanceTimeout = .seconds(3601) }, { $0.maxBufferedBytes = 0 }, { $0.fetchMaxWait = .seconds(61) },
+      { $0.commit = .automatic(every: .zero) }, { $0.closeTimeout = .seconds(3601) },
     ] {
       var configuration = ConsumerConfiguration(.topics(["t"]))
       change(&configuration)

@@ -242,7 +242,10 @@ struct DeliveryState {
   /// Records in each that were not handed out yet, where it is known how many there are.
   var lag: [TopicPartition: Int64] {
     entries.compactMapValues { entry in
-      entry.highWatermark.map { max(0, $0 - entry.lane.delivered.load(ordering: .acquiring)) }
+      entry.highWatermark.map { end in
+        // The end is the broker's word.
+        max(0, end.subtractingReportingOverflow(entry.lane.delivered.load(ordering: .acquiring)).partialValue)
+      }
     }
   }
 

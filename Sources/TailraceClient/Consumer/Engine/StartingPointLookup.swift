@@ -67,7 +67,7 @@ struct StartingPointLookup: Sendable {
     for (query, result) in zip(queries, response.results) {
       let partition = TopicPartition(topic: query.topic, partition: query.partition)
       switch result.error?.code {
-      case nil: starts[partition] = result.offset
+      case nil: starts[partition] = max(0, result.offset)
       case .unknownTopic, .unknownTopicID, .unknownPartition: continue
       case .some(let code): throw RPCError(code, "\(partition): \(result.error?.message ?? "")")
       }
@@ -85,7 +85,7 @@ struct StartingPointLookup: Sendable {
       throw RPCError(.internalError, "the broker's answer does not tell of the partition")
     }
     if let error = result.error { throw RPCError(error.code, error.message) }
-    return result.offset
+    return max(0, result.offset)
   }
 }
 

@@ -80,7 +80,7 @@ extension ConsumerMachine {
       guard let end = answer.truncatedTo else { break }
       outbox.append(
         .log(.info, "\(partition): the log fell back to offset \(end) after a crash; reading on from there"))
-      return move(partition, to: .atMost(end))
+      return move(partition, to: .atMost(max(0, end)))
     case .offsetOutOfRange:
       guard settings.outOfRange != .fail else { break }
       return leaveRange(partition, offset, answer)
@@ -101,7 +101,7 @@ extension ConsumerMachine {
       seeks.append(Seek(id: nextID(), partition: partition, to: settings.start, isAsked: false))
       return
     }
-    let nearest = max(start, min(offset, end))
+    let nearest = max(0, start, min(offset, end))
     outbox.append(.log(.info, "\(partition): \(place); reading on at \(nearest)"))
     if nearest > offset {
       // What was fetched lies before.

@@ -265,7 +265,7 @@ struct ConsumerMachine {
     guard !isEnding else { return }
     isEnding = true
     reason = error
-    endAtMs = nowMs.addingReportingOverflow(settings.closeMs).partialValue
+    endAtMs = nowMs + settings.closeMs
     outbox.append(.finish(error))
     // A join is waited for: who has joined has to leave.
     for kind in [.position, .discover, .lookUp, .fetch] as [ConsumerCall.Kind] { cancel(kind) }
