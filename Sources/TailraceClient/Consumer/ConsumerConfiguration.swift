@@ -54,9 +54,9 @@ public struct ConsumerConfiguration: Sendable {
   /// How the group shares partitions out; its first member decides.
   public var assignor = Assignor.sticky
   /// Bytes that are fetched ahead, shared by the partitions alike. An answer may exceed it by `fetchMaxBytes`.
-  public var maxBufferedBytes = 32 << 20
+  public var maxBufferedBytes = 16 << 20
   /// Bytes of an answer to one fetch; a batch that is larger comes whole.
-  public var fetchMaxBytes = 4 << 20
+  public var fetchMaxBytes = 1 << 20
   /// The broker answers as soon as so many bytes are there, or `fetchMaxWait` is over.
   public var fetchMinBytes = 1
   /// See `fetchMinBytes`; up to a minute.

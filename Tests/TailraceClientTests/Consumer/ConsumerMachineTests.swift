@@ -23,8 +23,18 @@ private let lost = RPCError(.unavailable, "the connection was lost")
   }
 
   @Test func `the broker may keep a heartbeat unless something is about to change`() {
-    var play = ConsumerPlay.member([0])
-    play.answer(.heartbeat, .heard(ConsumerPlay.heard([0])))
+    var play = ConsumerPlay.member([])
+    #expect(play.heartbeat?.maxWaitMs == 3_000)
+    play.answer(.heartbeat, .heard(ConsumerPlay.heard([0], epoch: 2)))
+    #expect(play.heartbeat?.maxWaitMs == 0)
+    play.answer(.heartbeat, .heard(ConsumerPlay.heard([0], epoch: 2)))
+    play.isQuick = false
+    play.answer(.position, .positioned([ConsumerPlay.point(0)]))
+    // Users are still told of it: that is nothing the broker waits for.
+    #expect(play.heartbeat?.owned == ConsumerPlay.topics([0]))
+    #expect(play.heartbeat?.maxWaitMs == 3_000)
+    play.returnFrom(.assigned)
+    play.answer(.heartbeat, .heard(ConsumerPlay.heard([0], epoch: 2)))
     #expect(play.heartbeat == nil)
     play.pass(ms: 3_000)
     #expect(play.heartbeat?.owned == ConsumerPlay.topics([0]))
