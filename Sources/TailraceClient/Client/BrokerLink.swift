@@ -188,6 +188,9 @@ extension BrokerLink.State {
 }
 
 extension BrokerLink {
+  /// An event loop for somebody who stays on it.
+  func nextEventLoop() -> any EventLoop { eventLoopGroup.next() }
+
   /// Calls `body` after `delay`, on an event loop.
   func schedule(in delay: Duration, _ body: @escaping @Sendable () -> Void) -> Scheduled<Void> {
     eventLoopGroup.next().scheduleTask(in: .milliseconds(delay.ms), body)

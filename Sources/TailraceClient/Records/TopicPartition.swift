@@ -19,3 +19,11 @@ public struct TopicPartition: Hashable, Sendable, Comparable, CustomStringConver
   /// "orders[3]".
   public var description: String { "\(topic)[\(partition)]" }
 }
+
+extension TopicPartition {
+  /// As the API numbers partitions.
+  package init(topic: String, partition: UInt32) { self.init(topic, Int(partition)) }
+
+  /// As the API numbers partitions; a number that no partition can have is the nearest.
+  package var number: UInt32 { UInt32(clamping: partition) }
+}

@@ -63,7 +63,7 @@ struct ConsumeLoop {
     } catch {
       // What is whole before the damage is printed.
       try output.flush()
-      throw CommandFailure(error).with(prefix: "\(batch.partition): ")
+      throw CommandFailure(error).with(prefix: "\(batch.partition.words): ")
     }
     if output.bytes.count >= Self.outputBytes { try output.flush() }
   }

@@ -1,4 +1,5 @@
 import NIOCore
+import TailraceClient
 import TailraceWire
 
 /// What a consumer knows of its partitions and how far it has read.
@@ -56,7 +57,7 @@ struct ConsumeSession: Sendable {
     return FetchRequest(
       targets: turn.map {
         FetchTarget(
-          topic: $0.id.topic, topicID: $0.topicID, partition: $0.id.partition, offset: $0.offset,
+          topic: $0.id.topic, topicID: $0.topicID, partition: $0.id.number, offset: $0.offset,
           maxBytes: Self.partitionBytes, lastEpoch: $0.lastEpoch)
       },
       minBytes: 1, maxBytes: Self.responseBytes, maxWaitMs: Self.maxWaitMs)
@@ -81,7 +82,7 @@ struct ConsumeSession: Sendable {
           fetched.batches.append(
             FetchedBatch(partition: id, header: header, records: message.records, wanted: wanted))
         } catch {
-          throw CommandFailure(error).with(prefix: "\(id): ")
+          throw CommandFailure(error).with(prefix: "\(id.words): ")
         }
       }
     }

@@ -1,3 +1,4 @@
+import TailraceClient
 import TailraceWire
 
 /// Why a partition could not be read.
@@ -27,7 +28,7 @@ struct FetchFailure: Error, Hashable, Sendable {
       ? .offsetOutOfRange(cursor.offset, fetched.logStartOffset, fetched.highWatermark, partition: cursor.id)
       : CommandFailure(
         PartitionError(code: error.code, message: Self.message(error, fetched)), topic: cursor.id.topic
-      ).with(prefix: "\(cursor.id): ")
+      ).with(prefix: "\(cursor.id.words): ")
   }
 
   private static func message(_ error: PartitionError, _ fetched: FetchedPartition) -> String {
@@ -42,7 +43,7 @@ extension CommandFailure {
     _ offset: Int64, _ start: Int64, _ end: Int64, partition: TopicPartition
   ) -> CommandFailure {
     let message =
-      "\(partition): offset \(offset) is out of range: the partition holds \(start) to \(end) (exclusive);"
+      "\(partition.words): offset \(offset) is out of range: the partition holds \(start) to \(end) (exclusive);"
       + " see --from and --partition"
     return CommandFailure(PartitionError(code: .offsetOutOfRange, message: message))
   }

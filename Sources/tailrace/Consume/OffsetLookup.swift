@@ -46,7 +46,7 @@ struct OffsetLookup {
     return try await caller.lookUp(queries).map { query, result in
       if let error = result.error {
         throw CommandFailure(error, topic: topic).with(
-          prefix: "\(TopicPartition(topic: topic, partition: query.partition)): ")
+          prefix: "\(TopicPartition(topic: topic, partition: query.partition).words): ")
       }
       return result.offset
     }

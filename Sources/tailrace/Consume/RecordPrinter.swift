@@ -1,4 +1,5 @@
 import NIOCore
+import TailraceClient
 import TailraceWire
 
 /// Prints records, in either format.

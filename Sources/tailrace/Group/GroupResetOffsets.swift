@@ -74,7 +74,7 @@ struct GroupResetOffsets: ClientCommand {
       guard let error = result.error else { continue }
       failures.tell(
         CommandFailure(error).with(
-          prefix: "\(TopicPartition(topic: result.topic, partition: result.partition)): "))
+          prefix: "\(TopicPartition(topic: result.topic, partition: result.partition).words): "))
     }
     if format == .text { StandardError.write("tailrace: \(Self.summary(response.results, dryRun: dryRun))\n") }
     try failures.check()

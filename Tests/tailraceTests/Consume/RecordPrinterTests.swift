@@ -1,5 +1,6 @@
 import NIOCore
 import TailraceTestSupport
+import TailraceClient
 import TailraceWire
 import Testing
 

@@ -1,4 +1,5 @@
 import NIOCore
+import TailraceClient
 import TailraceWire
 
 /// What a member asks of the broker.

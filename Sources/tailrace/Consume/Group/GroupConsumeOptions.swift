@@ -1,4 +1,5 @@
 import ArgumentParser
+import TailraceClient
 import TailraceWire
 
 #if canImport(Glibc)

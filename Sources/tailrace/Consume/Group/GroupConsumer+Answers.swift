@@ -110,7 +110,7 @@ extension GroupConsumer {
       case .notOwner, .unknownTopic, .unknownTopicID, .unknownPartition: abandon([partition], nowMs: nowMs)
       default:
         hasFailed = true
-        sayOnce(Self.commitTrouble, "\(partition): cannot commit: \(error.message); trying again")
+        sayOnce(Self.commitTrouble, "\(partition.words): cannot commit: \(error.message); trying again")
       }
     }
     commitRetryAtMs = hasFailed ? commitAtMs : 0

@@ -1,5 +1,6 @@
 import DequeModule
 import NIOCore
+import TailraceClient
 import TailraceWire
 
 /// Records that are printed and written together.
@@ -66,7 +67,7 @@ struct PrintQueue {
         let isDone = try print(&batch, to: &piece)
         if isDone { pendingBytes -= batch.fetched.records.readableBytes } else { batches.prepend(batch) }
       } catch {
-        let found = CommandFailure(error).with(prefix: "\(partition): ")
+        let found = CommandFailure(error).with(prefix: "\(partition.words): ")
         guard !piece.positions.isEmpty else { throw found }
         failure = found
         return piece

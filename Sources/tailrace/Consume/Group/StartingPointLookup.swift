@@ -63,7 +63,7 @@ struct StartingPointLookup: Sendable {
     _ position: StartPosition, _ partitions: [(key: TopicPartition, value: ByteBuffer)], over connection: Connection
   ) async throws(RPCError) -> [TopicPartition: Int64] {
     let queries = partitions.compactMap { partition, topicID in
-      position.query(topic: partition.topic, topicID: topicID, partition: partition.partition)
+      position.query(topic: partition.topic, topicID: topicID, partition: partition.number)
     }
     var offsets: [TopicPartition: Int64] = [:]
     for (query, result) in try await connection.lookUp(queries) {
@@ -76,7 +76,7 @@ struct StartingPointLookup: Sendable {
       case .unknownTopic, .unknownTopicID, .unknownPartition: continue
       default:
         throw RPCError(
-          ExitStatus.status(of: error.code), "\(partition): \(error.message)", error: error.code)
+          ExitStatus.status(of: error.code), "\(partition.words): \(error.message)", error: error.code)
       }
     }
     return offsets

@@ -1,4 +1,5 @@
 import NIOCore
+import TailraceClient
 import TailraceWire
 import Testing
 

@@ -1,7 +1,6 @@
+import TailraceClient
 import TailraceWire
 import Testing
-
-@testable import tailrace
 
 @Suite struct GroupMembershipTests {
   private func membership(sessionTimeoutMs: UInt32 = 0) -> GroupMembership {

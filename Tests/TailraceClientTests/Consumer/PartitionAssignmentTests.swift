@@ -1,8 +1,7 @@
 import NIOCore
+import TailraceClient
 import TailraceWire
 import Testing
-
-@testable import tailrace
 
 @Suite struct PartitionAssignmentTests {
   private let id = ByteBuffer(repeating: 1, count: 16)

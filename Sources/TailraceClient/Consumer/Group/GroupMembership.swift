@@ -1,17 +1,31 @@
-import TailraceWire
+package import TailraceWire
 
 /// A member's standing in its group: who it is, what it shall own, when it has to be heard of.
-struct GroupMembership: Sendable {
-  struct Settings: Sendable {
-    var group: String
-    var clientID: String
-    var instanceID: String?
-    var topics: [String] = []
-    var topicPattern: String?
-    var assignor: Assignor = .unspecified
+package struct GroupMembership: Sendable {
+  package struct Settings: Sendable {
+    package var group: String
+    package var clientID: String
+    package var instanceID: String?
+    package var topics: [String] = []
+    package var topicPattern: String?
+    package var assignor: Assignor = .unspecified
     /// 0: as the broker has it.
-    var sessionTimeoutMs: UInt32 = 0
-    var rebalanceTimeoutMs: UInt32 = 0
+    package var sessionTimeoutMs: UInt32 = 0
+    package var rebalanceTimeoutMs: UInt32 = 0
+
+    package init(
+      group: String, clientID: String, instanceID: String? = nil, topics: [String] = [], topicPattern: String? = nil,
+      assignor: Assignor = .unspecified, sessionTimeoutMs: UInt32 = 0, rebalanceTimeoutMs: UInt32 = 0
+    ) {
+      self.group = group
+      self.clientID = clientID
+      self.instanceID = instanceID
+      self.topics = topics
+      self.topicPattern = topicPattern
+      self.assignor = assignor
+      self.sessionTimeoutMs = sessionTimeoutMs
+      self.rebalanceTimeoutMs = rebalanceTimeoutMs
+    }
   }
 
   /// The API's, for a session time-out of 0.
@@ -19,15 +33,15 @@ struct GroupMembership: Sendable {
   /// Bounds on what a broker may ask for.
   private static let intervalsMs: ClosedRange<Int64> = 100...60_000
 
-  let settings: Settings
+  package let settings: Settings
   /// Ours to choose, so that a join that is tried again leaves no ghost.
-  private(set) var memberID: String
-  private(set) var epoch: UInt32 = 0
-  private(set) var isMember = false
+  package private(set) var memberID: String
+  package private(set) var epoch: UInt32 = 0
+  package private(set) var isMember = false
   /// Whether it was ever a member.
-  private(set) var hasJoined = false
+  package private(set) var hasJoined = false
   /// What it shall own.
-  private(set) var assignment = PartitionAssignment()
+  package private(set) var assignment = PartitionAssignment()
 
   private var intervalMs = intervalsMs.lowerBound
   /// When the last call was made that was answered well.
@@ -37,10 +51,10 @@ struct GroupMembership: Sendable {
   /// Whether the last heartbeat told what the member owns now.
   private var isReported = false
   /// Whether the membership is in doubt, since the connection was lost.
-  private(set) var isInDoubt = false
+  package private(set) var isInDoubt = false
 
   /// `memberID`: nobody else's.
-  init(_ settings: Settings, memberID: String) {
+  package init(_ settings: Settings, memberID: String) {
     self.settings = settings
     self.memberID = memberID
   }
@@ -50,12 +64,12 @@ struct GroupMembership: Sendable {
   }
 
   /// When the broker has certainly forgotten the member, unless an answer comes before.
-  var sessionEndMs: Int64? { isMember ? lastHeardMs + sessionTimeoutMs : nil }
+  package var sessionEndMs: Int64? { isMember ? lastHeardMs + sessionTimeoutMs : nil }
 
   /// The longest wait for a broker that is away: once it is back, the member's place is kept for a session time-out.
-  var maxRetryMs: Int64 { sessionTimeoutMs / 3 }
+  package var maxRetryMs: Int64 { sessionTimeoutMs / 3 }
 
-  mutating func join(nowMs: Int64) -> JoinGroupRequest {
+  package mutating func join(nowMs: Int64) -> JoinGroupRequest {
     lastSentMs = nowMs
     return JoinGroupRequest(
       group: settings.group, memberID: memberID, instanceID: settings.instanceID, clientID: settings.clientID,
@@ -63,51 +77,51 @@ struct GroupMembership: Sendable {
       sessionTimeoutMs: settings.sessionTimeoutMs, rebalanceTimeoutMs: settings.rebalanceTimeoutMs)
   }
 
-  mutating func joined(_ response: JoinGroupResponse) {
+  package mutating func joined(_ response: JoinGroupResponse) {
     if !response.memberID.isEmpty { memberID = response.memberID }
     (isMember, hasJoined, isInDoubt, isReported) = (true, true, false, false)
     hear(epoch: response.memberEpoch, intervalMs: response.heartbeatIntervalMs, response.assignment)
   }
 
   /// When the next heartbeat is due, while none is under way: at once where there is something to tell.
-  var heartbeatDueMs: Int64 {
+  package var heartbeatDueMs: Int64 {
     let hasNews = !isReported || isInDoubt || sentEpoch != epoch
     return hasNews ? lastSentMs : lastSentMs + waitMs
   }
 
   /// `isSettled`: it owns all that it shall own. Then the broker may keep the call until it has news.
-  mutating func heartbeat(owned: PartitionAssignment, isSettled: Bool, nowMs: Int64) -> HeartbeatRequest {
+  package mutating func heartbeat(owned: PartitionAssignment, isSettled: Bool, nowMs: Int64) -> HeartbeatRequest {
     (lastSentMs, sentEpoch, isReported) = (nowMs, epoch, true)
     return HeartbeatRequest(
       group: settings.group, memberID: memberID, memberEpoch: epoch, owned: owned.message,
       maxWaitMs: isSettled && !isInDoubt ? UInt32(clamping: waitMs) : 0)
   }
 
-  mutating func heard(_ response: HeartbeatResponse) {
+  package mutating func heard(_ response: HeartbeatResponse) {
     isInDoubt = false
     hear(epoch: response.memberEpoch, intervalMs: response.heartbeatIntervalMs, response.assignment)
   }
 
   /// The member has begun to own a partition, or has let one go.
-  mutating func ownsOther() { isReported = false }
+  package mutating func ownsOther() { isReported = false }
 
   /// The connection was lost: whether it is still a member, only the next heartbeat tells.
-  mutating func doubt() { isInDoubt = isMember }
+  package mutating func doubt() { isInDoubt = isMember }
 
   /// It is no member any more, as far as it knows, and joins again under the id that it has: where the broker takes it for
   /// one still, it leaves no ghost.
-  mutating func end() {
+  package mutating func end() {
     (isMember, isInDoubt) = (false, false)
     assignment = PartitionAssignment()
   }
 
   /// Who has the place of a static member, if that is another one.
-  func successor(in group: DescribeGroupResponse) -> MemberDescription? {
+  package func successor(in group: DescribeGroupResponse) -> MemberDescription? {
     guard let instanceID = settings.instanceID else { return nil }
     return group.members.first { $0.instanceID == instanceID && $0.memberID != memberID }
   }
 
-  mutating func left() { isMember = false }
+  package mutating func left() { isMember = false }
 
   private mutating func hear(epoch: UInt32, intervalMs: UInt32, _ topics: [TopicPartitions]) {
     lastHeardMs = lastSentMs

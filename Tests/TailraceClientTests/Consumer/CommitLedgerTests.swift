@@ -1,8 +1,7 @@
 import NIOCore
+import TailraceClient
 import TailraceWire
 import Testing
-
-@testable import tailrace
 
 @Suite struct CommitLedgerTests {
   private let first = TopicPartition(topic: "t", partition: 0)

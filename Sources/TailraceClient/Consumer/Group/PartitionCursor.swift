@@ -1,19 +1,19 @@
-import NIOCore
-import TailraceWire
+package import NIOCore
+package import TailraceWire
 
 /// How far a partition has been read.
-struct PartitionCursor: Hashable, Sendable {
-  let id: TopicPartition
+package struct PartitionCursor: Hashable, Sendable {
+  package let id: TopicPartition
   /// Guards each request against a topic that was deleted and created again; empty: no guard.
-  let topicID: ByteBuffer
+  package let topicID: ByteBuffer
   /// The next offset wanted.
-  private(set) var offset: Int64
+  package private(set) var offset: Int64
   /// Nothing from here on is wanted; nil: no end.
-  let end: Int64?
+  package let end: Int64?
   /// The epoch of the last batch that was read.
-  private(set) var lastEpoch: UInt32?
+  package private(set) var lastEpoch: UInt32?
 
-  init(_ id: TopicPartition, topicID: ByteBuffer, offset: Int64, end: Int64?, lastEpoch: UInt32? = nil) {
+  package init(_ id: TopicPartition, topicID: ByteBuffer, offset: Int64, end: Int64?, lastEpoch: UInt32? = nil) {
     self.id = id
     self.topicID = topicID
     self.offset = offset
@@ -21,10 +21,10 @@ struct PartitionCursor: Hashable, Sendable {
     self.lastEpoch = lastEpoch
   }
 
-  var isAtEnd: Bool { end.map { offset >= $0 } ?? false }
+  package var isAtEnd: Bool { end.map { offset >= $0 } ?? false }
 
   /// The offsets that are wanted of a batch, and the place behind it; nil where nothing of it is wanted.
-  mutating func advance(over header: RecordBatchHeader) -> Range<Int64>? {
+  package mutating func advance(over header: RecordBatchHeader) -> Range<Int64>? {
     guard let next = header.nextOffset, next.rawValue > offset, !isAtEnd else { return nil }
     let wanted = offset..<min(next.rawValue, end ?? .max)
     offset = next.rawValue
@@ -33,7 +33,7 @@ struct PartitionCursor: Hashable, Sendable {
   }
 
   /// Goes on elsewhere, where the partition does not hold what is wanted.
-  mutating func move(to offset: Int64) {
+  package mutating func move(to offset: Int64) {
     self.offset = offset
     lastEpoch = nil
   }

@@ -1,18 +1,23 @@
-import NIOCore
-import TailraceWire
+package import NIOCore
+package import TailraceWire
 
 /// How far a partition was read.
-struct ReadPosition: Hashable, Sendable {
+package struct ReadPosition: Hashable, Sendable {
   /// The next offset to read.
-  var offset: Int64
+  package var offset: Int64
   /// The partition's epoch in the last batch that was read.
-  var epoch: UInt32?
+  package var epoch: UInt32?
+
+  package init(offset: Int64, epoch: UInt32?) {
+    self.offset = offset
+    self.epoch = epoch
+  }
 }
 
 /// What a member has written to its output, and what of that it has committed. A commit never passes what was written.
-struct CommitLedger: Sendable {
+package struct CommitLedger: Sendable {
   /// Offsets in one commit.
-  static let maxCommits = 1_000
+  package static let maxCommits = 1_000
 
   private struct Entry {
     let topicID: ByteBuffer
@@ -24,43 +29,47 @@ struct CommitLedger: Sendable {
   private var entries: [TopicPartition: Entry] = [:]
   private var uncommitted: Set<TopicPartition> = []
 
-  /// Whether there is anything to commit.
-  var hasUncommitted: Bool { !uncommitted.isEmpty }
+  package init() {}
 
-  func isUncommitted(_ partition: TopicPartition) -> Bool { uncommitted.contains(partition) }
+  /// Whether there is anything to commit.
+  package var hasUncommitted: Bool { !uncommitted.isEmpty }
+
+  package func isUncommitted(_ partition: TopicPartition) -> Bool { uncommitted.contains(partition) }
 
   /// A partition is read from `position` on. Where no offset is stored that place itself is to be committed, so that
   /// it is the group's from now on, whoever reads on.
-  mutating func begin(_ partition: TopicPartition, topicID: ByteBuffer, at position: ReadPosition, isStored: Bool) {
+  package mutating func begin(
+    _ partition: TopicPartition, topicID: ByteBuffer, at position: ReadPosition, isStored: Bool
+  ) {
     entries[partition] = Entry(
       topicID: topicID, written: position, committed: isStored ? position.offset : nil)
     note(partition)
   }
 
   /// Everything before `position` is written. Of a partition that was not begun, nothing is noted.
-  mutating func wrote(_ partition: TopicPartition, _ position: ReadPosition) {
+  package mutating func wrote(_ partition: TopicPartition, _ position: ReadPosition) {
     entries[partition]?.written = position
     note(partition)
   }
 
-  mutating func forget(_ partition: TopicPartition) {
+  package mutating func forget(_ partition: TopicPartition) {
     entries[partition] = nil
     uncommitted.remove(partition)
   }
 
   /// What is to be committed, by topic and partition, at most `maxCommits`.
-  func commits() -> [OffsetCommit] {
+  package func commits() -> [OffsetCommit] {
     uncommitted.sorted().prefix(Self.maxCommits).compactMap { partition in
       entries[partition].map { entry in
         OffsetCommit(
-          topic: partition.topic, topicID: entry.topicID, partition: partition.partition,
+          topic: partition.topic, topicID: entry.topicID, partition: partition.number,
           offset: entry.written.offset, lastEpoch: entry.written.epoch)
       }
     }
   }
 
   /// The broker has stored `commit`. More may have been written since.
-  mutating func committed(_ commit: OffsetCommit) {
+  package mutating func committed(_ commit: OffsetCommit) {
     let partition = TopicPartition(topic: commit.topic, partition: commit.partition)
     guard entries[partition]?.topicID == commit.topicID else { return }
     entries[partition]?.committed = commit.offset
