@@ -167,7 +167,7 @@ public final class TestBroker: Sendable {
 /// stopped, and its data removed, when `body` ends in whatever way. Any number may run at a time.
 ///
 /// Knows no test framework; what `body` throws is thrown on.
-public func withBroker<Value: Sendable>(
+@discardableResult public func withBroker<Value: Sendable>(
   _ options: TestBroker.Options = TestBroker.Options(), _ body: (TestBroker) async throws -> Value
 ) async throws -> Value {
   let broker = try await TestBroker(options)

@@ -9,7 +9,7 @@ public enum OffsetReset: Hashable, Sendable {
   /// This offset.
   case offset(Int64)
   /// The first record at or after this time, milliseconds since 1970; the high watermark where there is none.
-  case timestamp(Int64)
+  case timestampMs(Int64)
   /// So many records on; back where negative.
   case shift(by: Int64)
 }
@@ -106,7 +106,7 @@ extension OffsetReset {
     case .earliest: (.earliest, 0)
     case .latest: (.latest, 0)
     case .offset(let offset): (.offset, offset)
-    case .timestamp(let ms): (.timestamp, ms)
+    case .timestampMs(let ms): (.timestamp, ms)
     case .shift(let count): (.shiftBy, count)
     }
   }

@@ -8,7 +8,7 @@ public enum OffsetSpec: Hashable, Sendable {
   case latest
   /// The first whose record's timestamp is at or after this, milliseconds since 1970; the high watermark where there is
   /// none.
-  case timestamp(Int64)
+  case timestampMs(Int64)
 }
 
 /// An offset that was looked up.
@@ -76,7 +76,7 @@ extension OffsetQuery {
     switch spec {
     case .earliest: position = .earliest
     case .latest: position = .latest
-    case .timestamp(let ms): (position, timestampMs) = (.timestamp, ms)
+    case .timestampMs(let ms): (position, timestampMs) = (.timestamp, ms)
     }
   }
 }

@@ -91,7 +91,7 @@ import Testing
       #expect(try await move(.earliest) == [3, 0])
       #expect(try await move(.shift(by: 2)) == [0, 2])
       #expect(try await move(.shift(by: -1)) == [2, 1])
-      #expect(try await move(.timestamp(25)) == [1, 2])
+      #expect(try await move(.timestampMs(25)) == [1, 2])
       #expect(try await move(.offset(1)) == [2, 1])
       #expect(try await move(.offset(.max)) == [1, 3])
       #expect(try await admin.committedOffsets(of: "billing")[first]?.offset == 3)

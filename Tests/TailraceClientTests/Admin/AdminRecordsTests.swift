@@ -25,7 +25,7 @@ import Testing
       #expect(earliest.mapValues(\.offset) == [first: 0, second: 0])
       let latest = try await admin.listOffsets(.latest, of: partitions).get()
       #expect(latest.mapValues(\.offset) == [first: 3, second: 0])
-      let found = try await admin.listOffsets([first: .timestamp(15), second: .timestamp(15)]).get()
+      let found = try await admin.listOffsets([first: .timestampMs(15), second: .timestampMs(15)]).get()
       #expect(found[first]?.offset == 1 && found[first]?.timestampMs == 20)
       #expect(found[second]?.offset == 0 && found[second]?.timestampMs == nil)
     }
