@@ -175,8 +175,7 @@ let package = Package(
       name: "TailraceClientTests",
       dependencies: [
         "TailraceClient", "TailraceTransport", "TailraceStorage", "TailraceTesting", "TailraceTestSupport",
-        "TailraceWire",
-        nioCore, nioPosix, logging, collections,
+        "TailraceWire", nioCore, nioPosix, logging, collections,
       ],
       swiftSettings: swiftSettings
     ),

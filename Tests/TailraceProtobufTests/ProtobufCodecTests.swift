@@ -21,6 +21,16 @@ import Testing
     }
   }
 
+  /// The code of the module's README.
+  @Test func `a codec is made once and used for many records`() throws {
+    let seen = Google_Protobuf_Timestamp(seconds: 1_700_000_000, nanos: 0)
+    let codec = ProtobufCodec(Google_Protobuf_Timestamp.self)
+    let sent = try ProducerRecord(key: "ann", as: .string, value: seen, as: codec)
+    let read = ConsumerRecord(topic: "visits", partition: 0, offset: 0, key: sent.key, value: sent.value)
+    if let time = try read.value(as: codec) { print(time.seconds) }
+    #expect(try read.value(as: codec) == seen)
+  }
+
   @Test func `records have messages as keys and values`() throws {
     let sent = try ProducerRecord(
       key: Google_Protobuf_Int64Value(7), as: .protobuf(), value: message, as: .protobuf(Google_Protobuf_Struct.self))

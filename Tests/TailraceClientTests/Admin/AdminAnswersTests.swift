@@ -8,7 +8,7 @@ import Testing
   private let partition = TopicPartition("orders", 0)
 
   private func withAnswers(
-    _ dispatcher: AnsweringDispatcher, timeout: Duration = .seconds(30), _ body: (AdminClient) async throws -> Void
+    _ dispatcher: AnsweringDispatcher, _ body: (AdminClient) async throws -> Void
   ) async throws {
     try await withServer(dispatcher) { _, port in
       var configuration = ClientConfiguration(server: "127.0.0.1:\(port)")
@@ -16,7 +16,7 @@ import Testing
       configuration.maxBackoff = .milliseconds(5)
       let client = try Client(configuration)
       do {
-        try await body(AdminClient(client, timeout: timeout))
+        try await body(AdminClient(client))
         await client.close()
       } catch {
         await client.close()
@@ -26,8 +26,10 @@ import Testing
   }
 
   @Test func `only what may be done twice is asked for twice`() async throws {
-    let dispatcher = AnsweringDispatcher { _, _ in .failure(RPCError(.unavailable, "not now")) }
-    try await withAnswers(dispatcher, timeout: .milliseconds(200)) { admin in
+    let dispatcher = AnsweringDispatcher { _, attempt in
+      .failure(attempt == 1 ? RPCError(.unavailable, "not now") : RPCError(.notFound, "not at all"))
+    }
+    try await withAnswers(dispatcher) { admin in
       let (partition, stored) = (partition, [partition: OffsetAndMetadata(0)])
       let calls: [(RPCMethod, isRepeatable: Bool, () async throws -> Any)] = [
         (.adminServiceCreateTopic, false, { try await admin.createTopic("a") }),
@@ -49,12 +51,26 @@ import Testing
         (.groupServiceCommitOffset, true, { try await admin.commitOffsets(stored, of: "a") }),
       ]
       for (method, isRepeatable, call) in calls {
-        await expect(.unavailable) { try await call() }
-        #expect((dispatcher.count(of: method) > 1) == isRepeatable, "\(method.fullName)")
+        await expect(isRepeatable ? .notFound : .unavailable) { try await call() }
+        #expect(dispatcher.count(of: method) == (isRepeatable ? 2 : 1), "\(method.fullName)")
       }
-      let before = dispatcher.count(of: .logServiceDeleteRecords)
-      await expect(.unavailable) { try await admin.deleteRecords([partition: .before(1)]) }
-      #expect(dispatcher.count(of: .logServiceDeleteRecords) > before + 1)
+    }
+  }
+
+  @Test func `what may be done twice in one form and not in another is asked for accordingly`() async throws {
+    let calls: [(AdminClient) async throws -> Any] = [
+      { try await $0.deleteRecords([partition: .before(1)]) },
+      { try await $0.resetOffsets(of: "a", to: .shift(by: 1), dryRun: true) },
+      { try await $0.createTopic("a", validateOnly: true) },
+      { try await $0.createPartitions(of: "a", total: 2, validateOnly: true) },
+    ]
+    for call in calls {
+      let dispatcher = AnsweringDispatcher { _, attempt in
+        .failure(attempt == 1 ? RPCError(.unavailable, "not now") : RPCError(.notFound, "not at all"))
+      }
+      try await withAnswers(dispatcher) { admin in
+        await expect(.notFound) { try await call(admin) }
+      }
     }
   }
 
