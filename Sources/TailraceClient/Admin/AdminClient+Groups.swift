@@ -56,7 +56,7 @@ extension AdminClient {
   ) async throws(TailraceError) -> [TopicPartition: OffsetAndMetadata] {
     // To the broker, no partitions are all of them.
     guard partitions?.isEmpty != true else { return [:] }
-    let request = FetchOffsetsRequest(group: group, partitions: try [TopicPartitions](partitions ?? []))
+    let request = FetchOffsetsRequest(group: group, partitions: try [TopicPartitions](grouping: partitions ?? []))
     let response = try await call(
       .groupServiceFetchOffsets, request, as: FetchOffsetsResponse.self, retry: .always)
     var offsets: [TopicPartition: OffsetAndMetadata] = [:]
@@ -87,7 +87,7 @@ extension AdminClient {
   ) async throws(TailraceError) -> PartitionResults<OffsetMove> {
     guard partitions?.isEmpty != true else { return [:] }
     var request = ResetOffsetsRequest(
-      group: group, partitions: try [TopicPartitions](partitions ?? []), dryRun: dryRun)
+      group: group, partitions: try [TopicPartitions](grouping: partitions ?? []), dryRun: dryRun)
     (request.to, request.value) = target.wire
     let response = try await call(
       .groupServiceResetOffsets, request, as: ResetOffsetsResponse.self, retry: dryRun ? .always : .ifNotSent)

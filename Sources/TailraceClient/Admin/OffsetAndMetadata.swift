@@ -42,7 +42,7 @@ extension OffsetCommit {
 
 extension [TopicPartitions] {
   /// One entry a topic. Fails with INVALID_ARGUMENT where a partition is not a number of one.
-  init(_ partitions: some Sequence<TopicPartition>) throws(TailraceError) {
+  init(grouping partitions: some Sequence<TopicPartition>) throws(TailraceError) {
     self = []
     for partition in Set(partitions).sorted() {
       let number = try AdminClient.number(partition)

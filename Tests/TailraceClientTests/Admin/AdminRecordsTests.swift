@@ -84,11 +84,13 @@ extension Result where Failure == TailraceError {
 }
 
 /// Appends a record for each timestamp.
-func produce(_ client: Client, to partition: TopicPartition, timestamps: [Int64]) async throws {
+func produce(
+  _ client: Client, to partition: TopicPartition, timestamps: [Int64], retry: Client.Retry = .always
+) async throws {
   let records = timestamps.map { ProduceRecord(value: ByteBuffer(string: "a"), timestampMs: $0) }
   let target = ProduceTarget(
     topic: partition.topic, partition: UInt32(partition.partition), records: records)
   let response = try await client.call(
-    .logServiceProduce, ProduceRequest(targets: [target]), as: ProduceResponse.self)
+    .logServiceProduce, ProduceRequest(targets: [target]), as: ProduceResponse.self, retry: retry)
   #expect(response.results.allSatisfy { $0.error == nil && $0.records.allSatisfy { $0.error == nil } })
 }
