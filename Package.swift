@@ -17,6 +17,7 @@ let collections = Target.Dependency.product(name: "DequeModule", package: "swift
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 
 let package = Package(
@@ -24,6 +25,7 @@ let package = Package(
   products: [
     .executable(name: "tailrace", targets: ["tailrace"]),
     .library(name: "TailraceClient", targets: ["TailraceClient"]),
+    .library(name: "TailraceProtobuf", targets: ["TailraceProtobuf"]),
     .library(name: "TailraceTesting", targets: ["TailraceTesting"]),
   ],
   dependencies: [
@@ -42,7 +44,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
     // Latency histograms of `tailrace bench`.
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
-    // Tests only: an independent decoder of everything that we encode.
+    // Records with protobuf messages, in a product of their own; and tests: an independent decoder of what we encode.
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
   targets: [
@@ -95,6 +97,12 @@ let package = Package(
       swiftSettings: swiftSettings
     ),
     .target(
+      name: "TailraceProtobuf",
+      dependencies: ["TailraceClient", protobuf, nioCore],
+      exclude: ["README.md"],
+      swiftSettings: swiftSettings
+    ),
+    .target(
       name: "TailraceTesting",
       dependencies: [
         "TailraceWire", "TailraceStorage", "TailraceBroker", "TailraceTransport", "TailraceClient", nioCore, nioPosix,
@@ -130,7 +138,7 @@ let package = Package(
     .testTarget(
       name: "TailraceWireTests",
       dependencies: [
-        "TailraceWire", "TailraceTestSupport", .product(name: "SwiftProtobuf", package: "swift-protobuf"), nioCore,
+        "TailraceWire", "TailraceTestSupport", protobuf, nioCore,
       ],
       swiftSettings: swiftSettings
     ),
@@ -167,9 +175,13 @@ let package = Package(
       name: "TailraceClientTests",
       dependencies: [
         "TailraceClient", "TailraceTransport", "TailraceStorage", "TailraceTesting", "TailraceTestSupport",
-        "TailraceWire",
-        nioCore, nioPosix, logging, collections,
+        "TailraceWire", nioCore, nioPosix, logging, collections,
       ],
+      swiftSettings: swiftSettings
+    ),
+    .testTarget(
+      name: "TailraceProtobufTests",
+      dependencies: ["TailraceProtobuf", "TailraceClient", protobuf, nioCore],
       swiftSettings: swiftSettings
     ),
     .testTarget(

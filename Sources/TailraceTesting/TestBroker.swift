@@ -1,28 +1,29 @@
-package import Logging
+public import Logging
 internal import NIOCore
 internal import Synchronization
 package import TailraceBroker
-package import TailraceClient
+public import TailraceClient
 package import TailraceStorage
 package import TailraceTransport
 package import TailraceWire
 
 /// A broker in this process, on a free port and a directory of its own. Made by `withBroker`. Thread-safe.
-package final class TestBroker: Sendable {
+public final class TestBroker: Sendable {
   /// How a test broker is made.
-  package struct Options: Sendable {
+  public struct Options: Sendable {
     package var clock: any WallClock = SystemClock()
     package var fetchLimits = FetchPurgatory.Limits()
     /// As `serve --topic-default` gives them.
     package var topicDefaults = TopicDefaults.none
-    /// `port` 0 is any free one.
+    /// `port` 0 is any free one, and stays the same when the broker is started again.
     package var server = ServerConfiguration(port: 0, eventLoopCount: 1)
-    /// Messages go nowhere unless a logger is given.
-    package var logger = Logger(label: "tailrace-test") { _ in SwiftLogNoOpLogHandler() }
+    /// Where broker and `client` log; nowhere unless a logger is given.
+    public var logger = Logger(label: "tailrace-test") { _ in SwiftLogNoOpLogHandler() }
     /// Stands between broker and store: to count, to delay, to fail.
     package var wrapStore: @Sendable (any LogStore) -> any LogStore = { $0 }
 
-    package init() {}
+    /// The standard ones.
+    public init() {}
   }
 
   private struct Parts {
@@ -34,12 +35,26 @@ package final class TestBroker: Sendable {
     var time: Task<Void, Never>
   }
 
+  /// "127.0.0.1:49152": for clients of your own, and for programs that are tested as a whole. Stays the same when the
+  /// broker is started again.
+  public let address: String
+  /// A client of this broker: it connects when it is first used, and anew when the broker was started again. It is closed
+  /// with the broker.
+  public let client: Client
+
   private let options: Options
+  private let reservation: ReservedPort?
   private let parts: Mutex<Parts>
 
   fileprivate init(_ options: Options) async throws {
+    var options = options
+    reservation = options.server.port == 0 && options.server.host == "127.0.0.1" ? try ReservedPort() : nil
+    if let reservation { options.server.port = reservation.port }
+    let parts = try await Self.start(options, in: try TemporaryDirectory())
+    address = "\(options.server.host):\(parts.server.boundAddress.port ?? 0)"
+    client = try Client(ClientConfiguration(server: address, logger: options.logger))
     self.options = options
-    parts = Mutex(try await Self.start(options, in: try TemporaryDirectory()))
+    self.parts = Mutex(parts)
   }
 
   /// The data directory as it is used now.
@@ -76,19 +91,23 @@ package final class TestBroker: Sendable {
     try Response.message(try await connection.call(method, try request.encoded(), CallOptions())).decoded(as: type)
   }
 
-  /// Stops in order, then starts again on what that left. Connections are lost; `connection` is a new one.
-  package func restart() async throws {
+  /// Stops in order, then starts again on what that left, at the same address. Connections are lost; `client` makes a new
+  /// one by itself.
+  public func restart() async throws {
     try await replace { parts in
       try await Self.stop(parts)
       return try parts.directory.copy()
     }
   }
 
-  /// Starts again on what a kill would have left at this moment.
-  package func crash() async throws {
+  /// Cuts all connections, then starts again on what a kill of the process would have left at that moment: nothing that
+  /// was acknowledged is missing, but nothing was finished either.
+  public func crash() async throws {
     try await replace { parts in
+      // Whatever is acknowledged was there before the copy.
+      await Self.disconnect(parts, grace: .zero)
       let copy = try parts.directory.copy()
-      try await Self.stop(parts)
+      try await parts.broker.close()
       return copy
     }
   }
@@ -100,6 +119,7 @@ package final class TestBroker: Sendable {
   }
 
   fileprivate func stop() async {
+    await client.close()
     // Stopped before where a restart failed half-way: then there is nothing left to close.
     try? await Self.stop(parts.withLock { $0 })
   }
@@ -132,15 +152,22 @@ package final class TestBroker: Sendable {
   }
 
   private static func stop(_ parts: Parts) async throws {
+    await disconnect(parts, grace: .seconds(5))
+    try await parts.broker.close()
+  }
+
+  private static func disconnect(_ parts: Parts, grace: Duration) async {
     parts.time.cancel()
     await parts.connection.close()
-    await parts.server.shutdown(grace: .seconds(5))
-    try await parts.broker.close()
+    await parts.server.shutdown(grace: grace)
   }
 }
 
-/// Runs `body` with a broker that is stopped, and its data removed, when `body` ends in whatever way.
-package func withBroker<Value: Sendable>(
+/// Runs `body` with a broker in this process, on a free port of the loopback address and in a temporary directory. It is
+/// stopped, and its data removed, when `body` ends in whatever way. Any number may run at a time.
+///
+/// Knows no test framework; what `body` throws is thrown on.
+@discardableResult public func withBroker<Value: Sendable>(
   _ options: TestBroker.Options = TestBroker.Options(), _ body: (TestBroker) async throws -> Value
 ) async throws -> Value {
   let broker = try await TestBroker(options)

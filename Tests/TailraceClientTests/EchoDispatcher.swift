@@ -44,7 +44,7 @@ final class EchoDispatcher: RequestDispatcher {
 
 /// Runs `body` with a server on a free port, and stops it.
 func withServer(
-  _ dispatcher: EchoDispatcher = EchoDispatcher(), limits: ConnectionLimits = .default,
+  _ dispatcher: some RequestDispatcher = EchoDispatcher(), limits: ConnectionLimits = .default,
   process: ProcessLimits = .default, _ body: (Server, Int) async throws -> Void
 ) async throws {
   let server = try await Server.bind(

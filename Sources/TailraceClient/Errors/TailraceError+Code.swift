@@ -84,8 +84,12 @@ extension TailraceError.Code {
   public static let unknownTopicID = Self(ErrorCode.unknownTopicID)
   /// A topic of that name is there already.
   public static let topicExists = Self(ErrorCode.topicExists)
+  /// Not something that can be asked of this partition; the message says why.
+  public static let invalidRequest = Self(ErrorCode.invalidRequest)
   /// Not a legal topic name.
   public static let invalidTopicName = Self(ErrorCode.invalidTopicName)
+  /// Topics that begin with "__" belong to the broker.
+  public static let internalTopic = Self(ErrorCode.internalTopic)
   /// An unknown configuration name, or a value out of bounds.
   public static let invalidConfig = Self(ErrorCode.invalidConfig)
   /// The offset is below the log's start or above its end.

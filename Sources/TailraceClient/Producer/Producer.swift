@@ -165,7 +165,7 @@ public final class Producer: Service {
 }
 
 /// Runs `body` with a producer that is closed, with all it was given settled, when `body` ends in whatever way.
-public func withProducer<Value>(
+@discardableResult public func withProducer<Value>(
   _ client: Client, _ configuration: ProducerConfiguration = ProducerConfiguration(),
   _ body: (Producer) async throws -> Value
 ) async throws -> Value {

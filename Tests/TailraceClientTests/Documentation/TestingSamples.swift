@@ -1,0 +1,49 @@
+import Logging
+import TailraceClient
+import TailraceTesting
+import Testing
+
+/// The code of `Testing.md`.
+@Suite(.timeLimit(.minutes(2))) struct TestingSamples {
+  @Test func `an order is there when it was placed`() async throws {
+    try await withBroker { broker in
+      let admin = AdminClient(broker.client)
+      try await admin.createTopic("orders")
+      #expect(try await admin.describeTopic("orders").partitions.count == 1)
+    }
+  }
+
+  @Test func `clients are made for its address`() async throws {
+    try await withBroker { broker in
+      var configuration = ClientConfiguration(server: broker.address)
+      configuration.clientID = "order-service"
+      let client = try Client(configuration)
+      try await AdminClient(client).ping()
+      await client.close()
+    }
+  }
+
+  @Test func `topics are there after a crash`() async throws {
+    try await withBroker { broker in
+      let admin = AdminClient(broker.client)
+      try await admin.createTopic("orders")
+      try await broker.crash()
+      #expect(try await admin.listTopics().map(\.name) == ["orders"])
+    }
+  }
+
+  @Test func `a broker logs where it is told to`() async throws {
+    var options = TestBroker.Options()
+    options.logger = Logger(label: "broker")
+    try await withBroker(options) { broker in
+      try await AdminClient(broker.client).ping()
+    }
+  }
+
+  @Test func `records are made without a broker`() throws {
+    let order = Order(id: 7, customer: "ann")
+    let sent = try ProducerRecord(key: order.customer, as: .string, value: order, as: .json())
+    let record = ConsumerRecord(topic: "orders", partition: 0, offset: 41, key: sent.key, value: sent.value)
+    #expect(try record.value(as: .json(Order.self)) == order)
+  }
+}
