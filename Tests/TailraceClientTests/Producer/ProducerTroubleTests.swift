@@ -14,7 +14,7 @@ import Testing
     let (keys, count) = (50, isLongRun ? 1_000_000 : 100_000)
     try await withBroker { broker in
       try await broker.createTopic("chaos", partitions: 3, config: ["durability": "os"])
-      let proxy = try await ChaosProxy.start(to: broker.port, generator: generator)
+      let proxy = try await ChaosProxy.start(to: broker.port, bytesPerEvent: 40_000, generator: generator)
       let client = try client(of: broker, port: proxy.port)
       var configuration = ProducerConfiguration()
       configuration.requestTimeout = .milliseconds(500)

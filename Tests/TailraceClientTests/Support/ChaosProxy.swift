@@ -6,14 +6,6 @@ import TailraceTestSupport
 /// Stands between client and broker and does to connections what networks do: cuts them at random moments, within frames
 /// too; swallows what one side sends before a cut; delays; goes silent for a while without closing (half-open).
 final class ChaosProxy: Sendable {
-  /// How often, in reads of one direction: 1 in so many.
-  struct Rates: Sendable {
-    var cut = 40
-    var swallow = 80
-    var delay = 20
-    var silence = 160
-  }
-
   private struct State {
     var generator: SeededGenerator
     var isCalm = false
@@ -24,20 +16,21 @@ final class ChaosProxy: Sendable {
   fileprivate enum Fate { case pass, cut(afterBytes: Int), swallow, delay(TimeAmount), silence }
 
   private let target: Int
-  private let rates: Rates
+  /// Something happens once in so many bytes, on average.
+  private let bytesPerEvent: Int
   private let state: Mutex<State>
   private let group = MultiThreadedEventLoopGroup.singleton
   private let listener = Mutex<(any Channel)?>(nil)
 
-  private init(to target: Int, _ rates: Rates, _ generator: SeededGenerator) {
+  private init(to target: Int, _ bytesPerEvent: Int, _ generator: SeededGenerator) {
     self.target = target
-    self.rates = rates
+    self.bytesPerEvent = bytesPerEvent
     state = Mutex(State(generator: generator))
   }
 
   /// A proxy on a free port to `target` on this machine.
-  static func start(to target: Int, rates: Rates = Rates(), generator: SeededGenerator) async throws -> ChaosProxy {
-    let proxy = ChaosProxy(to: target, rates, generator)
+  static func start(to target: Int, bytesPerEvent: Int, generator: SeededGenerator) async throws -> ChaosProxy {
+    let proxy = ChaosProxy(to: target, bytesPerEvent, generator)
     let channel = try await ServerBootstrap(group: proxy.group)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.autoRead, value: false)
@@ -85,21 +78,15 @@ final class ChaosProxy: Sendable {
 
   fileprivate func fate(of byteCount: Int) -> Fate {
     state.withLock { state in
-      guard !state.isCalm else { return .pass }
-      if state.generator.below(rates.cut) == 0 {
-        state.cuts += 1
-        return .cut(afterBytes: state.generator.below(byteCount + 1))
+      guard !state.isCalm, state.generator.below(bytesPerEvent) < byteCount else { return .pass }
+      let kind = state.generator.below(8)
+      if kind < 2 { return .delay(.milliseconds(Int64(state.generator.below(20)))) }
+      state.cuts += 1
+      switch kind {
+      case 2: return .silence
+      case 3, 4: return .swallow
+      default: return .cut(afterBytes: state.generator.below(byteCount + 1))
       }
-      if state.generator.below(rates.swallow) == 0 {
-        state.cuts += 1
-        return .swallow
-      }
-      if state.generator.below(rates.silence) == 0 {
-        state.cuts += 1
-        return .silence
-      }
-      if state.generator.below(rates.delay) == 0 { return .delay(.milliseconds(Int64(state.generator.below(20)))) }
-      return .pass
     }
   }
 }
