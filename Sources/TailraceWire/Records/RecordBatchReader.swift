@@ -42,6 +42,20 @@ package struct RecordBatchReader {
 
   /// The next record, nil after the last one.
   package mutating func next() throws(RecordBatchError) -> StoredRecord? {
+    var headers: [Header] = []
+    var record = try next { count, name, value in
+      if headers.isEmpty { headers.reserveCapacity(count) }
+      headers.append(Header(key: name, value: value))
+    }
+    record?.headers = headers
+    return record
+  }
+
+  /// The same, for who has a form of his own for headers: `take` is called with each, and with how many there are. The
+  /// record has none.
+  package mutating func next(
+    _ take: (_ count: Int, _ name: String, _ value: ByteBuffer?) -> Void
+  ) throws(RecordBatchError) -> StoredRecord? {
     var record = trw_record()
     var status = TRW_RECORD_END
     var result: StoredRecord?
@@ -54,7 +68,7 @@ package struct RecordBatchReader {
       position = cursor.position - base
       count = cursor.count
       nextDelta = cursor.next_delta
-      result = stored(&record, base: base)
+      result = stored(&record, base: base, take)
     }
     if let error = RecordBatchError(status, record: count) { throw error }
     guard status == TRW_RECORD_OK else {
@@ -70,24 +84,25 @@ package struct RecordBatchReader {
     return result
   }
 
-  private func stored(_ record: inout trw_record, base: UnsafePointer<UInt8>) -> StoredRecord? {
+  private func stored(
+    _ record: inout trw_record, base: UnsafePointer<UInt8>, _ take: (Int, String, ByteBuffer?) -> Void
+  ) -> StoredRecord? {
     let (created, overflow) = header.baseTimestampMs.addingReportingOverflow(record.timestamp_delta_ms)
     guard !overflow, record.offset_delta <= header.lastOffsetDelta,
       let offset = header.baseOffset.advanced(by: Int64(record.offset_delta))
     else { return nil }
-    var headers: [Header] = []
     if record.header_count > 0 {
-      headers.reserveCapacity(Int(record.header_count))
+      let count = Int(record.header_count)
       var header = trw_header()
       while trw_next_header(&record, &header) {
         let key = String(decoding: UnsafeBufferPointer(start: header.key, count: header.key_length), as: UTF8.self)
-        headers.append(Header(key: key, value: slice(header.value, header.value_length, base)))
+        take(count, key, slice(header.value, header.value_length, base))
       }
     }
     return StoredRecord(
       offset: offset, timestampMs: self.header.attributes.hasAppendTimestamps ? self.header.appendTimestampMs : created,
       key: slice(record.key, record.key_length, base), value: slice(record.value, record.value_length, base),
-      headers: headers)
+      headers: [])
   }
 
   private func slice(_ start: UnsafePointer<UInt8>?, _ length: Int, _ base: UnsafePointer<UInt8>) -> ByteBuffer? {

@@ -25,12 +25,20 @@ struct LaneReader {
     while true {
       if reader != nil {
         let record: StoredRecord?
-        do throws(RecordBatchError) { record = try reader?.next() } catch { throw fail(error) }
+        var headers: [RecordHeader] = []
+        do throws(RecordBatchError) {
+          record = try reader?.next { count, name, value in
+            if headers.isEmpty { headers.reserveCapacity(count) }
+            headers.append(RecordHeader(name, value))
+          }
+        } catch {
+          throw fail(error)
+        }
         if let record {
           let offset = record.offset.rawValue
           guard offset >= position else { continue }
           position = offset + 1
-          return ConsumerRecord(record, topic: topic, partition: partition)
+          return ConsumerRecord(record, headers, topic: topic, partition: partition)
         }
         // Behind the last record may be offsets without one.
         finishBatch()
@@ -65,10 +73,9 @@ struct LaneReader {
 }
 
 extension ConsumerRecord {
-  fileprivate init(_ record: StoredRecord, topic: String, partition: Int) {
+  fileprivate init(_ record: StoredRecord, _ headers: [RecordHeader], topic: String, partition: Int) {
     self.init(
       topic: topic, partition: partition, offset: record.offset.rawValue, timestampMs: record.timestampMs,
-      key: record.key, value: record.value,
-      headers: record.headers.isEmpty ? [] : record.headers.map { RecordHeader($0.key, $0.value) })
+      key: record.key, value: record.value, headers: headers)
   }
 }
