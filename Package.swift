@@ -20,6 +20,11 @@ let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distrib
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 
+func example(_ name: String) -> Target {
+  .executableTarget(
+    name: name, dependencies: ["TailraceClient"], path: "Sources/Examples/\(name)", swiftSettings: swiftSettings)
+}
+
 let package = Package(
   name: "tailrace",
   products: [
@@ -124,6 +129,10 @@ let package = Package(
       exclude: ["README.md"],
       swiftSettings: swiftSettings
     ),
+    // Programs to copy from.
+    example("ActivityTracking"),
+    example("WorkQueue"),
+    example("ChangeFeed"),
     // What random tests share. Knows none of the modules above, so that tests of any of them can use it.
     .target(
       name: "TailraceTestSupport",
@@ -175,7 +184,8 @@ let package = Package(
       name: "TailraceClientTests",
       dependencies: [
         "TailraceClient", "TailraceTransport", "TailraceStorage", "TailraceTesting", "TailraceTestSupport",
-        "TailraceWire", nioCore, nioPosix, logging, collections,
+        "TailraceWire", nioCore, nioPosix, logging, collections, lifecycle,
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
       swiftSettings: swiftSettings
     ),

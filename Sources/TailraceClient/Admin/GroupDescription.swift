@@ -24,18 +24,6 @@ public struct GroupDescription: Hashable, Sendable {
     case unknown
   }
 
-  /// How a group's partitions are shared out.
-  public enum Assignor: Hashable, Sendable {
-    /// Balanced, and moves the least.
-    case sticky
-    /// Neighbouring partitions of each topic together.
-    case range
-    /// All partitions in turn.
-    case roundRobin
-    /// Not known to this client.
-    case unknown
-  }
-
   /// A member as it stands.
   public struct Member: Hashable, Sendable {
     /// Its id.
@@ -74,8 +62,8 @@ public struct GroupDescription: Hashable, Sendable {
   public var state: State
   /// Grows with each change of members, subscriptions or partitions.
   public var epoch: Int
-  /// How partitions are shared out.
-  public var assignor: Assignor
+  /// How partitions are shared out; nil: not known to this client.
+  public var assignor: ConsumerConfiguration.Assignor?
   /// By id.
   public var members: [Member]
   /// By topic and number.
@@ -105,7 +93,7 @@ extension GroupDescription {
     group = listing.group
     state = listing.state
     epoch = Int(response.groupEpoch)
-    assignor = Assignor(response.assignor)
+    assignor = ConsumerConfiguration.Assignor(response.assignor)
     members = response.members.map { Member($0) }
     partitions = response.partitions.map { Partition($0) }
   }
@@ -123,15 +111,14 @@ extension GroupDescription.State {
   }
 }
 
-extension GroupDescription.Assignor {
-  fileprivate init(_ wire: TailraceWire.Assignor) {
-    self =
-      switch wire {
-      case .unspecified, .sticky: .sticky
-      case .range: .range
-      case .roundRobin: .roundRobin
-      default: .unknown
-      }
+extension ConsumerConfiguration.Assignor {
+  fileprivate init?(_ wire: Assignor) {
+    switch wire {
+    case .unspecified, .sticky: self = .sticky
+    case .range: self = .range
+    case .roundRobin: self = .roundRobin
+    default: return nil
+    }
   }
 }
 
