@@ -7,19 +7,30 @@ import TailraceClient
 /// `tailrace bench sdk`: the Swift SDK with its default settings, its loops as a user would write them.
 struct BenchSDK: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "sdk", abstract: "The Swift SDK's producer, with default settings.",
-    discussion: "One producer enqueues records one by one into one partition, kept in the page cache, and flushes.")
+    commandName: "sdk", abstract: "The Swift SDK's producer and consumer, with default settings.",
+    discussion: """
+      One producer enqueues records one by one into one partition, kept in the page cache, and is closed; then one \
+      consumer reads all of them, record by record.
+      """)
 
   @OptionGroup var options: BenchOptions
 
-  @Option(help: "Bytes of a record's value.")
+  @Option(parsing: .unconditional, help: "Bytes of a record's value.")
   var recordSize: Int = 1024
 
-  @Option(help: "Records of a round.")
+  @Option(parsing: .unconditional, help: "Records of a round.")
   var records: Int = 1_000_000
 
+  @Option(help: "Measure only this: produce or consume.")
+  var only: Part?
+
+  enum Part: String, ExpressibleByArgument, CaseIterable {
+    case produce
+    case consume
+  }
+
   func validate() throws {
-    guard (0...(1 << 20)).contains(recordSize), records > 0, records * (recordSize + 64) <= 2 << 30 else {
+    guard (0...(1 << 20)).contains(recordSize), records > 0, records <= (2 << 30) / (recordSize + 64) else {
       throw ValidationError("--record-size is up to 1048576, and --records make up to 2 GiB")
     }
   }
@@ -29,12 +40,9 @@ struct BenchSDK: AsyncParsableCommand {
       try await options.withBroker { broker in
         try await BenchTopic.create(on: broker, durability: "os")
         let client = try Client(ClientConfiguration(server: "\(broker.host):\(broker.port)"))
-        let result = try await measure(broker) { try await produce(client) }
+        try await measure(.produce, broker) { try await produce(client) }
         try await BenchTopic.check(on: broker, holds: UInt64(records))
-        options.output.print(
-          BenchLine(
-            name: "sdk produce", settings: [("record_size", "\(recordSize)")], result: result, recordsPerCall: 1,
-            bytesPerCall: recordSize, serverResidentBytes: broker.residentBytes))
+        try await measure(.consume, broker) { try await consume(client) }
         await client.close()
       }
     }
@@ -49,14 +57,32 @@ struct BenchSDK: AsyncParsableCommand {
     }
   }
 
-  private func measure(_ broker: BenchTarget, _ body: () async throws -> Void) async throws -> LoadResult {
+  private func consume(_ client: Client) async throws {
+    let all = ConsumerConfiguration(.partitions([TopicPartition(BenchTopic.name, 0)]))
+    var (count, bytes) = (0, 0)
+    try await withConsumer(client, all) { consumer in
+      for try await record in consumer.records {
+        bytes += record.value?.readableBytes ?? 0
+        count += 1
+        if count == records { break }
+      }
+    }
+    guard bytes == records * recordSize else { throw BenchError(description: "\(bytes) bytes were read") }
+  }
+
+  private func measure(_ part: Part, _ broker: BenchTarget, _ body: () async throws -> Void) async throws {
     let (clientCPU, serverCPU) = (Self.cpuSeconds, broker.cpuSeconds)
     let start = ContinuousClock.now
     try await body()
     let elapsed = (ContinuousClock.now - start) / .seconds(1)
-    return LoadResult(
+    guard only == nil || only == part else { return }
+    let result = LoadResult(
       calls: UInt64(records), seconds: elapsed, bytesReceived: 0, clientCPUSeconds: Self.cpuSeconds - clientCPU,
       serverCPUSeconds: broker.cpuSeconds - serverCPU, latencies: LoadResult.noLatencies)
+    options.output.print(
+      BenchLine(
+        name: "sdk \(part.rawValue)", settings: [("record_size", "\(recordSize)")], result: result, recordsPerCall: 1,
+        bytesPerCall: recordSize, serverResidentBytes: broker.residentBytes))
   }
 
   /// User and system time of this process so far.
