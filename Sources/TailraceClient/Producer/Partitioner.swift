@@ -15,6 +15,7 @@ public struct KeyHashPartitioner: Partitioner {
   /// A partitioner of this kind.
   public init() {}
 
+  /// By the key's hash; nil without a key.
   public func partition(of record: ProducerRecord, topic: String, partitionCount: Int) -> Int? {
     guard let key = record.key, let count = UInt32(exactly: partitionCount), count > 0 else { return nil }
     return key.withUnsafeReadableBytes { Int(MurmurHash2.partition(of: $0, partitionCount: count)) }
