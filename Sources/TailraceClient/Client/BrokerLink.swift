@@ -123,6 +123,7 @@ final class BrokerLink: Sendable {
   private func tryOnce(_ serial: UInt64) async throws(RPCError) -> Connection {
     var limits = ConnectionConfiguration.default
     limits.maxUnsentBytes = configuration.maxUnsentBytes
+    limits.endsWhenSilent = true
     limits.connectTimeout = .milliseconds(configuration.connectTimeout.ms)
     return try await Connection.connect(
       host: address.host, port: address.port, eventLoopGroup: eventLoopGroup, configuration: limits

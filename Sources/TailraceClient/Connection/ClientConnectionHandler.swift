@@ -17,6 +17,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
   private struct Pending {
     let completion: @Sendable (Result<ByteBuffer, RPCError>) -> Void
     let deadline: NIODeadline
+    let sentAt: NIODeadline
   }
 
   private enum Phase {
@@ -50,6 +51,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
   private var output = ByteBuffer()
   private var deadlineTimer: Scheduled<Void>?
   private var deadlineTimerAt = NIODeadline.distantFuture
+  private var receivedAt = NIODeadline.uptimeNanoseconds(0)
   /// No call is sent before this: the server asked for it.
   private var throttledUntil = NIODeadline.uptimeNanoseconds(0)
   /// Closes once every call is answered.
@@ -123,6 +125,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var bytes = unwrapInboundIn(data)
+    receivedAt = eventLoop.now
     if phase == .awaitingPreface {
       preface.writeBuffer(&bytes)
       guard takePreface() else { return }
@@ -239,7 +242,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
     output.writeImmutableBuffer(call.message)
     if let payload = call.payload { append(payload) }
     let deadline = deadline(of: call)
-    inFlight.updateValue(Pending(completion: call.completion, deadline: deadline), forKey: call.id)
+    inFlight.updateValue(Pending(completion: call.completion, deadline: deadline, sentAt: eventLoop.now), forKey: call.id)
     scheduleDeadline(deadline)
     if output.readableBytes >= outputBytes { writeOutput() }
   }
@@ -348,8 +351,10 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
     let now = eventLoop.now
     let error = RPCError(.deadlineExceeded, "\(server) did not answer within the call's time-out")
     var earliest = NIODeadline.distantFuture
+    var isSilent = false
     for case (let id, let pending?) in inFlight {
       if pending.deadline <= now {
+        isSilent = isSilent || receivedAt < pending.sentAt
         giveUp(id)
         pending.completion(.failure(error))
       } else {
@@ -363,6 +368,10 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
       for call in overdue { call.completion(.failure(error)) }
     }
     for call in waiting { earliest = min(earliest, deadline(of: call)) }
+    if isSilent && configuration.endsWhenSilent {
+      fail(RPCError(.unavailable, "\(server) does not answer any more"))
+      return
+    }
     scheduleDeadline(earliest)
     flush()
   }

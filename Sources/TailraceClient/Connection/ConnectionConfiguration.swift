@@ -13,19 +13,24 @@ package struct ConnectionConfiguration: Sendable {
   /// How much longer than a call's own time-out its answer is awaited: the server's DEADLINE_EXCEEDED says more than
   /// ours.
   package var timeoutSlack: TimeAmount
+  /// Whether the connection is given up when a call's time is over and nothing at all was received since it was made: a
+  /// server answers in time, if only with DEADLINE_EXCEEDED, so nobody is there any more.
+  package var endsWhenSilent: Bool
 
   package init(
     frame: FrameLimits = .default,
     maxCallsInFlight: Int = 1000,
     maxUnsentBytes: Int = 64 << 20,
     connectTimeout: TimeAmount = .seconds(10),
-    timeoutSlack: TimeAmount = .milliseconds(250)
+    timeoutSlack: TimeAmount = .milliseconds(250),
+    endsWhenSilent: Bool = false
   ) {
     self.frame = frame
     self.maxCallsInFlight = max(1, maxCallsInFlight)
     self.maxUnsentBytes = max(1, maxUnsentBytes)
     self.connectTimeout = connectTimeout
     self.timeoutSlack = timeoutSlack
+    self.endsWhenSilent = endsWhenSilent
   }
 
   package static let `default` = ConnectionConfiguration()

@@ -120,9 +120,8 @@ private final class Pipe: ChannelInboundHandler, @unchecked Sendable {
       other.writeAndFlush(part).whenComplete { _ in self.end(channel) }
     case .swallow: end(channel)
     case .silence:
-      // Nobody is told that the connection is dead, for a while.
+      // Half open: nobody is told that the connection is dead. The client has to find out by itself.
       isSilent = true
-      context.eventLoop.scheduleTask(in: .milliseconds(300)) { self.end(channel) }
       channel.read()
     }
   }
