@@ -19,6 +19,8 @@ import Testing
       var configuration = ProducerConfiguration()
       configuration.requestTimeout = .milliseconds(500)
       configuration.batchBytes = 4_000
+      // What waits is a part of the whole: it is sent while it is handed over.
+      configuration.maxBufferedBytes = 50_000
       try await withProducer(client, configuration) { producer in
         for index in 0..<count {
           let record = ProducerRecord(key: "key \(index % keys)", value: "\(index)")
