@@ -6,7 +6,7 @@ import sys
 
 import broker.measure
 from costs import measure, sites
-from costs.bounds import GOAL_ALLOCATIONS, failures, loose, table
+from costs.bounds import GOAL_ALLOCATIONS, SDK_ALLOCATIONS_PER_RECORD, failures, loose, sdk_failures, table
 from costs.load import loads
 
 SOURCES = pathlib.Path(__file__).resolve().parent.parent / "Sources"
@@ -42,6 +42,11 @@ def check(options: argparse.Namespace) -> int:
     for sentence in loose(costs):
         print(sentence)
     failed = failures(costs)
+    if "allocations" in costs:
+        figure = measure.sdk_allocations_per_record(options.tailrace, options.library, options.work)
+        print(f"Produced and consumed through the Swift SDK: {figure:.2f} allocations per record, client and broker; the"
+              f" bound is {SDK_ALLOCATIONS_PER_RECORD}.")
+        failed += sdk_failures(figure)
     for sentence in failed:
         print(f"FAILED: {sentence}", file=sys.stderr)
     if failed:

@@ -1,6 +1,7 @@
 """What requests cost a broker: heap allocations, counted in front of malloc, and instructions, counted by callgrind."""
 
 import collections
+import os
 import pathlib
 import re
 import shutil
@@ -17,6 +18,7 @@ SETTLE_SECONDS = 0.1
 # So many times more requests than under valgrind, which is some 50 times slower.
 ALLOCATION_TIMES = 10
 PATIENCE_SECONDS = 60
+SDK_RECORDS = (50_000, 250_000)
 # One loop, whose turns are not cut short: under valgrind few calls would fit into one.
 ONE_LOOP = ("--event-loops", "1", "--turn-us", "1000000")
 TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
@@ -48,6 +50,24 @@ def allocations(tailrace: str, library: str, work: pathlib.Path) -> dict[str, fl
     if not any(costs.values()):
         raise Failure(f"no allocation was counted: does {tailrace} call malloc of a shared C library?")
     return costs
+
+
+def sdk_allocations_per_record(tailrace: str, library: str, work: pathlib.Path) -> float:
+    """Of a record that is produced and consumed through the Swift SDK, those of the broker included, which has nearly none
+    for a record: what more records cost more, so that start and end do not count."""
+
+    def total(records: int) -> int:
+        path = work / f"sdk-{records}"
+        counters = Counters(path)
+        command = [tailrace, "bench", "sdk", "--rounds", "1", "--records", str(records), "--directory", str(work)]
+        environment = {**os.environ, "LD_PRELOAD": library, "HOT_PATH_COUNTERS": str(path)}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, env=environment)
+        if done.returncode != 0:
+            raise Failure(f"{' '.join(command)} failed: {done.stderr[-500:]}")
+        return counters.read()[0]
+
+    few, many = SDK_RECORDS
+    return (total(many) - total(few)) / (many - few)
 
 
 def stacks(tailrace: str, library: str, work: pathlib.Path, load: Load) -> tuple[collections.Counter[Stack], int]:

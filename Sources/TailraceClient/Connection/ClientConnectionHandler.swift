@@ -242,7 +242,8 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
     output.writeImmutableBuffer(call.message)
     if let payload = call.payload { append(payload) }
     let deadline = deadline(of: call)
-    inFlight.updateValue(Pending(completion: call.completion, deadline: deadline, sentAt: eventLoop.now), forKey: call.id)
+    inFlight.updateValue(
+      Pending(completion: call.completion, deadline: deadline, sentAt: eventLoop.now), forKey: call.id)
     scheduleDeadline(deadline)
     if output.readableBytes >= outputBytes { writeOutput() }
   }
