@@ -131,8 +131,8 @@ extension Simulation {
         id: old.id, name: old.name, partitionCount: old.partitionCount + UInt32(1 + random.below(4)))
     default:
       guard topics.count < scale.topics + 2 else { return }
-      note("add a topic")
       addTopic()
+      note("add \(topics.last?.name ?? "")")
     }
     try accept(group.topicsChanged(catalog, now: now)) { _ in nil }
     checks.topicsChanged(catalog)

@@ -108,10 +108,14 @@ final class Simulation {
   var catalog: TopicCatalog { TopicCatalog(topics) { pattern, topic in topic.hasPrefix(pattern) } }
 
   func addTopic() {
-    let number = topics.count + random.below(1_000) * 100
+    func name(_ number: Int) -> String { "\(["even", "odd"][number % 2])-\(number)" }
+    var number = topics.count + random.below(1_000) * 100
+    // Two topics never have the same name: by its name nobody could subscribe to the second one, and the checks would
+    // wait for somebody to read it.
+    while topics.contains(where: { $0.name == name(number) }) { number += 100 }
     topics.append(
       TopicCatalog.Topic(
-        id: .random(using: &random), name: "\(["even", "odd"][number % 2])-\(number)",
+        id: .random(using: &random), name: name(number),
         partitionCount: UInt32(1 + random.below(max(1, scale.partitions / scale.topics)))))
   }
 
