@@ -198,7 +198,7 @@ extension BrokerLink {
   }
 
   /// Calls `body` at `moment`, on an event loop.
-  func schedule(at moment: NIODeadline, _ body: @escaping @Sendable () -> Void) {
+  func schedule(at moment: NIODeadline, _ body: @escaping @Sendable () -> Void) -> Scheduled<Void> {
     eventLoopGroup.next().scheduleTask(deadline: moment, body)
   }
 }

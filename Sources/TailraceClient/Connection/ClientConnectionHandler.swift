@@ -31,6 +31,8 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
   /// "127.0.0.1:7171", for errors.
   private let server: String
   private let inbox = Mutex<[Command]>([])
+  /// Succeeds once the server's preface is there; fails where it never comes.
+  let isReady: EventLoopFuture<Void>
 
   // Event loop only, from here on.
   private var context: ChannelHandlerContext?
@@ -61,13 +63,15 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
   private var reason: RPCError?
 
   init(
-    eventLoop: any EventLoop, configuration: ConnectionConfiguration, server: String, ready: EventLoopPromise<Void>,
+    eventLoop: any EventLoop, configuration: ConnectionConfiguration, server: String,
     onEvent: @escaping @Sendable (ConnectionEvent) -> Void
   ) {
     self.eventLoop = eventLoop
     self.configuration = configuration
     self.server = server
+    let ready = eventLoop.makePromise(of: Void.self)
     self.ready = ready
+    isReady = ready.futureResult
     self.onEvent = onEvent
     self.decoder = FrameDecoder(limits: configuration.frame)
     let arena = Arena(initialBytes: 1024, limitBytes: 256 << 10)
@@ -394,6 +398,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
 
   private func finish() {
     guard phase != .closed else { return }
+    let wasOpen = phase == .open
     phase = .closed
     let error = reason ?? lost()
     reason = error
@@ -407,7 +412,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
     waiting = []
     for case (_, let call?) in pending { call.completion(.failure(error)) }
     for call in calls { call.completion(.failure(error)) }
-    onEvent?(.closed(error))
+    if wasOpen { onEvent?(.closed(error)) }
     onEvent = nil
   }
 

@@ -36,9 +36,7 @@ package final class Connection: RPCCaller {
       throw RPCError(.invalidArgument, "cannot connect to \(server): a port is a number from 1 to 65535")
     }
     let loop = eventLoopGroup.next()
-    let ready = loop.makePromise(of: Void.self)
-    let handler = ClientConnectionHandler(
-      eventLoop: loop, configuration: configuration, server: server, ready: ready, onEvent: onEvent)
+    let handlers = ChannelHandlers()
     let bootstrap = ClientBootstrap(group: loop)
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .channelOption(
@@ -46,19 +44,24 @@ package final class Connection: RPCCaller {
       )
       .connectTimeout(configuration.connectTimeout)
       .channelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler) }
+        // One for each channel: a name may have several addresses, which are tried side by side.
+        channel.eventLoop.makeCompletedFuture {
+          let handler = ClientConnectionHandler(
+            eventLoop: loop, configuration: configuration, server: server, onEvent: onEvent)
+          handlers.add(handler, of: channel)
+          try channel.pipeline.syncOperations.addHandler(handler)
+        }
       }
     do {
-      let channel: any Channel
+      let channel = try await bootstrap.connect(host: host, port: port).get()
       do {
-        channel = try await bootstrap.connect(host: host, port: port).get()
+        guard let handler = handlers.handler(of: channel) else { throw ChannelError.inappropriateOperationForState }
+        try await handler.isReady.get()
+        return Connection(server: server, channel: channel, handler: handler)
       } catch {
-        // The handler, which would else do it, may never have seen a channel.
-        ready.fail(error)
+        channel.close(promise: nil)
         throw error
       }
-      try await ready.futureResult.get()
-      return Connection(server: server, channel: channel, handler: handler)
     } catch {
       throw connectFailure(error, server: server)
     }
@@ -137,6 +140,20 @@ package final class Connection: RPCCaller {
 package enum ConnectionEvent: Sendable {
   /// The server is about to stop, or wants the connection elsewhere: make new calls over another one.
   case reconnectAdvised
-  /// The connection is over, and every call with it. The last event. Comes also where it was never ready.
+  /// The connection is over, and every call with it. The last event. Does not come where it was never ready.
   case closed(RPCError)
+}
+
+/// The handlers of the channels of one attempt to connect: a channel may be closed, and its pipeline empty, before anybody
+/// has asked for its handler. Thread-safe.
+private final class ChannelHandlers: Sendable {
+  private let handlers = Mutex<[ObjectIdentifier: ClientConnectionHandler]>([:])
+
+  func add(_ handler: ClientConnectionHandler, of channel: any Channel) {
+    handlers.withLock { $0[ObjectIdentifier(channel)] = handler }
+  }
+
+  func handler(of channel: any Channel) -> ClientConnectionHandler? {
+    handlers.withLock { $0[ObjectIdentifier(channel)] }
+  }
 }

@@ -28,6 +28,6 @@ public struct Delivery: Sendable {
   private func metadata(_ outcome: BatchCompletion.Outcome) throws(TailraceError) -> RecordMetadata {
     let base = try outcome.get()
     // Nobody is told of offsets where acks are none.
-    return RecordMetadata(topic: batch.topic, partition: batch.partition, offset: base < 0 ? -1 : base + Int64(index))
+    return RecordMetadata(topic: batch.topic, partition: batch.partition, offset: base < 0 ? -1 : base &+ Int64(index))
   }
 }

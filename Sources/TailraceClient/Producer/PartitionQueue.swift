@@ -11,7 +11,8 @@ internal import TailraceWire
 ///
 /// When the first batch is refused because the broker expects another sequence, or does not know the producer any more,
 /// it is certainly not stored, and neither is any after it: a batch before them failed for good, or the log fell back.
-/// Then the partition begins anew, under another identity.
+/// Then the partition begins anew, under another identity. What was sent under the old one and is still on its way through
+/// a network that held it up past the delivery time-out could be stored nevertheless.
 struct PartitionQueue {
   let topic: String
   let partition: UInt32
@@ -138,19 +139,22 @@ struct PartitionQueue {
 
   /// The next step; a `.send` is noted as under way.
   mutating func next(
-    _ rules: SendingRules, over connection: ObjectIdentifier, known identity: ProducerIdentity?, now: NIODeadline
+    _ rules: SendingRules, over connection: ObjectIdentifier, known identity: ProducerIdentity?, now: NIODeadline,
+    isDraining: Bool = false, isRoomAwaited: Bool = false
   ) -> Step {
     guard !isHalted, inFlight < rules.maxInFlight else { return .nothing }
     // What was sent over another connection may still be on its way.
     guard inFlight == 0 || self.connection == connection else { return .nothing }
     guard retryAt <= now else { return .wait(retryAt) }
     guard let index = batches.firstIndex(where: { $0.phase == .ready || $0.phase == .building }) else {
-      return nextOpen(rules, now: now)
+      return nextOpen(rules, now: now, isRoomAwaited: isRoomAwaited)
     }
     // Answers may come in any order. The broker remembers its last five batches: the first one here must be among them.
     guard index < rules.maxInFlight, batches[index].phase == .ready, let batch = batches[index].batch else {
       return .nothing
     }
+    // A new identity takes over from the old one everywhere: first, what was sent under that is settled.
+    if isDraining && batches[index].sequence == nil { return .nothing }
     guard let numbered = number(batch, at: index, rules, known: identity) else { return .identify }
     batches[index].phase = .inFlight
     batches[index].wasSent = true
@@ -160,9 +164,10 @@ struct PartitionQueue {
     return .send(serial: firstSerial + UInt64(index), numbered, timeout: timeout)
   }
 
-  private func nextOpen(_ rules: SendingRules, now: NIODeadline) -> Step {
+  private func nextOpen(_ rules: SendingRules, now: NIODeadline, isRoomAwaited: Bool) -> Step {
     guard let open, isFlushing || inFlight == 0, batches.count < rules.maxInFlight else { return .nothing }
-    let due = open.openedAt + rules.linger
+    // Lingering would hold up whoever waits for room.
+    let due = isRoomAwaited ? now : open.openedAt + rules.linger
     return isFlushing || due <= now ? .seal : .wait(due)
   }
 
@@ -252,13 +257,20 @@ struct PartitionQueue {
   }
 
   private mutating func retry(_ now: NIODeadline, _ jitter: Double) {
+    // All that were under way fail together: that is one failure.
+    guard !isHalted else { return }
     isHalted = true
     backoff.fail(nowMs: 0, fraction: jitter)
     retryAt = now + .milliseconds(backoff.retryAtMs)
   }
 
+  /// Whether anything is sent under an identity and not settled.
+  var isUnderIdentity: Bool {
+    batches.contains { $0.phase == .inFlight || ($0.sequence != nil && $0.phase != .done) }
+  }
+
   /// None of the batches is stored: all of them are numbered anew. Those in flight will be refused.
-  private mutating func beginAnew() {
+  mutating func beginAnew() {
     identity = nil
     nextSequence = 0
     for index in batches.indices { batches[index].sequence = nil }
@@ -274,7 +286,12 @@ struct PartitionQueue {
   // MARK: Time and the end
 
   /// Gives up batches whose time is over, but those in flight, whose answers come first.
-  mutating func expire(now: NIODeadline) {
+  mutating func expire(now: NIODeadline, deliveryTimeout: TimeAmount) {
+    if let batch = open, batch.openedAt + deliveryTimeout <= now {
+      open = nil
+      isFlushing = false
+      settle(batch, TailraceError(.deadlineExceeded, "no connection within the delivery time-out: it was never sent"))
+    }
     for index in batches.indices where batches[index].phase == .ready && batches[index].deadline <= now {
       let what = batches[index].wasSent ? "whether it was stored is not known" : "it was never sent"
       finish(index, .failure(TailraceError(.deadlineExceeded, "no answer within the delivery time-out: \(what)")))
@@ -284,22 +301,24 @@ struct PartitionQueue {
 
   /// Gives up everything.
   mutating func abandon(_ error: TailraceError) {
-    if let open = open.take() {
-      settled.append(
-        Settled(
-          completion: open.completion, outcome: .failure(error), bufferedBytes: open.builder.byteCount,
-          recordCount: open.count))
-    }
+    if let open = open.take() { settle(open, error) }
     for index in batches.indices where batches[index].phase != .done { finish(index, .failure(error)) }
     firstSerial += UInt64(batches.count)
     batches = []
     inFlight = 0
   }
 
+  private mutating func settle(_ open: OpenBatch, _ error: TailraceError) {
+    settled.append(
+      Settled(
+        completion: open.completion, outcome: .failure(error), bufferedBytes: open.builder.byteCount,
+        recordCount: open.count))
+  }
+
   /// When there may be something to do without any event, some of it past.
-  func moments(linger: TimeAmount) -> [NIODeadline] {
+  func moments(linger: TimeAmount, deliveryTimeout: TimeAmount) -> [NIODeadline] {
     var moments: [NIODeadline] = []
-    if let open { moments.append(open.openedAt + linger) }
+    if let open { moments += [open.openedAt + linger, open.openedAt + deliveryTimeout] }
     if let first = batches.first { moments += [first.deadline, retryAt] }
     return moments
   }
@@ -311,11 +330,13 @@ struct SendingRules: Sendable {
   var isIdempotent: Bool
   var linger: TimeAmount
   var requestTimeout: TimeAmount
+  var deliveryTimeout: TimeAmount
 
   init(_ configuration: ProducerConfiguration) {
     isIdempotent = configuration.isIdempotent && configuration.acks != .none
     maxInFlight = isIdempotent || configuration.acks == .none ? configuration.maxInFlightBatches : 1
     linger = .milliseconds(configuration.linger.ms)
     requestTimeout = .milliseconds(configuration.requestTimeout.ms)
+    deliveryTimeout = .milliseconds(configuration.deliveryTimeout.ms)
   }
 }

@@ -70,21 +70,26 @@ extension Producer {
     let options = CallOptions(timeout: .nanoseconds(order.timeout.nanoseconds), metadata: call.metadata)
     order.connection.send(.logServiceProduce, prefix, payload: order.batch.records, options) { [self] result in
       call.end(result.failure)
-      answered(order.queue, order.serial, Self.outcome(result))
+      answered(order.queue, order.serial, Self.outcome(result, acks: configuration.acks))
     }
   }
 
   /// What an answer says of the batch that was asked about.
-  static func outcome(_ result: Result<ByteBuffer, RPCError>) -> BatchCompletion.Outcome {
+  static func outcome(
+    _ result: Result<ByteBuffer, RPCError>, acks: ProducerConfiguration.Acks
+  ) -> BatchCompletion.Outcome {
     do throws(RPCError) {
       let bytes = try result.get()
       guard let response = try? ProduceResponse(decoding: bytes) else {
         throw RPCError(.internalError, "the broker's answer cannot be read")
       }
-      // Nothing is told where acks are none.
-      guard let target = response.results.first else { return .success(-1) }
-      if let error = target.error { return .failure(TailraceError(error)) }
-      guard let batch = target.batches.first else { return .success(-1) }
+      let target = response.results.first
+      if let error = target?.error { return .failure(TailraceError(error)) }
+      guard let batch = target?.batches.first else {
+        // Nothing is told where acks are none.
+        guard acks == .none else { throw RPCError(.internalError, "the broker's answer says nothing of the batch") }
+        return .success(-1)
+      }
       if let error = batch.error { return .failure(TailraceError(error)) }
       return .success(batch.baseOffset)
     } catch {
@@ -169,7 +174,12 @@ extension Producer {
       return true
     }
     guard isNew else { return }
-    client.link.schedule(at: moment) { [weak self] in self?.tick(moment) }
+    let timer = client.link.schedule(at: moment) { [weak self] in self?.tick(moment) }
+    let old = pumping.withLock { pumping in
+      defer { pumping.timer = timer }
+      return pumping.timer
+    }
+    old?.cancel()
   }
 
   private func tick(_ moment: NIODeadline) {

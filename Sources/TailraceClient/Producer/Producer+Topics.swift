@@ -18,6 +18,10 @@ extension Producer {
     guard let found = response.topics.first, found.name == topic, found.partitionCount > 0 else {
       throw TailraceError(.unknownTopic, "there is no topic '\(topic)'")
     }
+    guard found.partitionCount <= mostPartitions else {
+      throw TailraceError(
+        .internalError, "the broker says that topic '\(topic)' has \(found.partitionCount) partitions")
+    }
     core.withLock {
       $0.learn(
         topic, partitionCount: Int(found.partitionCount), now: .now(), chance: .random(in: 0..<Int(Int32.max)))
@@ -41,3 +45,6 @@ extension Producer {
     }
   }
 }
+
+/// No broker has a topic with more.
+private let mostPartitions: UInt32 = 1_000_000

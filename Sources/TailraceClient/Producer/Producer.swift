@@ -12,7 +12,7 @@ internal import TailraceWire
 ///
 /// `send` waits until the record is stored; many tasks may do so at a time. `enqueue` only waits for room, and returns a
 /// `Delivery` to ask later, or to drop: `flush` tells of failures, too. Close it at the end, or let a `ServiceGroup` run
-/// it; what was handed over is stored first. Thread-safe.
+/// it; what was handed over is stored first, in a graceful shutdown. Thread-safe.
 public final class Producer: Service {
   let client: Client
   let configuration: ProducerConfiguration
@@ -25,6 +25,7 @@ public final class Producer: Service {
     var isBusy = false
     var isWanted = false
     var timerAt: NIODeadline?
+    var timer: Scheduled<Void>?
   }
 
   /// A producer over `client`, which must stay open for longer. Fails with INVALID_ARGUMENT where the configuration makes
@@ -41,6 +42,9 @@ public final class Producer: Service {
         configuration,
         backoff: Backoff(firstMs: client.configuration.initialBackoff.ms, maxMs: client.configuration.maxBackoff.ms)))
   }
+
+  /// What is not settled when nobody refers to the producer any more fails with CANCELLED: close it before.
+  deinit { abandon(TailraceError(.cancelled, "the producer was dropped before it was closed")) }
 
   // MARK: Records
 
@@ -109,9 +113,11 @@ public final class Producer: Service {
         let now: Result<Void, TailraceError>? = core.withLock { core in
           if let refusal = core.refusal { return .failure(refusal) }
           if Task.isCancelled { return .failure(Self.cancelled) }
-          return core.buffer.wait(id, for: byteCount, continuation) ? nil : .success(())
+          guard core.buffer.wait(id, for: byteCount, continuation) else { return .success(()) }
+          core.markAll()
+          return nil
         }
-        if let now { continuation.resume(returning: now) }
+        if let now { continuation.resume(returning: now) } else { pump() }
       }
     } onCancel: {
       core.withLock { $0.buffer.withdraw(id) }?.resume(returning: .failure(Self.cancelled))
@@ -157,14 +163,16 @@ public final class Producer: Service {
     }
   }
 
-  /// Serves until the task is cancelled or the service group shuts down, then closes.
+  /// Serves until the service group shuts down gracefully, then closes, and fails as `close` does. Where the task is
+  /// cancelled instead, what is not stored by then is given up.
   public func run() async throws {
     try? await gracefulShutdown()
     try await close()
   }
 }
 
-/// Runs `body` with a producer that is closed, with all it was given settled, when `body` ends in whatever way.
+/// Runs `body` with a producer that is closed, with all it was given settled, when `body` ends in whatever way. Fails as
+/// `body` does, else with the first failure of a record since the last flush, also where a delivery has told of it.
 @discardableResult public func withProducer<Value>(
   _ client: Client, _ configuration: ProducerConfiguration = ProducerConfiguration(),
   _ body: (Producer) async throws -> Value

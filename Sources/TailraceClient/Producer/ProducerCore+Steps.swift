@@ -19,6 +19,7 @@ extension ProducerCore {
   /// The next thing to do; nil: nothing, until something happens or `wakeAt` has come.
   mutating func nextAction(over connection: Connection?, now: NIODeadline) -> Action? {
     while let queue = ready.first, queues[queue].isEmpty { unmark() }
+    endDraining()
     guard let connection else {
       guard !ready.isEmpty, !isConnecting else { return nil }
       isConnecting = true
@@ -26,7 +27,8 @@ extension ProducerCore {
     }
     while let queue = ready.first {
       let step = queues[queue].next(
-        rules, over: ObjectIdentifier(connection), known: identity, now: now)
+        rules, over: ObjectIdentifier(connection), known: identity, now: now, isDraining: isDraining,
+        isRoomAwaited: buffer.isAwaited)
       switch step {
       case .nothing: unmark()
       case .wait(let moment):
@@ -54,6 +56,14 @@ extension ProducerCore {
   private mutating func unmark() {
     let queue = ready.removeFirst()
     isReady[queue] = false
+  }
+
+  /// Once nothing is under the old identity, every queue begins anew under the next one.
+  private mutating func endDraining() {
+    guard isDraining, !queues.contains(where: \.isUnderIdentity) else { return }
+    isDraining = false
+    for queue in queues.indices { queues[queue].beginAnew() }
+    markAll()
   }
 
   // MARK: What happened
@@ -86,11 +96,14 @@ extension ProducerCore {
     if case .failure(let error) = outcome, error.code == .unknownTopic || error.code == .unknownPartition {
       forget(queues[queue].topic)
     }
+    wake(at: queues[queue].retryAt)
     switch verdict {
     case .settled: return nil
     case .retried(let error): return error
     case .reset(let old):
       if identity == old { identity = nil }
+      // Under a name the next identity fences this one, in all partitions.
+      isDraining = isDraining || configuration.name != nil
       return nil
     case .fenced(let error):
       abandon(error)
@@ -130,8 +143,8 @@ extension ProducerCore {
   mutating func tick(now: NIODeadline) {
     wakeAt = nil
     for queue in queues.indices where !queues[queue].isEmpty {
-      queues[queue].expire(now: now)
-      for moment in queues[queue].moments(linger: rules.linger) {
+      queues[queue].expire(now: now, deliveryTimeout: rules.deliveryTimeout)
+      for moment in queues[queue].moments(linger: rules.linger, deliveryTimeout: rules.deliveryTimeout) {
         if moment > now { wake(at: moment) } else { mark(queue) }
       }
     }

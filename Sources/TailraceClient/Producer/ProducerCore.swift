@@ -47,6 +47,8 @@ struct ProducerCore {
   var buffer: ProducerBuffer
   var identity: ProducerIdentity?
   var isIdentifying = false
+  /// Whether the identity is to change, and what is under the old one is awaited.
+  var isDraining = false
   /// Queues that may have something to do, each once.
   var ready = Deque<Int>()
   var isReady: [Bool] = []
@@ -84,6 +86,7 @@ struct ProducerCore {
           "partition \(partition) of topic '\(topic)' does not exist: it has \(count) (0-\(count - 1))"))
     }
     let byteCount = record.byteCount
+    if let error = record.fault { return .failed(error) }
     guard byteCount <= ProducerConfiguration.maxBatchBytes else {
       return .failed(
         TailraceError(
@@ -97,6 +100,7 @@ struct ProducerCore {
     let (delivery, growth) = queues[queue].append(
       record, nowMs: nowMs, reservingBytes: max(byteCount, min(configuration.batchBytes, 1 << 20)))
     buffer.adjust(by: growth - room)
+    if delivery.index == 0 { wake(at: .now() + rules.deliveryTimeout) }
     let isUrgent = sealed != nil || queues[queue].inFlight == 0
     if isUrgent { mark(queue) }
     return .appended(delivery, sealed: sealed, isUrgent: isUrgent)
@@ -164,9 +168,7 @@ struct ProducerCore {
 
   /// The look-up beside the work failed: tried again when what is known is old anew.
   mutating func endRefresh(_ name: String, now: NIODeadline) {
-    if let at = topicIndex[name] {
-      topics[at].learn(partitionCount: topics[at].partitionCount, now: now, chance: 0)
-    }
+    if let at = topicIndex[name] { topics[at].refreshFailed(now: now) }
   }
 
   // MARK: Flushing and the end

@@ -20,13 +20,19 @@ struct ProducerTopic {
 
   /// `chance` chooses where the sticky partition begins, so that many short-lived producers spread.
   mutating func learn(partitionCount: Int, now: NIODeadline, chance: Int) {
-    if self.partitionCount == 0, partitionCount > 0 { stickyPartition = chance % partitionCount }
+    // Made anew it may have fewer than before.
+    if partitionCount > 0, self.partitionCount == 0 || stickyPartition >= partitionCount {
+      stickyPartition = chance % partitionCount
+    }
     self.partitionCount = partitionCount
     if queues.count < partitionCount {
       queues.append(contentsOf: repeatElement(-1, count: partitionCount - queues.count))
     }
     (learntAt, isStale, isRefreshing) = (now, false, false)
   }
+
+  /// Looking it up beside the work failed: that is tried again when what is known is old anew.
+  mutating func refreshFailed(now: NIODeadline) { (learntAt, isRefreshing) = (now, false) }
 
   mutating func forget() { isStale = true }
 

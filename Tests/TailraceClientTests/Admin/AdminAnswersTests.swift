@@ -14,6 +14,8 @@ import Testing
       var configuration = ClientConfiguration(server: "127.0.0.1:\(port)")
       configuration.initialBackoff = .milliseconds(1)
       configuration.maxBackoff = .milliseconds(5)
+      // However busy the machine is.
+      configuration.callTimeout = .seconds(300)
       let client = try Client(configuration)
       do {
         try await body(AdminClient(client))

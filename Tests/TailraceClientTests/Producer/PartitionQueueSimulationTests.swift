@@ -89,7 +89,7 @@ import Testing
       case 97: if queue.isEmpty { partition.forgetProducers() }
       case 98:
         now = now + .seconds(Int64(generator.below(30)))
-        queue.expire(now: now)
+        queue.expire(now: now, deliveryTimeout: rules.deliveryTimeout)
         collect()
       default: now = now + .milliseconds(Int64(generator.below(50)))
       }

@@ -88,6 +88,10 @@ import Testing
         await failure { try await producer.send(ProducerRecord(value: "v"), to: "nowhere") }?.code == .unknownTopic)
       let outside = ProducerRecord(value: ByteBuffer(string: "v"), partition: 3)
       #expect(await failure { try await producer.send(outside, to: "orders") }?.code == .unknownPartition)
+      let many = ProducerRecord(value: nil, headers: (0..<257).map { RecordHeader("h", "\($0)") })
+      #expect(await failure { try await producer.send(many, to: "orders") }?.code == .invalidRecord)
+      let odd = ProducerRecord(value: nil, headers: [RecordHeader("a\0", "b")])
+      #expect(await failure { try await producer.send(odd, to: "orders") }?.code == .invalidRecord)
       let large = ProducerRecord(value: ByteBuffer(repeating: 1, count: 9 << 20))
       #expect(await failure { try await producer.send(large, to: "orders") }?.code == .batchTooLarge)
       // The broker's own bound: the topic takes batches of up to 1 MiB.
@@ -180,6 +184,49 @@ import Testing
       #expect(try await broker.values("orders") == ["old", "new"])
       try await second.close()
       await client.close()
+    }
+  }
+
+  @Test func `a record that is refused for good does not make a named producer fence itself`() async throws {
+    try await withProducer({
+      $0.name = "writer"
+      $0.batchBytes = 100
+    }) { broker, producer in
+      try await broker.createTopic("two", partitions: 2)
+      func record(_ text: String, _ partition: Int) -> TailraceClient.ProducerRecord {
+        ProducerRecord(value: ByteBuffer(string: text), partition: partition)
+      }
+      var deliveries: [Delivery] = []
+      for round in 0..<20 {
+        // Too large for the topic, with others right behind it.
+        let large = ProducerRecord(value: ByteBuffer(repeating: 1, count: 2 << 20), partition: 0)
+        try await producer.enqueue(large, to: "two")
+        for partition in [0, 1] {
+          for index in 0..<5 {
+            let text = "\(round) \(index) " + String(repeating: "x", count: 80)
+            deliveries.append(try await producer.enqueue(record(text, partition), to: "two"))
+          }
+        }
+      }
+      #expect(await failure { try await producer.flush() }?.code == .batchTooLarge)
+      for delivery in deliveries { #expect(delivery.result.map { (try? $0.get()) != nil } == true) }
+      for partition in [UInt32(0), 1] { #expect(try await broker.records("two", partition).count == 100) }
+    }
+  }
+
+  @Test func `a topic that is made anew with fewer partitions takes records`() async throws {
+    try await withProducer { broker, producer in
+      try await broker.createTopic("shrinking", partitions: 50)
+      for _ in 0..<50 { try await producer.send(ProducerRecord(value: "v"), to: "shrinking") }
+      _ = try await broker.call(
+        .adminServiceDeleteTopic, DeleteTopicRequest(name: "shrinking"), as: DeleteTopicResponse.self)
+      try await broker.createTopic("shrinking", partitions: 1)
+      // The first ones may be on their way to partitions that are gone.
+      for _ in 0..<5
+      where await failure({ try await producer.send(ProducerRecord(value: "v"), to: "shrinking") }) == nil {
+        return
+      }
+      Issue.record("nothing is taken")
     }
   }
 

@@ -122,6 +122,44 @@ import Testing
     }
   }
 
+  @Test func `a record that never finds a connection fails in its time, and closing does not wait for ever`()
+    async throws
+  {
+    try await withBroker { broker in
+      try await broker.createTopic("orders")
+      let switchboard = try await Switchboard.start(to: broker.port)
+      let client = try client(of: broker, port: switchboard.port)
+      var configuration = ProducerConfiguration()
+      configuration.deliveryTimeout = .milliseconds(100)
+      let producer = try Producer(client, configuration)
+      try await producer.send(ProducerRecord(value: "a"), to: "orders")
+      switchboard.disconnect()
+      // Until the client has noticed.
+      while client.link.current != nil { await Task.yield() }
+      let error = await failure { try await producer.send(ProducerRecord(value: "b"), to: "orders") }
+      #expect(error?.code == .deadlineExceeded && error?.message.contains("never sent") == true)
+      try await producer.enqueue(ProducerRecord(value: "c"), to: "orders")
+      #expect(await failure { try await producer.close() }?.code == .deadlineExceeded)
+      await client.close()
+      await switchboard.stop()
+    }
+  }
+
+  @Test func `a producer that is dropped tells those who wait`() async throws {
+    try await withBroker { broker in
+      try await broker.createTopic("orders")
+      let client = try client(of: broker)
+      func deliveryOfNobody() async throws -> Delivery {
+        var configuration = ProducerConfiguration()
+        configuration.linger = .seconds(3_600)
+        return try await Producer(client, configuration).enqueue(ProducerRecord(value: "a"), to: "orders")
+      }
+      let delivery = try await deliveryOfNobody()
+      #expect(await failure { _ = try await delivery.value }?.code == .cancelled)
+      await client.close()
+    }
+  }
+
   @Test func `whoever is cancelled stops waiting, wherever that is`() async throws {
     try await withBroker { broker in
       try await broker.createTopic("orders")

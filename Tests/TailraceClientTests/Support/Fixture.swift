@@ -10,6 +10,8 @@ func client(
   var configuration = ClientConfiguration(server: "127.0.0.1:\(port ?? broker.port)")
   configuration.initialBackoff = .milliseconds(5)
   configuration.maxBackoff = .milliseconds(100)
+  // However busy the machine is.
+  configuration.callTimeout = .seconds(300)
   change(&configuration)
   return try Client(configuration)
 }
