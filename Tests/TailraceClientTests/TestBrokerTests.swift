@@ -75,7 +75,7 @@ private final class Tally: Sendable {
   /// Produces until the broker has crashed for the so-many-th time. What the crash interrupts may be stored or not.
   func produce(_ client: Client, _ round: Int) async {
     let partition = TopicPartition("orders", 0)
-    while state.withLock({ $0.crashes < round }) {
+    while !Task.isCancelled, state.withLock({ $0.crashes < round }) {
       guard (try? await TailraceClientTests.produce(client, to: partition, timestamps: [1], retry: .ifNotSent)) != nil
       else { continue }
       state.withLock { $0.stored += 1 }
