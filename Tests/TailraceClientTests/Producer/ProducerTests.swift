@@ -6,7 +6,7 @@ import Testing
 
 @testable import TailraceClient
 
-@Suite(.timeLimit(.minutes(3))) struct ProducerTests {
+@Suite(.timeLimit(.minutes(10))) struct ProducerTests {
   private func withProducer<Value>(
     _ change: (inout ProducerConfiguration) -> Void = { _ in },
     _ body: (TestBroker, Producer) async throws -> Value
@@ -151,13 +151,20 @@ import Testing
   }
 
   @Test func `lingering gathers what comes alone`() async throws {
-    try await withProducer({ $0.linger = .milliseconds(30) }) { broker, producer in
+    try await withProducer({ $0.linger = .seconds(3_600) }) { broker, producer in
       for index in 0..<20 { try await producer.enqueue(ProducerRecord(value: "\(index)"), to: "orders") }
-      let last = try await producer.send(ProducerRecord(value: "last"), to: "orders")
-      #expect(last.offset == 20)
+      #expect(try await broker.records("orders").isEmpty)
+      try await producer.flush()
       let batches = try await broker.call(
         .logServiceFetch, FetchRequest(targets: [FetchTarget(topic: "orders")]), as: FetchResponse.self)
       #expect(batches.partitions.first?.batches.count == 1)
+    }
+  }
+
+  @Test func `what has lingered is sent by itself`() async throws {
+    try await withProducer({ $0.linger = .milliseconds(1) }) { _, producer in
+      let stored = try await producer.send(ProducerRecord(value: "v"), to: "orders")
+      #expect(stored.offset == 0)
     }
   }
 
