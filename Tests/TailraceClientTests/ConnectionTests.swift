@@ -26,7 +26,7 @@ private final class Greeter: ChannelInboundHandler, Sendable {
   }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(2))) struct ConnectionTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct ConnectionTests {
   private func ping(
     _ connection: Connection, _ text: String, _ options: CallOptions = CallOptions()
   ) async throws(RPCError) -> String {

@@ -4,7 +4,7 @@ import TailraceTesting
 import Testing
 
 /// What users see of `withBroker`.
-@Suite(.timeLimit(.minutes(2))) struct TestBrokerTests {
+@Suite(.timeLimit(.minutes(15))) struct TestBrokerTests {
   @Test func `a broker is at the same address, with the same topics, when it was started again`() async throws {
     try await withBroker { broker in
       let admin = AdminClient(broker.client)

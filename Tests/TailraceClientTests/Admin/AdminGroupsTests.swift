@@ -3,7 +3,7 @@ import TailraceTesting
 import TailraceWire
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct AdminGroupsTests {
+@Suite(.timeLimit(.minutes(15))) struct AdminGroupsTests {
   private let first = TopicPartition("orders", 0)
   private let second = TopicPartition("orders", 1)
 

@@ -4,7 +4,7 @@ import TailraceTesting
 import TailraceWire
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct AdminRecordsTests {
+@Suite(.timeLimit(.minutes(15))) struct AdminRecordsTests {
   private let first = TopicPartition("orders", 0)
   private let second = TopicPartition("orders", 1)
   private let none = TopicPartition("orders", 2)

@@ -2,7 +2,7 @@ import TailraceClient
 import TailraceTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct AdminTopicsTests {
+@Suite(.timeLimit(.minutes(15))) struct AdminTopicsTests {
   @Test func `a topic is created, described and deleted`() async throws {
     try await withBroker { broker in
       let admin = AdminClient(broker.client)

@@ -5,7 +5,7 @@ import TailraceTesting
 import TailraceWire
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct ConsumerControlTests {
+@Suite(.timeLimit(.minutes(15))) struct ConsumerControlTests {
   private let first = TopicPartition("t", 0)
   private let second = TopicPartition("t", 1)
 

@@ -7,7 +7,7 @@ import TailraceTransport
 import TailraceWire
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct ConsumerRecoveryTests {
+@Suite(.timeLimit(.minutes(15))) struct ConsumerRecoveryTests {
   private func configuration(_ subscription: ConsumerConfiguration.Subscription) -> ConsumerConfiguration {
     var configuration = ConsumerConfiguration(subscription)
     configuration.commit = .automatic(every: .milliseconds(20))

@@ -5,7 +5,7 @@ import TailraceTesting
 import TailraceWire
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct GroupConsumerTests {
+@Suite(.timeLimit(.minutes(15))) struct GroupConsumerTests {
   private func configuration(
     _ group: String = "g", manual: Bool = false, _ change: (inout ConsumerConfiguration) -> Void = { _ in }
   ) -> ConsumerConfiguration {

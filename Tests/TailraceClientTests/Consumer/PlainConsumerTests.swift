@@ -4,7 +4,7 @@ import TailraceTesting
 import TailraceWire
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct PlainConsumerTests {
+@Suite(.timeLimit(.minutes(15))) struct PlainConsumerTests {
   private let first = TopicPartition("t", 0)
 
   @Test func `all partitions of a topic are read from the beginning, each in its order`() async throws {

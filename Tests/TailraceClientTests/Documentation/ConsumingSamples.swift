@@ -4,7 +4,7 @@ import TailraceTesting
 import Testing
 
 /// The code of `Consuming.md`.
-@Suite(.timeLimit(.minutes(2))) struct ConsumingSamples {
+@Suite(.timeLimit(.minutes(15))) struct ConsumingSamples {
   /// A topic with the orders 1, 2 and 3.
   private func withOrders(_ body: (Client, AdminClient) async throws -> Void) async throws {
     try await withBroker { broker in

@@ -4,7 +4,7 @@ import TailraceTesting
 import Testing
 
 /// The code of `ErrorHandling.md`.
-@Suite(.timeLimit(.minutes(2))) struct ErrorHandlingSamples {
+@Suite(.timeLimit(.minutes(15))) struct ErrorHandlingSamples {
   @Test func `codes tell what to do`() async throws {
     try await withBroker { broker in
       let admin = AdminClient(broker.client)

@@ -6,7 +6,7 @@ import Testing
 import UnixSignals
 
 /// The code of `GettingStarted.md`.
-@Suite(.timeLimit(.minutes(2))) struct GettingStartedSamples {
+@Suite(.timeLimit(.minutes(15))) struct GettingStartedSamples {
   @Test func `records are produced and read back`() async throws {
     try await withBroker { broker in
       let server = broker.address

@@ -4,7 +4,7 @@ import TailraceTesting
 import Testing
 
 /// The code of `Producing.md`.
-@Suite(.timeLimit(.minutes(2))) struct ProducingSamples {
+@Suite(.timeLimit(.minutes(15))) struct ProducingSamples {
   private func withTopics(_ body: (Client, AdminClient) async throws -> Void) async throws {
     try await withBroker { broker in
       let admin = AdminClient(broker.client)

@@ -3,7 +3,7 @@ import TailraceTesting
 import Testing
 
 /// The Swift code of the README.
-@Suite(.timeLimit(.minutes(2))) struct ReadmeSamples {
+@Suite(.timeLimit(.minutes(15))) struct ReadmeSamples {
   private struct Billed: Error, Equatable {
     let order: Order
   }

@@ -4,7 +4,7 @@ import TailraceTesting
 import Testing
 
 /// The code of `Testing.md`.
-@Suite(.timeLimit(.minutes(2))) struct TestingSamples {
+@Suite(.timeLimit(.minutes(15))) struct TestingSamples {
   @Test func `an order is there when it was placed`() async throws {
     try await withBroker { broker in
       let admin = AdminClient(broker.client)

@@ -34,6 +34,8 @@ final class ChaosProxy: Sendable {
     let channel = try await ServerBootstrap(group: proxy.group)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.autoRead, value: false)
+      // One piece for each `read`: they are passed on one after the other, whatever becomes of each.
+      .childChannelOption(.maxMessagesPerRead, value: 1)
       .childChannelInitializer { proxy.join($0) }
       .bind(host: "127.0.0.1", port: 0).get()
     proxy.listener.withLock { $0 = channel }
@@ -57,6 +59,7 @@ final class ChaosProxy: Sendable {
 
   private func join(_ client: any Channel) -> EventLoopFuture<Void> {
     ClientBootstrap(group: client.eventLoop).channelOption(.autoRead, value: false)
+      .channelOption(.maxMessagesPerRead, value: 1)
       .connect(host: "127.0.0.1", port: target)
       .flatMap { server in
         self.track(client)

@@ -20,6 +20,8 @@ final class Switchboard: Sendable {
     let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelInitializer { board.join($0) }
       .childChannelOption(.autoRead, value: false)
+      // One piece for each `read`: they are passed on one after the other, whatever becomes of each.
+      .childChannelOption(.maxMessagesPerRead, value: 1)
       .bind(host: "127.0.0.1", port: 0).get()
     board.listener.withLock { $0 = channel }
     return board
@@ -50,6 +52,7 @@ final class Switchboard: Sendable {
   private func join(_ client: any Channel) -> EventLoopFuture<Void> {
     guard let target = state.withLock({ $0.target }) else { return client.close() }
     return ClientBootstrap(group: client.eventLoop).channelOption(.autoRead, value: false)
+      .channelOption(.maxMessagesPerRead, value: 1)
       .connect(host: "127.0.0.1", port: target)
       .flatMap { server in
         self.track(client)
