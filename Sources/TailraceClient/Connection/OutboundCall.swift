@@ -19,11 +19,7 @@ struct OutboundCall: Sendable {
 
   /// As it goes into the header: at least 1 ms, since 0 means none.
   var timeoutMs: UInt32 {
-    guard let timeout = options.timeout else { return 0 }
-    let (seconds, attoseconds) = timeout.components
-    let (ms, overflow) = seconds.multipliedReportingOverflow(by: 1000)
-    if overflow { return UInt32.max }
-    return UInt32(clamping: max(1, ms.addingReportingOverflow(attoseconds / 1_000_000_000_000_000).partialValue))
+    options.timeout.map { UInt32(clamping: max(1, $0.ms)) } ?? 0
   }
 }
 

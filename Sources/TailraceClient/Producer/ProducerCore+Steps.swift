@@ -96,11 +96,13 @@ extension ProducerCore {
     if case .failure(let error) = outcome, error.code == .unknownTopic || error.code == .unknownPartition {
       forget(queues[queue].topic)
     }
-    wake(at: queues[queue].retryAt)
     switch verdict {
     case .settled: return nil
-    case .retried(let error): return error
+    case .retried(let error):
+      wake(at: queues[queue].retryAt)
+      return error
     case .reset(let old):
+      wake(at: queues[queue].retryAt)
       if identity == old { identity = nil }
       // Under a name the next identity fences this one, in all partitions.
       isDraining = isDraining || configuration.name != nil
