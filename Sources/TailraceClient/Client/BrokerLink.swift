@@ -30,13 +30,14 @@ final class BrokerLink: Sendable {
 
   private let address: ServerAddress
   private let configuration: ClientConfiguration
-  fileprivate let eventLoopGroup: any EventLoopGroup
+  /// Of its connection, and of everybody who stays near it: between two loops an answer would wait for a thread to wake.
+  let eventLoop: any EventLoop
   private let state: Mutex<State>
 
   init(_ address: ServerAddress, _ configuration: ClientConfiguration) {
     self.address = address
     self.configuration = configuration
-    eventLoopGroup = configuration.eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton
+    eventLoop = (configuration.eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton).next()
     state = Mutex(
       State(backoff: Backoff(firstMs: configuration.initialBackoff.ms, maxMs: configuration.maxBackoff.ms)))
   }
@@ -126,7 +127,7 @@ final class BrokerLink: Sendable {
     limits.endsWhenSilent = true
     limits.connectTimeout = .milliseconds(configuration.connectTimeout.ms)
     return try await Connection.connect(
-      host: address.host, port: address.port, eventLoopGroup: eventLoopGroup, configuration: limits
+      host: address.host, port: address.port, eventLoopGroup: eventLoop, configuration: limits
     ) { [weak self] event in self?.hear(event, of: serial) }
   }
 
@@ -189,16 +190,13 @@ extension BrokerLink.State {
 }
 
 extension BrokerLink {
-  /// An event loop for somebody who stays on it.
-  func nextEventLoop() -> any EventLoop { eventLoopGroup.next() }
-
-  /// Calls `body` after `delay`, on an event loop.
+  /// Calls `body` after `delay`, on the event loop.
   func schedule(in delay: Duration, _ body: @escaping @Sendable () -> Void) -> Scheduled<Void> {
-    eventLoopGroup.next().scheduleTask(in: .milliseconds(delay.ms), body)
+    eventLoop.scheduleTask(in: .milliseconds(delay.ms), body)
   }
 
-  /// Calls `body` at `moment`, on an event loop.
+  /// Calls `body` at `moment`, on the event loop.
   func schedule(at moment: NIODeadline, _ body: @escaping @Sendable () -> Void) -> Scheduled<Void> {
-    eventLoopGroup.next().scheduleTask(deadline: moment, body)
+    eventLoop.scheduleTask(deadline: moment, body)
   }
 }

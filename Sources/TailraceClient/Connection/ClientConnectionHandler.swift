@@ -73,7 +73,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
     self.ready = ready
     isReady = ready.futureResult
     self.onEvent = onEvent
-    self.decoder = FrameDecoder(limits: configuration.frame)
+    self.decoder = FrameDecoder(limits: configuration.frame, maxSpares: spareFrames)
     let arena = Arena(initialBytes: 1024, limitBytes: 256 << 10)
     self.arena = arena
     self.encoder = FrameEncoder(limits: configuration.frame, arena: arena)
@@ -428,6 +428,8 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
 
 /// Requests gathered are handed to the channel at this many bytes.
 private let outputBytes = 256 << 10
+/// Buffers of large answers that are kept to be used again.
+private let spareFrames = 8
 /// The end of a message is copied behind the rest where it is shorter than this.
 private let copiedBytes = 8 << 10
 /// However long a server asks for, no call waits longer than this.

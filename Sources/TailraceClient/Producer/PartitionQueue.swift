@@ -89,8 +89,9 @@ struct PartitionQueue {
       builder: RecordSetBuilder(baseTimestampMs: nowMs, reservingBytes: reservingBytes))
   }
 
-  /// Whether the open batch has no room for so many bytes more.
-  func isFull(with byteCount: Int, of batchBytes: Int) -> Bool {
+  /// Whether the open batch has no room for so many bytes more. Changes nothing: what is mutating is called in place, where
+  /// the compiler makes a copy of the whole queue for what is not, with each record.
+  mutating func isFull(with byteCount: Int, of batchBytes: Int) -> Bool {
     (open?.builder.byteCount).map { $0 + byteCount > batchBytes } ?? false
   }
 

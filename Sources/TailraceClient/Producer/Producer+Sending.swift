@@ -49,8 +49,13 @@ extension Producer {
     tellAll()
   }
 
+  /// Builds the batches that are full.
+  func buildSealed() {
+    while let sealed = core.withLock({ $0.takeSealed() }) { build(sealed) }
+  }
+
   /// Compresses and sums up a batch, outside the lock.
-  func build(_ sealed: ProducerCore.Sealed) {
+  private func build(_ sealed: ProducerCore.Sealed) {
     let result: Result<ValidatedBatch, TailraceError>
     do throws(RecordBatchError) {
       result = .success(try sealed.batch.builder.build(compression: configuration.compression.wire))

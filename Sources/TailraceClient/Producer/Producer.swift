@@ -98,10 +98,10 @@ public final class Producer: Service {
   private func take(_ record: ProducerRecord, _ topic: String, hasRoom: Bool) -> ProducerCore.Appending {
     let nowMs = WallTime.nowMs()
     let outcome = core.withLock { $0.append(record, to: topic, hasRoom: hasRoom, nowMs: nowMs) }
-    if case .appended(_, let sealed, let isUrgent) = outcome {
-      if let sealed { build(sealed) }
+    if case .appended(_, let hasSealed, let isUrgent) = outcome {
+      if hasSealed { buildSealed() }
       if isUrgent { pump() }
-      if sealed != nil { refreshIfOld(topic) }
+      if hasSealed { refreshIfOld(topic) }
     }
     return outcome
   }

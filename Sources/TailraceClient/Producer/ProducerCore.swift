@@ -14,8 +14,8 @@ struct ProducerCore {
 
   /// What became of a record that was handed over.
   enum Appending {
-    /// `isUrgent`: something may be sent now.
-    case appended(Delivery, sealed: Sealed?, isUrgent: Bool)
+    /// `hasSealed`: a batch is to be built, see `takeSealed`. `isUrgent`: something may be sent now.
+    case appended(Delivery, hasSealed: Bool, isUrgent: Bool)
     case full(byteCount: Int)
     case needsTopic
     case failed(TailraceError)
@@ -53,6 +53,8 @@ struct ProducerCore {
   var ready = Deque<Int>()
   var isReady: [Bool] = []
   var isConnecting = false
+  /// Batches that are full, until somebody builds them.
+  private var sealed = Deque<Sealed>()
   /// Why nothing is taken any more.
   private(set) var refusal: TailraceError?
   /// The first failure of a record since somebody last asked.
@@ -96,15 +98,20 @@ struct ProducerCore {
     let room = byteCount + RecordBatchHeader.byteCount
     guard hasRoom || buffer.take(room) else { return .full(byteCount: room) }
     let queue = queue(of: partition, at)
-    let sealed = queues[queue].isFull(with: byteCount, of: configuration.batchBytes) ? seal(queue) : nil
+    if queues[queue].isFull(with: byteCount, of: configuration.batchBytes), let full = seal(queue) {
+      sealed.append(full)
+    }
     let (delivery, growth) = queues[queue].append(
       record, nowMs: nowMs, reservingBytes: max(byteCount, min(configuration.batchBytes, 1 << 20)))
     buffer.adjust(by: growth - room)
     if delivery.index == 0 { wake(at: .now() + rules.deliveryTimeout) }
-    let isUrgent = sealed != nil || queues[queue].inFlight == 0
+    let isUrgent = !sealed.isEmpty || queues[queue].inFlight == 0
     if isUrgent { mark(queue) }
-    return .appended(delivery, sealed: sealed, isUrgent: isUrgent)
+    return .appended(delivery, hasSealed: !sealed.isEmpty, isUrgent: isUrgent)
   }
+
+  /// The next batch that is to be built, by whoever filled it.
+  mutating func takeSealed() -> Sealed? { sealed.popFirst() }
 
   private var lastTopic = 0
 

@@ -60,9 +60,15 @@ package struct FrameDecoder: Sendable {
   private var isPartialWhole = false
   /// What was received and not looked at yet. At least a byte.
   private var incoming: ByteBuffer?
+  /// Buffers of frames that were cut and are handed out, oldest first: one that nobody holds any more serves again.
+  private var spares: [ByteBuffer] = []
+  private let maxSpares: Int
 
-  package init(limits: FrameLimits = .default) {
+  /// `maxSpares`: how many buffers of cut frames are kept to be used again, so that a stream of large frames does not
+  /// take fresh pages from the kernel for each.
+  package init(limits: FrameLimits = .default, maxSpares: Int = 0) {
     self.limits = limits
+    self.maxSpares = maxSpares
   }
 
   /// Bytes held for the frame that is not complete yet.
@@ -144,7 +150,7 @@ package struct FrameDecoder: Sendable {
   private mutating func stashCutFrame() throws(FrameError) {
     guard let bytes = incoming else { return }
     if let extent = try Extent(bytes, limits), bytes.readableBytes >= extent.frameBytes { return }
-    var copy = ByteBuffer()
+    var copy = takeSpare()
     copy.writeImmutableBuffer(bytes)
     partial = copy
     incoming = nil
@@ -153,19 +159,36 @@ package struct FrameDecoder: Sendable {
   /// `byteCount` bytes at the front were taken.
   private mutating func consume(_ byteCount: Int) {
     guard byteCount > 0 else { return }
-    if partial != nil {
+    if let whole = partial {
       partial = nil
       isPartialWhole = false
+      keep(whole)
     } else if byteCount == incoming?.readableBytes {
       incoming = nil
     } else {
       incoming?.moveReaderIndex(forwardBy: byteCount)
     }
   }
+
+  private mutating func keep(_ whole: ByteBuffer) {
+    guard maxSpares > 0, whole.storageCapacity <= mostSpareBytes else { return }
+    if spares.count == maxSpares { spares.removeFirst() }
+    spares.append(whole)
+  }
+
+  /// An empty buffer.
+  private mutating func takeSpare() -> ByteBuffer {
+    for index in spares.indices where spares[index].modifyIfUniquelyOwned({ $0.clear() }) != nil {
+      return spares.remove(at: index)
+    }
+    return ByteBuffer()
+  }
 }
 
 /// Bytes of a frame's two length fields.
 private let lengthBytes = 6
+/// A buffer that is larger is not kept.
+private let mostSpareBytes = 4 << 20
 
 extension UnsafeRawBufferPointer {
   /// Bytes that are known to be there.

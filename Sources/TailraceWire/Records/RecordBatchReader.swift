@@ -14,7 +14,7 @@ package struct StoredRecord: Hashable, Sendable {
 }
 
 /// Reads the records of a stored batch one by one.
-package struct RecordBatchReader {
+package struct RecordBatchReader: Sendable {
   package let header: RecordBatchHeader
   private let records: ByteBuffer
   private var position = 0
@@ -36,6 +36,17 @@ package struct RecordBatchReader {
     self.header = header
     self.records = try compression.decompress(records, maxBytes: maxDecompressedBytes)
   }
+
+  private init() {
+    header = RecordBatchHeader(
+      baseOffset: .zero, recordCount: 0, lastOffsetDelta: 0, partitionEpoch: 0, baseTimestampMs: 0, maxTimestampMs: 0,
+      appendTimestampMs: 0, attributes: BatchAttributes(rawValue: 0), producerID: 0, producerEpoch: 0, baseSequence: 0,
+      durableEnd: .zero, recordsLength: 0, recordsCRC32C: 0)
+    records = ByteBuffer()
+  }
+
+  /// Of no batch: it has no records.
+  package static let empty = RecordBatchReader()
 
   /// Bytes of the records, decompressed: what the reader, and each record taken from it, keeps in memory.
   package var decompressedByteCount: Int { records.readableBytes }

@@ -58,6 +58,36 @@ import Testing
     #expect(sizes == (0..<50).map { $0 * 11 })
   }
 
+  /// A frame of its own content, that comes in two reads.
+  private func cutFrame(_ decoder: inout FrameDecoder, filledWith byte: UInt8) throws -> ByteBuffer {
+    var bytes = lengths(802, 0)
+    bytes.writeRepeatingByte(byte, count: 800)
+    decoder.receive(bytes.getSlice(at: 0, length: 300) ?? ByteBuffer())
+    let early = try decoder.next()
+    #expect(early == nil)
+    decoder.receive(bytes.getSlice(at: 300, length: bytes.readableBytes - 300) ?? ByteBuffer())
+    let frame = try decoder.next()
+    return try #require(frame).message
+  }
+
+  private func address(_ bytes: ByteBuffer) -> UnsafeRawPointer? {
+    bytes.withVeryUnsafeBytes { UnsafeRawPointer($0.baseAddress) }
+  }
+
+  @Test func `the buffer of a cut frame serves again once nobody holds it`() throws {
+    var decoder = FrameDecoder(limits: limits, maxSpares: 1)
+    let first = address(try cutFrame(&decoder, filledWith: 1))
+    #expect(address(try cutFrame(&decoder, filledWith: 2)) == first)
+  }
+
+  @Test func `a frame that somebody holds stays as it was`() throws {
+    var decoder = FrameDecoder(limits: limits, maxSpares: 2)
+    let held = try (1...5).map { try cutFrame(&decoder, filledWith: $0) }
+    for (byte, message) in zip(UInt8(1)..., held) {
+      #expect(message == ByteBuffer(repeating: byte, count: 800))
+    }
+  }
+
   @Test func `two reads before the first look are both seen`() throws {
     var decoder = FrameDecoder(limits: limits)
     decoder.receive(frame(header: 1, message: 2))

@@ -7,7 +7,8 @@ internal import Synchronization
 struct LeaseCursor {
   private let queue: DeliveryQueue
   private var lease: Lease?
-  private var reader: LaneReader?
+  /// Of the lease; without one, at its end.
+  private var reader = LaneReader.empty
   private var hasEnded = false
 
   init(_ queue: DeliveryQueue) { self.queue = queue }
@@ -24,7 +25,7 @@ struct LeaseCursor {
   @inline(__always)
   mutating func nextRecord() throws(TailraceError) -> ConsumerRecord? {
     do throws(TailraceError) {
-      guard let record = try reader?.nextRecord() else { return nil }
+      guard let record = try reader.nextRecord() else { return nil }
       lease?.lane.delivered.store(record.offset + 1, ordering: .releasing)
       return record
     } catch {
@@ -38,7 +39,7 @@ struct LeaseCursor {
   mutating func nextBatch(_ count: Int) throws(TailraceError) -> ConsumerBatch? {
     var records: [ConsumerRecord] = []
     do throws(TailraceError) {
-      while records.count < count, let record = try reader?.nextRecord() { records.append(record) }
+      while records.count < count, let record = try reader.nextRecord() { records.append(record) }
     } catch {
       // What is whole before the damage is handed out; then it is come upon again.
       guard !records.isEmpty else {
@@ -71,15 +72,15 @@ struct LeaseCursor {
 
   /// What was handed out is done with, and offsets behind it that hold no record any more.
   private mutating func finishLease() {
-    if let lane = lease?.lane, let reader {
+    if let lane = lease?.lane {
       lane.delivered.store(reader.position, ordering: .releasing)
       lane.processed.store(reader.position, ordering: .releasing)
     }
-    (lease, reader) = (nil, nil)
+    (lease, reader) = (nil, .empty)
   }
 
   private mutating func end() {
     hasEnded = true
-    (lease, reader) = (nil, nil)
+    (lease, reader) = (nil, .empty)
   }
 }

@@ -42,7 +42,7 @@ actor ConsumerEngine {
   init(_ client: Client, _ configuration: ConsumerConfiguration) throws(TailraceError) {
     let settings = try configuration.settings(clientID: client.configuration.clientID)
     self.client = client
-    loop = client.link.nextEventLoop()
+    loop = client.link.eventLoop
     executor = loop.executor
     queue = DeliveryQueue(maxBytes: configuration.maxBufferedBytes)
     callbacks = [
