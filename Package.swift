@@ -184,8 +184,11 @@ let package = Package(
       name: "TailraceClientTests",
       dependencies: [
         "TailraceClient", "TailraceTransport", "TailraceStorage", "TailraceTesting", "TailraceTestSupport",
-        "TailraceWire", nioCore, nioPosix, logging, collections, lifecycle,
+        "TailraceWire", nioCore, nioPosix, logging, collections, lifecycle, metrics, tracing,
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+        .product(name: "MetricsTestKit", package: "swift-metrics"),
+        .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
       ],
       swiftSettings: swiftSettings
     ),

@@ -41,6 +41,43 @@ import Testing
     }
   }
 
+  @Test(arguments: [ConsumerConfiguration.Subscription.topics(["t"]), .group("g", topics: ["t"])])
+  func `records arrive in order and none is missing, however often connections are cut`(
+    subscription: ConsumerConfiguration.Subscription
+  ) async throws {
+    let generator = SeededGenerator(for: "ConsumerRecoveryTests")
+    let count = isLongRun ? 1_000_000 : 10_000
+    try await withTopic(partitions: 2) { broker, _ in
+      for start in stride(from: 0, to: count, by: 100) {
+        for partition in 0..<2 { try await broker.produce("t", UInt32(partition), start..<start + 100) }
+      }
+      let proxy = try await ChaosProxy.start(
+        to: broker.port, bytesPerEvent: 15_000, maxSilences: 1, generator: generator)
+      let client = try client(of: broker, port: proxy.port)
+      var configuration = configuration(subscription)
+      configuration.fetchMaxBytes = 20_000
+      var read: [[Int]] = [[], []]
+      try await withConsumer(client, configuration) { consumer in
+        for try await record in consumer.records {
+          read[record.partition].append(record.number)
+          if read.allSatisfy({ $0.last == count - 1 }) { break }
+        }
+        proxy.calm()
+      }
+      await client.close()
+      await proxy.stop()
+      #expect(proxy.cuts > 5, "seed \(generator.seed)")
+      for numbers in read {
+        #expect(Set(numbers) == Set(0..<count), "seed \(generator.seed)")
+        // A member may read again what it had not committed; one that reads alone has no reason to.
+        if case .topics = subscription { #expect(numbers == Array(0..<count), "seed \(generator.seed)") }
+        for (number, next) in zip(numbers, numbers.dropFirst()) where next > number + 1 {
+          Issue.record("seed \(generator.seed): after \(number) came \(next)")
+        }
+      }
+    }
+  }
+
   @Test func `a member that the group has forgotten joins again and reads from what was committed`() async throws {
     try await withTopic { broker, client in
       try await broker.produce("t", 0, 0..<10)

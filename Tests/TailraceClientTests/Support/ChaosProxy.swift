@@ -11,6 +11,7 @@ final class ChaosProxy: Sendable {
     var isCalm = false
     var channels: [ObjectIdentifier: any Channel] = [:]
     var cuts = 0
+    var silencesLeft: Int
   }
 
   fileprivate enum Fate { case pass, cut(afterBytes: Int), swallow, delay(TimeAmount), silence }
@@ -22,15 +23,18 @@ final class ChaosProxy: Sendable {
   private let group = MultiThreadedEventLoopGroup.singleton
   private let listener = Mutex<(any Channel)?>(nil)
 
-  private init(to target: Int, _ bytesPerEvent: Int, _ generator: SeededGenerator) {
+  private init(to target: Int, _ bytesPerEvent: Int, _ maxSilences: Int, _ generator: SeededGenerator) {
     self.target = target
     self.bytesPerEvent = bytesPerEvent
-    state = Mutex(State(generator: generator))
+    state = Mutex(State(generator: generator, silencesLeft: maxSilences))
   }
 
-  /// A proxy on a free port to `target` on this machine.
-  static func start(to target: Int, bytesPerEvent: Int, generator: SeededGenerator) async throws -> ChaosProxy {
-    let proxy = ChaosProxy(to: target, bytesPerEvent, generator)
+  /// A proxy on a free port to `target` on this machine. `maxSilences`: connections that go silent, each of which costs a
+  /// client the time until it gives up an answer.
+  static func start(
+    to target: Int, bytesPerEvent: Int, maxSilences: Int = .max, generator: SeededGenerator
+  ) async throws -> ChaosProxy {
+    let proxy = ChaosProxy(to: target, bytesPerEvent, maxSilences, generator)
     let channel = try await ServerBootstrap(group: proxy.group)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.autoRead, value: false)
@@ -86,7 +90,9 @@ final class ChaosProxy: Sendable {
       if kind < 2 { return .delay(.milliseconds(Int64(state.generator.below(20)))) }
       state.cuts += 1
       switch kind {
-      case 2: return .silence
+      case 2 where state.silencesLeft > 0:
+        state.silencesLeft -= 1
+        return .silence
       case 3, 4: return .swallow
       default: return .cut(afterBytes: state.generator.below(byteCount + 1))
       }

@@ -131,6 +131,7 @@ actor ConsumerEngine {
     case .close: machine.stop(nil, nowMs: nowMs)
     }
     if hasStarted || machine.isEnding { advance() }
+    if case .answered = event { telemetry.behind(nowMs: nowMs) { queue.look(\.lag) } }
   }
 
   private func take(_ notices: [DeliveryState.Notice]) {
