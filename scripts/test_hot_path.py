@@ -48,9 +48,11 @@ class Bounds(unittest.TestCase):
         self.assertEqual(len(bounds.loose({"instructions": {"fetch-1": bound.instructions / 2}})), 1)
 
     def test_a_record_through_the_sdk_has_a_bound_and_must_be_counted(self):
-        self.assertEqual(bounds.sdk_failures(bounds.SDK_ALLOCATIONS_PER_RECORD), [])
-        self.assertEqual(len(bounds.sdk_failures(bounds.SDK_ALLOCATIONS_PER_RECORD + 0.1)), 1)
-        self.assertEqual(len(bounds.sdk_failures(0)), 1)
+        within = dict(bounds.SDK_ALLOCATIONS_PER_RECORD)
+        self.assertEqual(bounds.sdk_failures(within), [])
+        self.assertEqual(len(bounds.sdk_failures({**within, "consumed": within["consumed"] + 0.1})), 1)
+        self.assertEqual(len(bounds.sdk_failures({**within, "consumed": 0})), 1)
+        self.assertEqual(len(bounds.sdk_failures({})), len(within))
 
     def test_the_table_has_a_line_for_each_load_and_says_what_was_not_measured(self):
         lines = bounds.table({"allocations": {"ping": 0.047}, "instructions": {}}).splitlines()

@@ -19,6 +19,7 @@ SETTLE_SECONDS = 0.1
 ALLOCATION_TIMES = 10
 PATIENCE_SECONDS = 60
 SDK_RECORDS = (50_000, 250_000)
+SDK_MORE_READS = 4
 # One loop, whose turns are not cut short: under valgrind few calls would fit into one.
 ONE_LOOP = ("--event-loops", "1", "--turn-us", "1000000")
 TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
@@ -52,14 +53,15 @@ def allocations(tailrace: str, library: str, work: pathlib.Path) -> dict[str, fl
     return costs
 
 
-def sdk_allocations_per_record(tailrace: str, library: str, work: pathlib.Path) -> float:
-    """Of a record that is produced and consumed through the Swift SDK, those of the broker included, which has nearly none
-    for a record: what more records cost more, so that start and end do not count."""
+def sdk_allocations_per_record(tailrace: str, library: str, work: pathlib.Path) -> dict[str, float]:
+    """Of a record that is consumed through the Swift SDK, and of one that is produced and consumed; those of the broker
+    included, which has nearly none for a record. They are what more records cost more: start and end do not count."""
 
-    def total(records: int) -> int:
-        path = work / f"sdk-{records}"
+    def total(records: int, reads: int) -> int:
+        path = work / f"sdk-{records}-{reads}"
         counters = Counters(path)
-        command = [tailrace, "bench", "sdk", "--rounds", "1", "--records", str(records), "--directory", str(work)]
+        command = [tailrace, "bench", "sdk", "--rounds", "1", "--records", str(records), "--reads", str(reads),
+                   "--directory", str(work)]
         environment = {**os.environ, "LD_PRELOAD": library, "HOT_PATH_COUNTERS": str(path)}
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, env=environment)
         if done.returncode != 0:
@@ -67,7 +69,11 @@ def sdk_allocations_per_record(tailrace: str, library: str, work: pathlib.Path) 
         return counters.read()[0]
 
     few, many = SDK_RECORDS
-    return (total(many) - total(few)) / (many - few)
+    once = total(many, 1)
+    return {
+        "produced and consumed": (once - total(few, 1)) / (many - few),
+        "consumed": (total(many, 1 + SDK_MORE_READS) - once) / (many * SDK_MORE_READS),
+    }
 
 
 def stacks(tailrace: str, library: str, work: pathlib.Path, load: Load) -> tuple[collections.Counter[Stack], int]:

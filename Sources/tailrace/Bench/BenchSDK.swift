@@ -21,6 +21,9 @@ struct BenchSDK: AsyncParsableCommand {
   @Option(parsing: .unconditional, help: "Records of a round.")
   var records: Int = 1_000_000
 
+  @Option(help: "How often they are read, by one consumer after the other.")
+  var reads: Int = 1
+
   @Option(help: "Measure only this: produce or consume.")
   var only: Part?
 
@@ -33,6 +36,7 @@ struct BenchSDK: AsyncParsableCommand {
     guard (0...(1 << 20)).contains(recordSize), records > 0, records <= (2 << 30) / (recordSize + 64) else {
       throw ValidationError("--record-size is up to 1048576, and --records make up to 2 GiB")
     }
+    guard (1...1_000).contains(reads) else { throw ValidationError("--reads is 1 to 1000") }
   }
 
   func run() async throws {
@@ -42,7 +46,7 @@ struct BenchSDK: AsyncParsableCommand {
         let client = try Client(ClientConfiguration(server: "\(broker.host):\(broker.port)"))
         try await measure(.produce, broker) { try await produce(client) }
         try await BenchTopic.check(on: broker, holds: UInt64(records))
-        try await measure(.consume, broker) { try await consume(client) }
+        for _ in 0..<reads { try await measure(.consume, broker) { try await consume(client) } }
         await client.close()
       }
     }
