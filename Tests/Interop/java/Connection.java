@@ -1,0 +1,68 @@
+import com.google.protobuf.Message;
+import com.google.protobuf.MessageLite;
+import com.google.protobuf.Parser;
+import java.io.BufferedInputStream;
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.util.Arrays;
+import tailrace.v1.Frame.RequestHeader;
+import tailrace.v1.Frame.Status;
+
+/** A connection to the native door, one call at a time. Not thread-safe. */
+final class Connection implements AutoCloseable {
+  private static final byte[] PREFACE = {'T', 'R', 'P', 'C', 1, 0, 0, 0};
+
+  private final Socket socket = new Socket();
+  private final DataInputStream stream;
+  private long calls = 0;
+
+  /** A call that failed as a whole. */
+  static final class CallFailed extends IOException {
+    private static final long serialVersionUID = 1;
+    final transient Status status;
+
+    CallFailed(Status status) {
+      super(status.getMessage());
+      this.status = status;
+    }
+  }
+
+  Connection(String host, int port) throws IOException {
+    socket.connect(new InetSocketAddress(host, port), 10_000);
+    socket.setSoTimeout(30_000);
+    socket.setTcpNoDelay(true);
+    socket.getOutputStream().write(PREFACE);
+    stream = new DataInputStream(new BufferedInputStream(socket.getInputStream()));
+    byte[] greeting = stream.readNBytes(8);
+    if (!Arrays.equals(Arrays.copyOf(greeting, 5), Arrays.copyOf(PREFACE, 5))) {
+      throw new IOException("no Tailrace broker that speaks version 1");
+    }
+  }
+
+  void send(RequestHeader header, MessageLite message) throws IOException {
+    socket.getOutputStream().write(Frames.encode(header, message));
+  }
+
+  /** The next frame. Throws CallFailed where it tells of a failure. */
+  Frames.Response receive() throws IOException {
+    var response = Frames.read(stream);
+    if (response.header().getStatus().getCode() != 0) throw new CallFailed(response.header().getStatus());
+    return response;
+  }
+
+  /** Sends a request and waits for its answer. */
+  <Response extends Message> Response call(String method, MessageLite request, Parser<Response> parser)
+      throws IOException {
+    calls += 1;
+    send(RequestHeader.newBuilder().setCallId(calls).setMethod("tailrace.v1." + method).setTimeoutMs(20_000).build(),
+        request);
+    return parser.parseFrom(receive().message());
+  }
+
+  @Override
+  public void close() throws IOException {
+    socket.close();
+  }
+}
