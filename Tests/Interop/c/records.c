@@ -1,33 +1,5 @@
 #include "records.h"
 
-uint32_t crc32c(const uint8_t *bytes, size_t length) {
-  uint32_t checksum = UINT32_MAX;
-  for (size_t at = 0; at < length; at++) {
-    checksum ^= bytes[at];
-    for (int bit = 0; bit < 8; bit++) checksum = checksum >> 1 ^ (checksum & 1 ? 0x82F63B78 : 0);
-  }
-  return ~checksum;
-}
-
-uint32_t murmur2(const uint8_t *key, size_t length) {
-  const uint32_t mixer = 0x5BD1E995;
-  uint32_t hash = 0x9747B28C ^ (uint32_t)length;
-  size_t whole = length & ~(size_t)3;
-  for (size_t at = 0; at < whole; at += 4) {
-    uint32_t word = key[at] | (uint32_t)key[at + 1] << 8 | (uint32_t)key[at + 2] << 16 | (uint32_t)key[at + 3] << 24;
-    word *= mixer;
-    hash = hash * mixer ^ (word ^ word >> 24) * mixer;
-  }
-  for (size_t at = whole; at < length; at++) hash ^= (uint32_t)key[at] << 8 * (at - whole);
-  if (whole < length) hash *= mixer;
-  hash = (hash ^ hash >> 13) * mixer;
-  return hash ^ hash >> 15;
-}
-
-uint32_t partition_of(const uint8_t *key, size_t length, uint32_t partition_count) {
-  return (murmur2(key, length) & INT32_MAX) % partition_count;
-}
-
 static ProtobufCBinaryData text(const char *content) {
   return (ProtobufCBinaryData){.len = strlen(content), .data = (uint8_t *)content};
 }
@@ -104,7 +76,9 @@ TR(RecordBatch) encode_samples(int codec) {
   batch.base_timestamp_ms = BASE_MS;
   batch.max_timestamp_ms = BASE_MS + 300;
   batch.attributes = (uint32_t)codec;
-  batch.records = compress_records(codec, plain);
+  Bytes stored = compress_bytes(codec, (Bytes){.length = plain.len, .data = plain.data});
+  MUST(stored.data != NULL);
+  batch.records = (ProtobufCBinaryData){.len = stored.length, .data = stored.data};
   batch.records_crc32c = crc32c(batch.records.data, batch.records.len);
   free(plain.data);
   return batch;
@@ -114,8 +88,8 @@ TR(RecordSet) *decode_batch(const TR(RecordBatch) *batch) {
   int codec = batch->attributes & 7;
   if (batch->attributes & ~15u || codec >= CODECS) return NULL;
   if (crc32c(batch->records.data, batch->records.len) != batch->records_crc32c) return NULL;
-  ProtobufCBinaryData plain = decompress_records(codec, batch->records);
-  TR(RecordSet) *set = plain.data ? tailrace__v1__record_set__unpack(NULL, plain.len, plain.data) : NULL;
+  Bytes plain = decompress_bytes(codec, (Bytes){.length = batch->records.len, .data = batch->records.data});
+  TR(RecordSet) *set = plain.data ? tailrace__v1__record_set__unpack(NULL, plain.length, plain.data) : NULL;
   free(plain.data);
   if (set != NULL && set->n_records == batch->record_count) return set;
   if (set != NULL) tailrace__v1__record_set__free_unpacked(set, NULL);
