@@ -11,6 +11,8 @@ let swiftSettings: [SwiftSetting] = [
 ]
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
@@ -36,6 +38,8 @@ let package = Package(
   dependencies: [
     // Sockets, event loops and the buffers that cross every boundary.
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    // HTTP/2 of the gRPC door: frames, header compression, the state of connections and streams.
+    .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
     // The command line: parsing, help texts, usage errors.
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     // Loggers are injected everywhere; only the executable chooses where they write.
@@ -89,7 +93,7 @@ let package = Package(
     ),
     .target(
       name: "TailraceTransport",
-      dependencies: ["TailraceWire", nioCore, nioPosix, logging, collections],
+      dependencies: ["TailraceWire", nioCore, nioPosix, nioHTTP2, nioHPACK, logging, collections],
       exclude: ["README.md"],
       swiftSettings: swiftSettings
     ),

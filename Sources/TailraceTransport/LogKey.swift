@@ -4,4 +4,5 @@ enum LogKey {
   static let address = "address"
   static let error = "error"
   static let connections = "connections"
+  static let door = "door"
 }

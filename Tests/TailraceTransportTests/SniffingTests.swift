@@ -36,10 +36,16 @@ private struct LogKeeper: LogHandler {
     let logger = Logger(label: "test") { [lines] _ in LogKeeper(lines: lines) }
     let environment = ConnectionEnvironment(
       dispatcher: FakeDispatcher.standard(), budget: MemoryBudget(limitBytes: 1 << 20), logger: logger)
-    let sniffer = SniffingHandler(limits: .default, logger: logger) { [channel] in
-      NativeConnectionHandler(
-        eventLoop: channel.eventLoop, environment: environment,
-        turn: LoopTurn(eventLoop: channel.eventLoop, dispatcher: environment.dispatcher))
+    let sniffer = SniffingHandler(limits: .default, logger: logger) { [channel] door in
+      guard door == .native else {
+        let (http2, connection) = GRPCDoor.handlers(eventLoop: channel.eventLoop, environment: environment)
+        return [http2, connection]
+      }
+      return [
+        NativeConnectionHandler(
+          eventLoop: channel.eventLoop, environment: environment,
+          turn: LoopTurn(eventLoop: channel.eventLoop, dispatcher: environment.dispatcher))
+      ]
     }
     try channel.pipeline.syncOperations.addHandler(sniffer)
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 9)).wait()
@@ -52,14 +58,13 @@ private struct LogKeeper: LogHandler {
 
   private var logged: [String] { lines.all.withLock { $0 } }
 
-  @Test func `HTTP/2 gets the answer of a server of HTTP/1.1, with the reason`() throws {
+  @Test func `HTTP/2 comes through the gRPC door, which begins with its settings`() throws {
     let bytes = try answer(to: ByteBuffer(string: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
-    let text = String(buffer: bytes)
-    let reason = "gRPC is not part of this release; use the native protocol"
-    #expect(text.hasPrefix("HTTP/1.1 505 ") && text.hasSuffix("\r\n\r\n\(reason)\n"))
-    #expect(text.contains("\r\nContent-Length: \(reason.utf8.count + 1)\r\n"))
-    #expect(!channel.isActive)
-    #expect(logged == ["debug: connection refused: \(reason)"])
+    // A frame of type SETTINGS (4), of stream 0.
+    #expect(bytes.getInteger(at: 3, as: UInt8.self) == 4)
+    #expect(bytes.getInteger(at: 5, as: UInt32.self) == 0)
+    #expect(channel.isActive)
+    #expect(logged.allSatisfy { !$0.contains("refused") })
   }
 
   @Test func `TLS gets a fatal alert`() throws {

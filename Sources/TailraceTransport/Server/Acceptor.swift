@@ -52,13 +52,24 @@ struct Acceptor: Sendable {
   }
 
   private func sniffer(_ channel: any Channel) -> SniffingHandler {
-    SniffingHandler(limits: environment.limits, logger: environment.logger) { [environment, registry, turns] in
-      let handler = NativeConnectionHandler(
-        eventLoop: channel.eventLoop, environment: environment, turn: turns.turn(of: channel.eventLoop))
-      if registry.attach(handler, to: channel) {
-        handler.eventLoop.execute { handler.startDraining() }
+    SniffingHandler(limits: environment.limits, logger: environment.logger) { door in
+      switch door {
+      case .native:
+        let handler = NativeConnectionHandler(
+          eventLoop: channel.eventLoop, environment: environment, turn: turns.turn(of: channel.eventLoop))
+        note(handler, channel)
+        return [handler]
+      case .grpc:
+        let (http2, handler) = GRPCDoor.handlers(eventLoop: channel.eventLoop, environment: environment)
+        note(handler, channel)
+        return [http2, handler]
       }
-      return handler
+    }
+  }
+
+  private func note(_ connection: any ServedConnection, _ channel: any Channel) {
+    if registry.attach(connection, to: channel) {
+      connection.eventLoop.execute { connection.startDraining() }
     }
   }
 }

@@ -1,11 +1,23 @@
 internal import NIOCore
 internal import Synchronization
 
+/// A connection that is served, through whatever door.
+protocol ServedConnection: AnyObject, Sendable {
+  var eventLoop: any EventLoop { get }
+
+  /// Takes no further calls, and closes when those in flight are answered. Event loop only.
+  func startDraining()
+}
+
+extension NativeConnectionHandler: ServedConnection {}
+
+extension GRPCConnectionHandler: ServedConnection {}
+
 /// The open connections of a server: counts them, and reaches them when it stops. Thread-safe.
 final class ConnectionRegistry: Sendable {
   private struct Entry {
     let channel: any Channel
-    var native: NativeConnectionHandler?
+    var served: (any ServedConnection)?
   }
 
   private struct State {
@@ -64,9 +76,9 @@ final class ConnectionRegistry: Sendable {
   }
 
   /// Notes who serves a connection that was admitted. Returns whether the server is stopping.
-  func attach(_ handler: NativeConnectionHandler, to channel: any Channel) -> Bool {
+  func attach(_ connection: any ServedConnection, to channel: any Channel) -> Bool {
     state.withLock { state in
-      state.entries[ObjectIdentifier(channel)]?.native = handler
+      state.entries[ObjectIdentifier(channel)]?.served = connection
       return state.isStopping
     }
   }
@@ -81,7 +93,7 @@ final class ConnectionRegistry: Sendable {
     emptied?.succeed(())
   }
 
-  /// Admits no more, drains native connections, and closes those that have not said what they are.
+  /// Admits no more, drains connections that are served, and closes those that have not said what they are.
   /// `emptied` succeeds when none is left. To be called once.
   func drain(emptied: EventLoopPromise<Void>) {
     let entries = state.withLock { state in
@@ -91,8 +103,8 @@ final class ConnectionRegistry: Sendable {
     }
     if entries.isEmpty { emptied.succeed(()) }
     for entry in entries {
-      if let native = entry.native {
-        native.eventLoop.execute { native.startDraining() }
+      if let served = entry.served {
+        served.eventLoop.execute { served.startDraining() }
       } else {
         entry.channel.close(promise: nil)
       }

@@ -10,13 +10,6 @@ enum ForeignAnswer {
         + " page' of the README has it, with a complete client.\nTry the command-line tool: tailrace topic list\n")
   }
 
-  /// HTTP/2, so gRPC: the answer of a server of HTTP/1.1, which clients recognise. Their calls fail at once, as
-  /// UNAVAILABLE, with a message that names the status. A GOAWAY frame with the reason would be the answer by the book,
-  /// but gRPC clients connect anew on it, many times a second, until the call's deadline.
-  static func noHTTP2(_ reason: String) -> ByteBuffer {
-    http1("505 HTTP Version Not Supported", reason + "\n")
-  }
-
   /// TLS, any version: a record of type alert (21), of version 3.1 as in a first record, with 2 bytes: fatal (2),
   /// handshake_failure (40).
   static var handshakeFailure: ByteBuffer { ByteBuffer(bytes: [21, 3, 1, 0, 2, 2, 40]) }

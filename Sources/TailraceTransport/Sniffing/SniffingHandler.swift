@@ -9,7 +9,7 @@ internal import TailraceWire
 /// | first bytes | what the peer gets |
 /// |---|---|
 /// | `TRPC` | the native door; for a major version that is not spoken, the server's preface and an UNIMPLEMENTED frame |
-/// | `PRI ` (HTTP/2, so gRPC) | HTTP/1.1's 505: gRPC clients fail with UNAVAILABLE at once and tell of it |
+/// | `PRI ` (HTTP/2, so gRPC) | the gRPC door |
 /// | `16 03` (TLS) | a fatal alert, handshake_failure |
 /// | a method of HTTP/1.1 | a 404 with a hint |
 /// | anything else | a native INVALID_ARGUMENT frame |
@@ -18,7 +18,7 @@ internal import TailraceWire
 /// Why is in the log: at debug level, since a scan of ports would fill it otherwise; at info level where the peer does
 /// speak the native protocol, but in a way that is not understood.
 ///
-/// Isolation: the channel's event loop. `makeNative` is called there too.
+/// Isolation: the channel's event loop. `makeHandlers` is called there too.
 final class SniffingHandler: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
@@ -32,15 +32,16 @@ final class SniffingHandler: ChannelInboundHandler {
 
   private let limits: ConnectionLimits
   private let logger: Logger
-  private let makeNative: () -> NativeConnectionHandler
+  private let makeHandlers: (Door) -> [any ChannelHandler]
   private var phase = Phase.collecting
   private var received = ByteBuffer()
   private var timer: Scheduled<Void>?
 
-  init(limits: ConnectionLimits, logger: Logger, makeNative: @escaping () -> NativeConnectionHandler) {
+  /// - Parameter makeHandlers: What serves a connection that has come through a door.
+  init(limits: ConnectionLimits, logger: Logger, makeHandlers: @escaping (Door) -> [any ChannelHandler]) {
     self.limits = limits
     self.logger = logger
-    self.makeNative = makeNative
+    self.makeHandlers = makeHandlers
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
@@ -104,9 +105,7 @@ final class SniffingHandler: ChannelInboundHandler {
     case .native:
       startNative(context)
     case .http2:
-      // The gRPC door will stand here.
-      let reason = "gRPC is not part of this release; use the native protocol"
-      refuse(context, ForeignAnswer.noHTTP2(reason), reason, level: .debug)
+      handOver(context, .grpc)
     case .tls:
       refuse(context, ForeignAnswer.handshakeFailure, "TLS is not part of this release", level: .debug)
     case .http1:
@@ -133,19 +132,24 @@ final class SniffingHandler: ChannelInboundHandler {
         return
       }
       context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-      handOver(context)
+      handOver(context, .native)
     } catch {
       let failure = RPCError(error)
       refuse(context, failureFrame(failure), "\(failure)")
     }
   }
 
-  private func handOver(_ context: ChannelHandlerContext) {
+  private func handOver(_ context: ChannelHandlerContext, _ door: Door) {
     stopTimer()
     phase = .handedOver
     let pipeline = context.pipeline.syncOperations
     do {
-      try pipeline.addHandler(makeNative(), position: .after(self))
+      // One by one, from the front: each may write as soon as it is there.
+      var last: any ChannelHandler = self
+      for handler in makeHandlers(door) {
+        try pipeline.addHandler(handler, position: .after(last))
+        last = handler
+      }
     } catch {
       context.close(promise: nil)
       return

@@ -1,3 +1,5 @@
+package import NIOCore
+
 /// Base64 as the JSON form of `bytes` has it: RFC 4648, sections 4 and 5.
 package enum Base64 {
   private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
@@ -32,6 +34,14 @@ package enum Base64 {
     output.append(alphabet[Int(group >> 12 & 63)])
     output.append(hasTwo ? alphabet[Int(group >> 6 & 63)] : UInt8(ascii: "="))
     output.append(UInt8(ascii: "="))
+  }
+
+  /// The form of `bytes` in the standard alphabet, with padding or without.
+  package static func encoded(_ bytes: ByteBuffer, isPadded: Bool = true) -> String {
+    var output: [UInt8] = []
+    bytes.withUnsafeReadableBytes { append($0, to: &output) }
+    if !isPadded { while output.last == UInt8(ascii: "=") { output.removeLast() } }
+    return String(decoding: output, as: UTF8.self)
   }
 
   /// The bytes of `text`, which may use either alphabet, with padding or without; nil where it is neither, or where

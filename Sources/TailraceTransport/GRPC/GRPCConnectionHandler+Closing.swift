@@ -1,0 +1,134 @@
+internal import Logging
+internal import NIOCore
+internal import NIOHTTP2
+internal import TailraceWire
+
+// Deadlines of calls, idle and stalled peers, and the ends that a connection can come to.
+extension GRPCConnectionHandler {
+  // MARK: Deadlines
+
+  /// Sees to it that the timer goes off at the earliest deadline. It may go off too early, since calls are answered.
+  func scheduleDeadline() {
+    guard earliestDeadline < deadlineTimerAt else { return }
+    deadlineTimer?.cancel()
+    deadlineTimerAt = earliestDeadline
+    deadlineTimer = eventLoop.scheduleTask(deadline: earliestDeadline) {
+      self.deadlineTimerAt = .distantFuture
+      self.deadlineTimer = nil
+      guard self.phase == .open else { return }
+      self.expire()
+      self.work()
+    }
+  }
+
+  private func expire() {
+    let now = eventLoop.now
+    for (id, stream) in streams where stream.deadline <= now {
+      fail(id, RPCError(.deadlineExceeded, "the call's grpc-timeout passed before there was an answer"))
+    }
+    earliestDeadline = streams.values.map(\.deadline).min() ?? .distantFuture
+  }
+
+  // MARK: Peers
+
+  func scheduleTick() {
+    let interval = min(limits.idleTimeout, limits.stallTimeout)
+    tick = eventLoop.scheduleTask(in: .nanoseconds(max(1, interval.nanoseconds / 2))) {
+      self.checkOnPeer()
+      if self.phase == .open { self.scheduleTick() }
+    }
+  }
+
+  private func checkOnPeer() {
+    guard phase == .open else { return }
+    let now = eventLoop.now
+    if unsentUnaryBytes > 0 && now - lastSent >= limits.stallTimeout {
+      logger.info("connection cut: the peer does not read its answers", metadata: [LogKey.peer: "\(peer)"])
+      context?.close(promise: nil)
+    } else if streams.isEmpty && unsentBytes == 0 && now - lastTraffic >= limits.idleTimeout {
+      logger.debug("connection idle", metadata: [LogKey.peer: "\(peer)"])
+      startDraining()
+    } else {
+      getOnWithoutBudget(now)
+      for (id, stream) in streams where stream.isStalled(at: now, limits.stallTimeout) && isReading {
+        fail(id, RPCError(.deadlineExceeded, "a request was begun, and nothing more of it came in time"))
+      }
+      awaitWork()
+    }
+  }
+
+  // MARK: Ends
+
+  /// Takes no further calls, and closes when those in flight are answered. Event loop only.
+  package func startDraining() {
+    guard phase == .open, !isDraining else { return }
+    isDraining = true
+    // Calls of later streams were not looked at: clients make them elsewhere.
+    write(.rootStream, .goAway(lastStreamID: lastStream, errorCode: .noError, opaqueData: nil))
+    endWatches()
+    work()
+  }
+
+  /// Closes where nothing is left to do for a server that stops. True if so.
+  func closeIfDone() -> Bool {
+    guard isDraining, streams.isEmpty, unsentBytes == 0 else { return false }
+    end()
+    return true
+  }
+
+  func inputClosed() {
+    guard phase == .open else {
+      context?.close(promise: nil)
+      return
+    }
+    // A gRPC client that shuts its side is gone: calls that wait for something are answered now.
+    dispatcher.inputEnded(on: self)
+    isDraining = true
+    work()
+  }
+
+  /// Sends what was written and closes: our side first, so that no reset overtakes the last frames.
+  func end() {
+    guard phase == .open, let context else { return }
+    leave(.ending)
+    context.flush()
+    // NIO closes its side once all that was flushed is sent.
+    context.close(mode: .output, promise: nil)
+    lingerTimer = eventLoop.scheduleTask(in: limits.lingerTimeout) { self.context?.close(promise: nil) }
+    readOn()
+  }
+
+  /// The channel is gone, or this handler leaves it.
+  func finish() {
+    guard phase != .closed else { return }
+    leave(.closed)
+    lingerTimer?.cancel()
+    lingerTimer = nil
+    settleBudget()
+    logger.debug("connection closed", metadata: [LogKey.peer: "\(peer)"])
+  }
+
+  /// Leaves the open phase, where nobody has yet: all calls are given up.
+  private func leave(_ next: Phase) {
+    let wasOpen = phase == .open
+    phase = next
+    guard wasOpen else { return }
+    deadlineTimer?.cancel()
+    tick?.cancel()
+    outbox.close()
+    queue = InboundCalls()
+    streams = [:]
+    partialBytes = 0
+    settleBudget()
+    dispatcher.connectionClosed(self)
+  }
+}
+
+extension GRPCStream {
+  /// Whether its request has begun, and nothing more of it came for so long. A stream of many requests may rest between
+  /// two of them.
+  fileprivate func isStalled(at now: NIODeadline, _ timeout: TimeAmount) -> Bool {
+    if isInputEnded || now - lastInput < timeout { return false }
+    return !takesManyRequests || assembler.isWithinMessage
+  }
+}

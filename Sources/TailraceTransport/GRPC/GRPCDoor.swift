@@ -1,0 +1,47 @@
+package import NIOCore
+package import NIOHTTP2
+internal import TailraceWire
+
+/// Makes what serves a connection of the gRPC door, and sets the bounds that HTTP/2 is kept in.
+package enum GRPCDoor {
+  /// What a peer may do to HTTP/2 itself; past it, its connection ends with ENHANCE_YOUR_CALM or PROTOCOL_ERROR.
+  ///
+  /// Clients that are well cancel calls, and ping to measure the connection: the rates are far above theirs, and far
+  /// below what costs much. Source of the dangers: CVE-2019-9512 and its kin, CVE-2023-44487 (rapid reset), CERT VU#421644
+  /// (CONTINUATION flood).
+  package enum Bounds {
+    /// Headers of a request, in bytes, each with HTTP/2's 32 of overhead.
+    package static let maxHeaderListBytes = 16 << 10
+    /// RST_STREAM frames, and streams that broke the rules, in half a minute.
+    package static let maxResets = 2_000
+    /// PING, SETTINGS and PRIORITY frames in half a minute.
+    package static let maxControlFrames = 5_000
+    /// Answers to such frames that wait to be sent.
+    package static let maxBufferedControlFrames = 1_000
+    /// CONTINUATION frames in a row.
+    package static let maxContinuations = 8
+  }
+
+  /// `NIOHTTP2Handler` and the handler behind it.
+  package static func handlers(
+    eventLoop: any EventLoop, environment: ConnectionEnvironment
+  ) -> (http2: NIOHTTP2Handler, connection: GRPCConnectionHandler) {
+    let watcher = GoAwayWatcher()
+    var connection = NIOHTTP2Handler.ConnectionConfiguration()
+    connection.initialSettings = [
+      HTTP2Setting(parameter: .maxConcurrentStreams, value: environment.limits.maxCallsInFlight),
+      HTTP2Setting(parameter: .initialWindowSize, value: GRPCWindows.streamBytes),
+      HTTP2Setting(parameter: .maxHeaderListSize, value: Bounds.maxHeaderListBytes),
+      HTTP2Setting(parameter: .enableConnectProtocol, value: 0),
+    ]
+    connection.maximumBufferedControlFrames = Bounds.maxBufferedControlFrames
+    connection.maximumSequentialContinuationFrames = Bounds.maxContinuations
+    connection.controlFrameRateLimit.maximumCount = Bounds.maxControlFrames
+    var stream = NIOHTTP2Handler.StreamConfiguration()
+    stream.streamResetFrameRateLimit.maximumCount = Bounds.maxResets
+    stream.streamErrorRateLimit.maximumCount = Bounds.maxResets
+    let http2 = NIOHTTP2Handler(
+      mode: .server, frameDelegate: watcher, connectionConfiguration: connection, streamConfiguration: stream)
+    return (http2, GRPCConnectionHandler(eventLoop: eventLoop, environment: environment, watcher: watcher))
+  }
+}

@@ -1,0 +1,60 @@
+internal import NIOCore
+internal import NIOHTTP2
+internal import TailraceWire
+
+/// One stream of a gRPC connection: a call from its headers to its trailers.
+struct GRPCStream {
+  /// Who answers.
+  enum Target {
+    case broker(RPCMethod)
+    case here(GRPCService)
+  }
+
+  let target: Target
+  let deadline: NIODeadline
+  let metadata: [Metadata]
+  /// Whether answers are compressed: the client compresses its own, and says that it reads such.
+  let compressesAnswers: Bool
+  var assembler: GRPCMessageAssembler
+  /// The request of a call that has but one, until the client has ended its side.
+  var request: ByteBuffer?
+  /// Whether the client has sent its last.
+  var isInputEnded = false
+  /// Whether the call was handed over, to be answered.
+  var isCalled = false
+  /// Whether the headers of the answer are sent.
+  var hasHead = false
+  /// When something last came of the request.
+  var lastInput: NIODeadline
+  /// Bytes of its answers that are not sent yet.
+  var unsentBytes = 0
+
+  init(_ target: Target, _ head: GRPCRequestHead, now: NIODeadline, limits: FrameLimits) {
+    self.target = target
+    deadline = head.timeout.map { now + $0 } ?? .distantFuture
+    metadata = head.metadata
+    compressesAnswers = head.isCompressed && head.acceptsGzip
+    assembler = GRPCMessageAssembler(maxMessageBytes: limits.maxFrameBytes, mayBeCompressed: head.isCompressed)
+    lastInput = now
+  }
+
+  /// Bytes in memory that wait for the rest of the request.
+  var heldBytes: Int { assembler.heldBytes + (isCalled ? 0 : request?.readableBytes ?? 0) }
+
+  /// Whether each request is answered as it comes; others have but one.
+  var takesManyRequests: Bool { if case .here(let service) = target { service.takesManyRequests } else { false } }
+
+  var isServerStreaming: Bool {
+    switch target {
+    case .broker(let method): method.isServerStreaming
+    case .here(let service): service.isServerStreaming
+    }
+  }
+}
+
+extension CallID {
+  /// The number of a stream is never used twice on a connection, and so is that of its call.
+  init(_ stream: HTTP2StreamID) { self.init(rawValue: UInt64(Int(stream))) }
+
+  var stream: HTTP2StreamID { HTTP2StreamID(Int(truncatingIfNeeded: rawValue)) }
+}
