@@ -1,9 +1,12 @@
 // Tailrace from C++ over gRPC: what protoc and grpc_cpp_plugin generate, and libgrpc++.
 // Usage: grpc_client HOST PORT TOPIC TESTDATA
+#include <cstdlib>
 #include <iostream>
 #include <map>
 
+#include "call_status.pb.h"
 #include "services.h"
+#include "tailrace/v1/frame.pb.h"
 
 namespace {
 
@@ -111,6 +114,13 @@ void check_errors(Services& services, const std::string& topic) {
   auto status = services.admin->CreateTopic(&context, request, &response);
   must(status.error_code() == grpc::StatusCode::ALREADY_EXISTS, status.error_message());
   must(status.error_message().find(topic) != std::string::npos, status.error_message());
+  // What gRPC's status has no place for: in its details, as it would be on the native door.
+  tailrace::interop::CallStatus whole;
+  v1::Status details;
+  must(whole.ParseFromString(status.error_details()) && whole.details_size() == 1, "no details");
+  must(whole.details(0).UnpackTo(&details), whole.ShortDebugString());
+  must(details.error() == v1::ERROR_CODE_TOPIC_EXISTS, details.ShortDebugString());
+  must(details.message() == status.error_message(), details.ShortDebugString());
   auto error = fetch(services, topic, 99, false).error();
   must(error.code() == v1::ERROR_CODE_UNKNOWN_PARTITION, error.ShortDebugString());
   must(error.message().find("99") != std::string::npos, error.message());
@@ -143,9 +153,11 @@ int main(int count, char** arguments) {
       {"produce_plain", produce_plain}, {"produce_batches", produce_batches}, {"check_fetch", check_fetch},
       {"subscribe", subscribe},         {"share", share},                     {"check_errors", check_errors},
   };
+  const char* without = std::getenv("TAILRACE_INTEROP_WITHOUT");
   for (const auto& [name, run] : steps) {
-    run(services, topic);
-    std::cout << name << ": ok" << std::endl;
+    bool is_skipped = without != nullptr && std::string(name) == without;
+    if (!is_skipped) run(services, topic);
+    std::cout << name << (is_skipped ? ": skipped" : ": ok") << std::endl;
   }
   return 0;
 }

@@ -1,13 +1,15 @@
 """Tailrace from Python over gRPC: what grpcio-tools generates, and grpcio. Usage: grpc_client.py HOST PORT TOPIC TESTDATA"""
 
+import os
 import pathlib
 import sys
 
 import golden
 import grpc
 import records
-from tailrace.v1 import admin_service_pb2 as admin, error_pb2 as error, group_service_pb2 as group
-from tailrace.v1 import log_service_pb2 as log, record_pb2 as record
+from grpc_status import rpc_status
+from tailrace.v1 import admin_service_pb2 as admin, error_pb2 as error, frame_pb2 as frame
+from tailrace.v1 import group_service_pb2 as group, log_service_pb2 as log, record_pb2 as record
 from tailrace.v1.admin_service_pb2_grpc import AdminServiceStub
 from tailrace.v1.group_service_pb2_grpc import GroupServiceStub
 from tailrace.v1.log_service_pb2_grpc import LogServiceStub
@@ -148,6 +150,10 @@ def check_errors(broker, topic):
         raise AssertionError("the topic was made twice")
     except grpc.RpcError as failure:
         assert failure.code() == grpc.StatusCode.ALREADY_EXISTS and topic in failure.details(), failure
+        # What gRPC's status has no place for: in its details, as it would be on the native door.
+        status = frame.Status()
+        assert rpc_status.from_call(failure).details[0].Unpack(status), failure
+        assert status.error == error.ERROR_CODE_TOPIC_EXISTS and status.message == failure.details(), status
     request = log.FetchRequest(targets=targets(topic, [0, 99]))
     good, bad = broker.log.Fetch(request, timeout=SECONDS).partitions
     assert checked(good).batches and bad.error.code == error.ERROR_CODE_UNKNOWN_PARTITION and "99" in bad.error.message
@@ -160,6 +166,9 @@ def main():
         broker = Broker(channel)
         broker.admin.CreateTopic(admin.CreateTopicRequest(name=topic, partition_count=PARTITIONS), timeout=SECONDS)
         for step in (produce_plain, produce_batches, check_fetch, subscribe, share, check_errors):
+            if step.__name__ == os.environ.get("TAILRACE_INTEROP_WITHOUT"):
+                print(f"{step.__name__}: skipped")
+                continue
             step(broker, topic)
             print(f"{step.__name__}: ok")
 

@@ -143,6 +143,10 @@ func checkErrors(broker *services, topic string) {
 	_, err := broker.admin.CreateTopic(broker, &v1.CreateTopicRequest{Name: topic})
 	failure, ok := status.FromError(err)
 	must(ok && failure.Code() == codes.AlreadyExists && strings.Contains(failure.Message(), topic), "%v", err)
+	// What gRPC's status has no place for: in its details, as it would be on the native door.
+	details, ok := failure.Details()[0].(*v1.Status)
+	must(ok && details.Error == v1.ErrorCode_ERROR_CODE_TOPIC_EXISTS, "%v", failure.Details())
+	must(details.Message == failure.Message(), "%v", details)
 	part := broker.fetch(topic, 99, false)
 	must(part.Error.GetCode() == v1.ErrorCode_ERROR_CODE_UNKNOWN_PARTITION, "%v", part)
 	must(strings.Contains(part.Error.Message, "99"), "%v", part)
@@ -168,6 +172,10 @@ func main() {
 		{"produce_plain", producePlain}, {"produce_batches", produceBatches}, {"check_fetch", checkFetch},
 		{"subscribe", subscribe}, {"share", share}, {"check_errors", checkErrors},
 	} {
+		if step.name == os.Getenv("TAILRACE_INTEROP_WITHOUT") {
+			fmt.Printf("%s: skipped\n", step.name)
+			continue
+		}
 		step.run(broker, topic)
 		fmt.Printf("%s: ok\n", step.name)
 	}
