@@ -108,6 +108,49 @@ static void check_fetch(Connection *broker, char *topic) {
   MUST(count == KEYS + PARTITIONS * SAMPLES);
 }
 
+/* The same as a stream. The broker sends as many bytes as it has credit for: what was taken is granted anew. It is given up
+   once all is there, as it would go on with what comes later. */
+static void subscribe(Connection *broker, char *topic) {
+  TR(FetchTarget) targets[PARTITIONS], *pointers[PARTITIONS];
+  for (uint32_t partition = 0; partition < PARTITIONS; partition++) {
+    tailrace__v1__fetch_target__init(pointers[partition] = &targets[partition]);
+    targets[partition].topic = topic;
+    targets[partition].partition = partition;
+  }
+  TR(SubscribeRequest) request = TAILRACE__V1__SUBSCRIBE_REQUEST__INIT;
+  request.targets = pointers;
+  request.n_targets = PARTITIONS;
+  TR(RequestHeader) header = TAILRACE__V1__REQUEST_HEADER__INIT;
+  header.call_id = ++broker->calls;
+  header.method = "tailrace.v1.LogService/Subscribe";
+  header.credit = 1 << 20;
+  send_frame(broker, &header, &request.base);
+  header.method = "";
+  for (size_t count = 0; count < KEYS + PARTITIONS * SAMPLES;) {
+    ProtobufCBinaryData message = receive_frame(broker);
+    MUST(broker->header->status == NULL && !broker->header->end_of_stream);
+    header.credit = message.len;
+    send_frame(broker, &header, NULL);
+    TR(SubscribeResponse) *response = tailrace__v1__subscribe_response__unpack(NULL, message.len, message.data);
+    MUST(response != NULL);
+    for (size_t part = 0; part < response->n_partitions; part++)
+      for (size_t at = 0; at < response->partitions[part]->n_batches; at++) {
+        TR(RecordSet) *set = decode_batch(response->partitions[part]->batches[at]);
+        MUST(set != NULL);
+        count += set->n_records;
+        release(set);
+      }
+    release(response);
+    free(message.data);
+  }
+  header.credit = 0;
+  header.cancel = 1;
+  send_frame(broker, &header, NULL);
+  do free(receive_frame(broker).data);
+  while (!broker->header->end_of_stream);
+  MUST(broker->header->status->code == 1);
+}
+
 /* A call that fails has a status; a part of one that fails has an error in its place. */
 static void check_errors(Connection *broker, char *topic) {
   TR(CreateTopicRequest) create = TAILRACE__V1__CREATE_TOPIC_REQUEST__INIT;
@@ -138,11 +181,14 @@ int main(int count, char **arguments) {
   } steps[] = {{"produce_plain", produce_plain},
                {"produce_batches", produce_batches},
                {"check_fetch", check_fetch},
+               {"subscribe", subscribe},
                {"share", share},
                {"check_errors", check_errors}};
+  const char *without = getenv("TAILRACE_INTEROP_WITHOUT");
   for (size_t at = 0; at < sizeof steps / sizeof *steps; at++) {
-    steps[at].run(&broker, topic);
-    printf("%s: ok\n", steps[at].name);
+    int is_skipped = without != NULL && strcmp(steps[at].name, without) == 0;
+    if (!is_skipped) steps[at].run(&broker, topic);
+    printf("%s: %s\n", steps[at].name, is_skipped ? "skipped" : "ok");
   }
   disconnect(&broker);
   return 0;

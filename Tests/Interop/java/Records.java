@@ -1,7 +1,9 @@
 import com.google.protobuf.ByteString;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.zip.CRC32C;
+import tailrace.v1.LogServiceOuterClass.FetchedRecord;
 import tailrace.v1.RecordOuterClass.Header;
 import tailrace.v1.RecordOuterClass.Record;
 import tailrace.v1.RecordOuterClass.RecordBatch;
@@ -100,5 +102,21 @@ final class Records {
       offsets[at] = offset;
     }
     return offsets;
+  }
+
+  /** The records of a batch as the broker would return them decoded. Throws IOException for what is damaged. */
+  static List<FetchedRecord> fetched(RecordBatch batch) throws IOException {
+    var records = decodeBatch(batch);
+    long[] offsets = offsets(batch, records);
+    List<FetchedRecord> found = new ArrayList<>();
+    for (int at = 0; at < offsets.length; at++) {
+      var record = records.get(at);
+      var fetched = FetchedRecord.newBuilder().setOffset(offsets[at]).addAllHeaders(record.getHeadersList())
+          .setTimestampMs(batch.getBaseTimestampMs() + record.getTimestampDeltaMs());
+      if (record.hasKey()) fetched.setKey(record.getKey());
+      if (record.hasValue()) fetched.setValue(record.getValue());
+      found.add(fetched.build());
+    }
+    return found;
   }
 }

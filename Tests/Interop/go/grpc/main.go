@@ -101,6 +101,7 @@ func check(stored, decoded *v1.FetchedPartition) (count int) {
 			count++
 		}
 	}
+	must(count == len(decoded.Records), "%d records, and %d decoded", count, len(decoded.Records))
 	return count
 }
 
@@ -133,8 +134,7 @@ func subscribe(broker *services, topic string) {
 		}
 	}
 	for number, part := range found {
-		count := check(part, broker.fetch(topic, number, true))
-		must(count > 0, "nothing came of partition %d", number)
+		check(part, broker.fetch(topic, number, true))
 	}
 }
 

@@ -82,3 +82,39 @@ func (broker *connection) call(method string, request, response proto.Message) e
 	_, err := broker.receive(response)
 	return err
 }
+
+const creditBytes = 1 << 20
+
+// stream shows responses as they come until `take` returns false. The broker sends as many bytes as it has credit for:
+// what was taken is granted anew.
+func (broker *connection) stream(method string, request, response proto.Message, take func() bool) error {
+	broker.calls++
+	id := broker.calls
+	err := broker.send(&v1.RequestHeader{CallId: id, Method: "tailrace.v1." + method, Credit: creditBytes}, request)
+	for err == nil {
+		var header *v1.ResponseHeader
+		if header, err = broker.receive(response); err != nil {
+			return err
+		}
+		if !take() {
+			return broker.cancel(id, response)
+		}
+		if header.EndOfStream {
+			return nil
+		}
+		err = broker.send(&v1.RequestHeader{CallId: id, Credit: uint64(proto.Size(response))}, nil)
+	}
+	return err
+}
+
+// cancel gives up a call, and drops what was under way.
+func (broker *connection) cancel(id uint64, response proto.Message) error {
+	err := broker.send(&v1.RequestHeader{CallId: id, Cancel: true}, nil)
+	for err == nil {
+		_, err = broker.receive(response)
+	}
+	if failure, ok := err.(callFailed); ok && failure.status.Code == 1 {
+		return nil
+	}
+	return err
+}

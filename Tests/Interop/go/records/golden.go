@@ -13,13 +13,16 @@ import (
 	v1 "tailrace/v1"
 )
 
-// EncodeFrame makes a frame of the native door.
+// EncodeFrame makes a frame of the native door. The message may be nil.
 func EncodeFrame(header, message proto.Message) ([]byte, error) {
 	head, err := proto.Marshal(header)
 	if err != nil {
 		return nil, err
 	}
-	body, err := proto.Marshal(message)
+	var body []byte
+	if message != nil {
+		body, err = proto.Marshal(message)
+	}
 	frame := binary.BigEndian.AppendUint32(nil, uint32(2+len(head)+len(body)))
 	frame = binary.BigEndian.AppendUint16(frame, uint16(len(head)))
 	return append(append(frame, head...), body...), err

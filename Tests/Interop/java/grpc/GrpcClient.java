@@ -25,7 +25,6 @@ import tailrace.v1.LogServiceOuterClass.ProduceResult;
 import tailrace.v1.LogServiceOuterClass.ProduceTarget;
 import tailrace.v1.LogServiceOuterClass.SubscribeRequest;
 import tailrace.v1.RecordOuterClass.Header;
-import tailrace.v1.RecordOuterClass.Record;
 import tailrace.v1.RecordOuterClass.RecordBatch;
 
 /** Tailrace from Java over gRPC: protoc-gen-grpc-java's stubs. Usage: GrpcClient HOST PORT TOPIC TESTDATA */
@@ -97,24 +96,9 @@ final class GrpcClient {
 
   private int check(int partition, List<RecordBatch> batches) throws IOException {
     List<FetchedRecord> found = new ArrayList<>();
-    for (var batch : batches) found.addAll(fetched(batch));
+    for (var batch : batches) found.addAll(Records.fetched(batch));
     Check.that(found.equals(fetch(channel, topic, partition, true).getRecordsList()), found);
     return found.size();
-  }
-
-  private static List<FetchedRecord> fetched(RecordBatch batch) throws IOException {
-    var records = Records.decodeBatch(batch);
-    long[] offsets = Records.offsets(batch, records);
-    List<FetchedRecord> found = new ArrayList<>();
-    for (int at = 0; at < offsets.length; at++) {
-      Record record = records.get(at);
-      var fetched = FetchedRecord.newBuilder().setOffset(offsets[at]).addAllHeaders(record.getHeadersList())
-          .setTimestampMs(batch.getBaseTimestampMs() + record.getTimestampDeltaMs());
-      if (record.hasKey()) fetched.setKey(record.getKey());
-      if (record.hasValue()) fetched.setValue(record.getValue());
-      found.add(fetched.build());
-    }
-    return found;
   }
 
   /** The same as a stream, which is left once all is there: it would go on with what comes later. */

@@ -14,6 +14,10 @@ import tailrace.v1.Frame.Status;
 final class Connection implements AutoCloseable {
   private static final byte[] PREFACE = {'T', 'R', 'P', 'C', 1, 0, 0, 0};
 
+  private static final int CREDIT_BYTES = 1 << 20;
+  private static final int CANCELLED = 1;
+  private static final MessageLite NOTHING = RequestHeader.getDefaultInstance();
+
   private final Socket socket = new Socket();
   private final DataInputStream stream;
   private long calls = 0;
@@ -59,6 +63,36 @@ final class Connection implements AutoCloseable {
     send(RequestHeader.newBuilder().setCallId(calls).setMethod("tailrace.v1." + method).setTimeoutMs(20_000).build(),
         request);
     return parser.parseFrom(receive().message());
+  }
+
+  /** Takes responses of a stream until it returns false. */
+  interface Taker<Response> {
+    boolean take(Response response) throws IOException;
+  }
+
+  /** The broker sends as many bytes as it has credit for: what was taken is granted anew. */
+  <Response extends Message> void stream(
+      String method, MessageLite request, Parser<Response> parser, Taker<Response> taker) throws IOException {
+    calls += 1;
+    send(RequestHeader.newBuilder().setCallId(calls).setMethod("tailrace.v1." + method).setCredit(CREDIT_BYTES).build(),
+        request);
+    while (true) {
+      var response = receive();
+      if (!taker.take(parser.parseFrom(response.message()))) break;
+      if (response.header().getEndOfStream()) return;
+      send(RequestHeader.newBuilder().setCallId(calls).setCredit(response.message().length).build(), NOTHING);
+    }
+    cancel();
+  }
+
+  /** Gives up the last call, and drops what was under way. */
+  private void cancel() throws IOException {
+    send(RequestHeader.newBuilder().setCallId(calls).setCancel(true).build(), NOTHING);
+    try {
+      while (!receive().header().getEndOfStream()) continue;
+    } catch (CallFailed failure) {
+      if (failure.status.getCode() != CANCELLED) throw failure;
+    }
   }
 
   @Override
