@@ -28,10 +28,10 @@ Connection connect_to(const char *host, const char *port) {
   freeaddrinfo(found);
   struct timeval timeout = {.tv_sec = 30};
   MUST(setsockopt(broker.socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) == 0);
-  char greeting[8];
-  write_all(broker.socket, (const uint8_t *)"TRPC\1\0\0\0", 8);
-  read_all(broker.socket, greeting, 8);
-  MUST(memcmp(greeting, "TRPC\1", 5) == 0);
+  char greeting[PREFACE_BYTES];
+  write_all(broker.socket, (const uint8_t *)PREFACE, PREFACE_BYTES);
+  read_all(broker.socket, greeting, PREFACE_BYTES);
+  MUST(memcmp(greeting, PREFACE, VERSION_BYTES) == 0);
   return broker;
 }
 

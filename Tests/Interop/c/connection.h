@@ -7,6 +7,10 @@
 #include "tailrace/v1/group_service.pb-c.h"
 #include "tailrace/v1/log_service.pb-c.h"
 
+/* What a client says first; the server's first five bytes are the same. */
+#define PREFACE "TRPC\1\0\0\0"
+enum { PREFACE_BYTES = 8, VERSION_BYTES = 5 };
+
 /* One connection, one call at a time. Not thread-safe. */
 typedef struct {
   int socket;

@@ -97,9 +97,12 @@ static void check_responses(const char *directory) {
   ProtobufCBinaryData file = read_file(directory, "response.frame"), message;
   TR(ResponseHeader) *header = response_header(file, &message);
   TR(ProduceResponse) *response = tailrace__v1__produce_response__unpack(NULL, message.len, message.data);
-  MUST(header->call_id == 7 && response->results[0]->batches[0]->base_offset == 42);
-  tailrace__v1__produce_response__free_unpacked(response, NULL);
-  tailrace__v1__response_header__free_unpacked(header, NULL);
+  MUST(response != NULL && response->n_results == 1 && response->results[0]->n_batches == 1);
+  TR(BatchResult) *stored = response->results[0]->batches[0];
+  MUST(header->call_id == 7 && stored->base_offset == 42 && stored->append_timestamp_ms == BASE_MS + 1000);
+  check_file(directory, "response.frame", encode_frame(&header->base, &response->base));
+  release(response);
+  release(header);
   free(file.data);
 
   file = read_file(directory, "error.frame");
@@ -108,9 +111,19 @@ static void check_responses(const char *directory) {
   TR(StatusDetail) *detail = header->status->details[0];
   TR(Limits) *limits = tailrace__v1__limits__unpack(NULL, detail->value.len, detail->value.data);
   MUST(strcmp(detail->type, "tailrace.v1.Limits") == 0 && limits->max_frame_bytes == 16 << 20);
-  tailrace__v1__limits__free_unpacked(limits, NULL);
-  tailrace__v1__response_header__free_unpacked(header, NULL);
+  check_file(directory, "error.frame", encode_frame(&header->base, NULL));
+  release(limits);
+  release(header);
   free(file.data);
+}
+
+static void check_prefaces(const char *directory) {
+  ProtobufCBinaryData client = read_file(directory, "client_preface.bin");
+  ProtobufCBinaryData server = read_file(directory, "server_preface.bin");
+  MUST(client.len == PREFACE_BYTES && memcmp(client.data, PREFACE, PREFACE_BYTES) == 0);
+  MUST(server.len == PREFACE_BYTES && memcmp(server.data, PREFACE, VERSION_BYTES) == 0);
+  free(client.data);
+  free(server.data);
 }
 
 void check_golden_files(const char *directory) {
@@ -119,4 +132,5 @@ void check_golden_files(const char *directory) {
   for (int codec = NONE; codec < CODECS; codec++) check_batch(directory, codec);
   check_request(directory);
   check_responses(directory);
+  check_prefaces(directory);
 }

@@ -9,10 +9,18 @@ import tailrace.v1.Frame.ResponseHeader;
 final class Frames {
   private static final int MAX_FRAME_BYTES = 16 << 20;
 
+  /** What a client says first; the server's first five bytes are the same. */
+  static final byte[] PREFACE = {'T', 'R', 'P', 'C', 1, 0, 0, 0};
+
   private Frames() {}
 
   /** A response's header, and its message, which is not decoded yet. */
   record Response(ResponseHeader header, byte[] message) {}
+
+  /** Whether these eight bytes are a server's that speaks this version. */
+  static boolean isGreeting(byte[] bytes) {
+    return bytes.length == 8 && Arrays.equals(bytes, 0, 5, PREFACE, 0, 5);
+  }
 
   static byte[] encode(MessageLite header, MessageLite message) {
     byte[] head = header.toByteArray();

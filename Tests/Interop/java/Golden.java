@@ -33,6 +33,8 @@ final class Golden {
     for (var compression : Compression.values()) golden.checkBatch(compression);
     golden.checkRequest();
     golden.checkResponses();
+    golden.same("client_preface.bin", Frames.PREFACE);
+    Check.that(Frames.isGreeting(golden.read("server_preface.bin")), "server_preface.bin");
   }
 
   private byte[] read(String name) throws IOException {
@@ -77,14 +79,16 @@ final class Golden {
     var response = frame("response.frame");
     var produced = ProduceResponse.parseFrom(response.message());
     Check.that(response.header().getCallId() == 7 && response.header().getEndOfStream(), response.header());
-    Check.that(produced.getResults(0).getBatches(0).getBaseOffset() == 42, produced);
+    var stored = produced.getResults(0).getBatches(0);
+    Check.that(stored.getBaseOffset() == 42 && stored.getAppendTimestampMs() == Records.BASE_MS + 1000, produced);
+    same("response.frame", Frames.encode(response.header(), produced));
 
     var failure = frame("error.frame");
     var status = failure.header().getStatus();
     Check.that(status.getCode() == 6 && status.getError() == ErrorCode.ERROR_CODE_TOPIC_EXISTS, status);
     Check.that(status.getDetails(0).getType().equals("tailrace.v1.Limits"), status);
     Check.that(Limits.parseFrom(status.getDetails(0).getValue()).getMaxFrameBytes() == 16 << 20, status);
-    Check.that(CreateTopicResponse.parseFrom(failure.message()).equals(CreateTopicResponse.getDefaultInstance()), status);
+    same("error.frame", Frames.encode(failure.header(), CreateTopicResponse.parseFrom(failure.message())));
   }
 
   private Frames.Response frame(String name) throws IOException {

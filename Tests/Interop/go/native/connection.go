@@ -30,11 +30,11 @@ func connect(address string) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err = socket.Write([]byte("TRPC\x01\x00\x00\x00")); err != nil {
+	if _, err = socket.Write([]byte(records.Preface)); err != nil {
 		return nil, err
 	}
 	greeting := make([]byte, 8)
-	if _, err = io.ReadFull(socket, greeting); err == nil && string(greeting[:5]) != "TRPC\x01" {
+	if _, err = io.ReadFull(socket, greeting); err == nil && string(greeting[:5]) != records.Preface[:5] {
 		err = fmt.Errorf("no Tailrace broker that speaks version 1")
 	}
 	return &connection{socket: socket}, err

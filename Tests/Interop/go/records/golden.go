@@ -13,6 +13,9 @@ import (
 	v1 "tailrace/v1"
 )
 
+// Preface is what a client says first on the native door; the server's first five bytes are the same.
+const Preface = "TRPC\x01\x00\x00\x00"
+
 // EncodeFrame makes a frame of the native door. The message may be nil.
 func EncodeFrame(header, message proto.Message) ([]byte, error) {
 	head, err := proto.Marshal(header)
@@ -48,7 +51,7 @@ func DecodeFrame(frame []byte, response proto.Message) (*v1.ResponseHeader, erro
 func CheckGolden(directory string) error {
 	files := map[string][]byte{}
 	for _, name := range []string{"hashes.txt", "record_set.bin", "request.frame", "response.frame", "error.frame",
-		"batch_none.bin", "batch_gzip.bin", "batch_lz4.bin", "batch_zstd.bin"} {
+		"client_preface.bin", "server_preface.bin", "batch_none.bin", "batch_gzip.bin", "batch_lz4.bin", "batch_zstd.bin"} {
 		content, err := os.ReadFile(filepath.Join(directory, name))
 		if err != nil {
 			return err
@@ -65,6 +68,10 @@ func CheckGolden(directory string) error {
 	request, err := produceRequest()
 	if err != nil || !bytes.Equal(request, files["request.frame"]) {
 		return fmt.Errorf("request.frame is not what this client encodes: %v", err)
+	}
+	client, server := string(files["client_preface.bin"]), string(files["server_preface.bin"])
+	if client != Preface || len(server) != 8 || server[:5] != Preface[:5] {
+		return fmt.Errorf("the prefaces are %q and %q", client, server)
 	}
 	for codec, name := range []string{"none", "gzip", "lz4", "zstd"} {
 		if err := checkBatch(uint32(codec), files["batch_"+name+".bin"], set); err != nil {
@@ -120,13 +127,28 @@ func checkBatch(codec uint32, content, set []byte) error {
 	return err
 }
 
+// decodeAndEncode shows that nothing of a frame is lost or added by this client.
+func decodeAndEncode(frame []byte, message proto.Message) (*v1.ResponseHeader, error) {
+	header, err := DecodeFrame(frame, message)
+	if err != nil {
+		return header, err
+	}
+	again, err := EncodeFrame(header, message)
+	if err == nil && !bytes.Equal(again, frame) {
+		err = fmt.Errorf("it is encoded as %x", again)
+	}
+	return header, err
+}
+
 func checkResponses(response, failure []byte) error {
 	var produced v1.ProduceResponse
-	header, err := DecodeFrame(response, &produced)
-	if err != nil || header.CallId != 7 || !header.EndOfStream || produced.Results[0].Batches[0].BaseOffset != 42 {
+	header, err := decodeAndEncode(response, &produced)
+	stored := &v1.BatchResult{BaseOffset: 42, AppendTimestampMs: BaseMs + 1000}
+	expected := &v1.ProduceResponse{Results: []*v1.ProduceResult{{Batches: []*v1.BatchResult{stored}}}}
+	if err != nil || header.CallId != 7 || !header.EndOfStream || !proto.Equal(&produced, expected) {
 		return fmt.Errorf("response.frame is read as %v %v: %v", header, &produced, err)
 	}
-	header, err = DecodeFrame(failure, new(v1.CreateTopicResponse))
+	header, err = decodeAndEncode(failure, new(v1.CreateTopicResponse))
 	if err != nil || header.Status.GetCode() != 6 || header.Status.Error != v1.ErrorCode_ERROR_CODE_TOPIC_EXISTS {
 		return fmt.Errorf("error.frame is read as %v: %v", header, err)
 	}

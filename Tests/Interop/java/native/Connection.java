@@ -6,14 +6,11 @@ import java.io.DataInputStream;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
-import java.util.Arrays;
 import tailrace.v1.Frame.RequestHeader;
 import tailrace.v1.Frame.Status;
 
 /** A connection to the native door, one call at a time. Not thread-safe. */
 final class Connection implements AutoCloseable {
-  private static final byte[] PREFACE = {'T', 'R', 'P', 'C', 1, 0, 0, 0};
-
   private static final int CREDIT_BYTES = 1 << 20;
   private static final int CANCELLED = 1;
   private static final MessageLite NOTHING = RequestHeader.getDefaultInstance();
@@ -37,12 +34,9 @@ final class Connection implements AutoCloseable {
     socket.connect(new InetSocketAddress(host, port), 10_000);
     socket.setSoTimeout(30_000);
     socket.setTcpNoDelay(true);
-    socket.getOutputStream().write(PREFACE);
+    socket.getOutputStream().write(Frames.PREFACE);
     stream = new DataInputStream(new BufferedInputStream(socket.getInputStream()));
-    byte[] greeting = stream.readNBytes(8);
-    if (!Arrays.equals(Arrays.copyOf(greeting, 5), Arrays.copyOf(PREFACE, 5))) {
-      throw new IOException("no Tailrace broker that speaks version 1");
-    }
+    if (!Frames.isGreeting(stream.readNBytes(8))) throw new IOException("no Tailrace broker that speaks version 1");
   }
 
   void send(RequestHeader header, MessageLite message) throws IOException {
