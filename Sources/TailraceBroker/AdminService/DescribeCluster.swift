@@ -3,7 +3,7 @@ package import TailraceWire
 
 extension AdminHandlers {
   /// The methods that this release answers.
-  package static let implementedMethods = Set(RPCMethod.allCases).subtracting([.logServiceSubscribe])
+  package static let implementedMethods = Set(RPCMethod.allCases)
 
   package func describeCluster(
     _ request: DescribeClusterRequest, _ call: CallContext
@@ -16,7 +16,7 @@ extension AdminHandlers {
           name: method.fullName, implemented: Self.implementedMethods.contains(method),
           serverStreaming: method.isServerStreaming)
       },
-      features: ["compression.gzip", "compression.lz4", "compression.zstd", "native-door"],
+      features: ["compression.gzip", "compression.lz4", "compression.zstd", "grpc-door", "native-door"],
       uptimeMs: UInt64(clamping: uptime.nanoseconds / 1_000_000),
       topicCount: UInt32(clamping: registry.table.all.lazy.filter { !$0.name.isInternal }.count))
   }
