@@ -41,7 +41,7 @@ package struct Broker: Sendable {
     do throws(StorageError) {
       dispatcher = try BrokerDispatcher(
         topics: topics, producers: producers, store: store, clock: clock, purgatory: purgatory,
-        admin: AdminHandlers(registry: registry, store: store, info: info), groups: groups)
+        admin: AdminHandlers(registry: registry, store: store, clock: clock, info: info), groups: groups)
     } catch { throw RPCError(error) }
     self.store = store
   }

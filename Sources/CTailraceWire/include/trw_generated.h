@@ -126,6 +126,11 @@ trw_descriptor_of_tailrace__v1__method_description(void) {
 }
 
 static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__disk_space(void) {
+  return &tailrace__v1__disk_space__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor * _Nonnull
 trw_descriptor_of_tailrace__v1__describe_cluster_response(void) {
   return &tailrace__v1__describe_cluster_response__descriptor;
 }
