@@ -16,6 +16,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
 
   private struct Pending {
     let completion: @Sendable (Result<ByteBuffer, RPCError>) -> Void
+    let onMetadata: (@Sendable ([Metadata]) -> Void)?
     let deadline: NIODeadline
     let sentAt: NIODeadline
   }
@@ -247,7 +248,9 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
     if let payload = call.payload { append(payload) }
     let deadline = deadline(of: call)
     inFlight.updateValue(
-      Pending(completion: call.completion, deadline: deadline, sentAt: eventLoop.now), forKey: call.id)
+      Pending(
+        completion: call.completion, onMetadata: call.options.onMetadata, deadline: deadline, sentAt: eventLoop.now),
+      forKey: call.id)
     scheduleDeadline(deadline)
     if output.readableBytes >= outputBytes { writeOutput() }
   }
@@ -287,6 +290,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
       throw .invalidHeader("call \(header.callID) is not in flight")
     }
     guard let pending else { return }
+    if !header.metadata.isEmpty { pending.onMetadata?(header.metadata) }
     if let failure = header.failure {
       pending.completion(.failure(failure))
     } else {
