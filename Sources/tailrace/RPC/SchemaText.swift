@@ -1,0 +1,56 @@
+import TailraceWire
+
+/// Schemas as a .proto file has them.
+enum SchemaText {
+  /// "FetchRequest" of "tailrace.v1.FetchRequest".
+  static func shortName(_ fullName: String) -> String {
+    fullName.split(separator: ".").last.map(String.init) ?? fullName
+  }
+
+  static func lines(_ entity: SchemaEntity) -> [String] {
+    switch entity {
+    case .service(let service):
+      let methods = RPCMethod.allCases.filter { $0.serviceName == service.fullName }
+      return ["service \(shortName(service.fullName)) {"] + methods.map { "  " + line($0) } + ["}"]
+    case .method(let method): return [line(method)]
+    case .message(let message): return lines(message)
+    case .enumeration(let type):
+      return ["enum \(shortName(type.fullName)) {"] + type.values.map { "  \($0.name) = \($0.number);" } + ["}"]
+    }
+  }
+
+  /// "rpc Fetch(FetchRequest) returns (FetchResponse);"
+  private static func line(_ method: RPCMethod) -> String {
+    let stream = method.isServerStreaming ? "stream " : ""
+    return "rpc \(method.methodName)(\(shortName(method.requestName))) returns"
+      + " (\(stream)\(shortName(method.responseName)));"
+  }
+
+  private static func lines(_ message: MessageDescriptor) -> [String] {
+    guard !message.fields.isEmpty else { return ["message \(shortName(message.fullName)) {}"] }
+    var lines = ["message \(shortName(message.fullName)) {"]
+    var oneof: String?
+    for field in message.fields {
+      if field.oneof != oneof {
+        if oneof != nil { lines.append("  }") }
+        if let name = field.oneof { lines.append("  oneof \(name) {") }
+        oneof = field.oneof
+      }
+      lines.append((oneof == nil ? "  " : "    ") + line(field, in: message))
+    }
+    return lines + (oneof == nil ? ["}"] : ["  }", "}"])
+  }
+
+  /// "repeated FetchTarget targets = 1;"
+  private static func line(_ field: FieldDescriptor, in message: MessageDescriptor) -> String {
+    let isOptional = field.hasPresence && field.oneof == nil && message.messageType(of: field) == nil
+    let label = field.isRepeated ? "repeated " : isOptional ? "optional " : ""
+    return "\(label)\(typeName(field, in: message)) \(field.name) = \(field.number);"
+  }
+
+  /// "string", "FetchTarget".
+  static func typeName(_ field: FieldDescriptor, in message: MessageDescriptor) -> String {
+    (message.messageType(of: field)?.fullName ?? message.enumType(of: field)?.fullName).map(shortName)
+      ?? field.kind.name
+  }
+}
