@@ -16,7 +16,7 @@ struct ManualPage {
   private var heading: [String] {
     [
       ".\\\" Made by 'tailrace man'.",
-      ".TH \"\(Self.text(name.uppercased()))\" 1 \"\" \"tailrace \(Self.text(Version.current))\" \"Tailrace Manual\"",
+      ".TH \"\(Self.text(name.uppercased()))\" 1 \"\(Version.date)\" \"tailrace \(Self.text(Version.current))\" \"Tailrace Manual\"",
       ".nh", ".ad l", ".SH NAME", "\(Self.text(name)) \\- \(Self.text(Self.phrase(command.abstract)))",
     ]
   }

@@ -8,9 +8,9 @@ struct RPCDescribe: ToolCommand {
     discussion: """
       The types that it refers to follow, unless --shallow is given. The package may be left out of names.
 
-      With --output json there is an object per line. All have kind and name; a method has request, response and \
+      With --output json there is an object per line. All have kind, name and documentation (null where there is none); a method has request, response and \
       server_streaming, a service methods, a message fields (name, json_name, number, type, repeated, optional, \
-      oneof), an enum values (name, number).
+      oneof, documentation), an enum values (name, number, documentation).
 
       Examples:
         tailrace rpc describe LogService/Fetch
@@ -33,7 +33,7 @@ struct RPCDescribe: ToolCommand {
     switch output.format {
     case .text:
       let blocks = entities.map { SchemaText.lines($0).joined(separator: "\n") }
-      try StandardOutput.print("// \(entity.fullName)\n" + blocks.joined(separator: "\n\n"))
+      try StandardOutput.print("// \(entity.fullName)\n\n" + blocks.joined(separator: "\n\n"))
     case .json: try StandardOutput.print(lines: entities.map(Self.json))
     }
   }
@@ -44,26 +44,31 @@ struct RPCDescribe: ToolCommand {
       case .service(let service):
         json.member("kind", "service")
         json.member("name", service.fullName)
+        json.member("documentation", SchemaText.documentation(on: service.fullName))
         json.member("methods", RPCMethod.allCases.filter { $0.serviceName == service.fullName }) {
           $0.string($1.fullName)
         }
       case .method(let method):
         json.member("kind", "method")
         json.member("name", method.fullName)
+        json.member("documentation", SchemaText.documentation(on: SchemaText.commentName(method)))
         json.member("request", method.requestName)
         json.member("response", method.responseName)
         json.member("server_streaming", method.isServerStreaming)
       case .message(let message):
         json.member("kind", "message")
         json.member("name", message.fullName)
+        json.member("documentation", SchemaText.documentation(on: message.fullName))
         json.member("fields", message.fields) { $0.object(of: $1, in: message) }
       case .enumeration(let type):
         json.member("kind", "enum")
         json.member("name", type.fullName)
+        json.member("documentation", SchemaText.documentation(on: type.fullName))
         json.member("values", type.values) { json, value in
           json.object { json in
             json.member("name", value.name)
             json.member("number", value.number)
+            json.member("documentation", SchemaText.documentation(on: "\(type.fullName).\(value.name)"))
           }
         }
       }
@@ -82,6 +87,7 @@ extension JSONWriter {
       json.member("repeated", field.isRepeated)
       json.member("optional", field.hasPresence)
       json.member("oneof", field.oneof)
+      json.member("documentation", SchemaText.documentation(on: "\(message.fullName).\(field.name)"))
     }
   }
 }

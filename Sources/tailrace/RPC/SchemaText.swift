@@ -7,17 +7,35 @@ enum SchemaText {
     fullName.split(separator: ".").last.map(String.init) ?? fullName
   }
 
+  /// With the comments of the schemas.
   static func lines(_ entity: SchemaEntity) -> [String] {
     switch entity {
     case .service(let service):
       let methods = RPCMethod.allCases.filter { $0.serviceName == service.fullName }
-      return ["service \(shortName(service.fullName)) {"] + methods.map { "  " + line($0) } + ["}"]
-    case .method(let method): return [line(method)]
-    case .message(let message): return lines(message)
+      return comment(on: service.fullName) + ["service \(shortName(service.fullName)) {"]
+        + methods.flatMap { comment(on: commentName($0), "  ") + ["  " + line($0)] } + ["}"]
+    case .method(let method): return comment(on: commentName(method)) + [line(method)]
+    case .message(let message): return comment(on: message.fullName) + lines(message)
     case .enumeration(let type):
-      return ["enum \(shortName(type.fullName)) {"] + type.values.map { "  \($0.name) = \($0.number);" } + ["}"]
+      return comment(on: type.fullName) + ["enum \(shortName(type.fullName)) {"]
+        + type.values.flatMap { value in
+          comment(on: "\(type.fullName).\(value.name)", "  ") + ["  \(value.name) = \(value.number);"]
+        } + ["}"]
     }
   }
+
+  private static func comment(on fullName: String, _ indent: String = "") -> [String] {
+    SchemaComments.tailrace.lines(on: fullName).map { $0.isEmpty ? "\(indent)//" : "\(indent)// \($0)" }
+  }
+
+  /// The comment's text on one line; nil where there is none.
+  static func documentation(on fullName: String) -> String? {
+    let lines = SchemaComments.tailrace.lines(on: fullName)
+    return lines.isEmpty ? nil : lines.joined(separator: " ")
+  }
+
+  /// By which the comment on a method is found.
+  static func commentName(_ method: RPCMethod) -> String { "\(method.serviceName).\(method.methodName)" }
 
   /// "rpc Fetch(FetchRequest) returns (FetchResponse);"
   private static func line(_ method: RPCMethod) -> String {
@@ -36,7 +54,8 @@ enum SchemaText {
         if let name = field.oneof { lines.append("  oneof \(name) {") }
         oneof = field.oneof
       }
-      lines.append((oneof == nil ? "  " : "    ") + line(field, in: message))
+      let indent = oneof == nil ? "  " : "    "
+      lines += comment(on: "\(message.fullName).\(field.name)", indent) + [indent + line(field, in: message)]
     }
     return lines + (oneof == nil ? ["}"] : ["  }", "}"])
   }
