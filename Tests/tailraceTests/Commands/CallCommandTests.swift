@@ -95,7 +95,7 @@ import Testing
   @Test func `the first request that fails ends it and is told by its place, unless it is to go on`() throws {
     let broker = try Broker()
     try broker.createTopic("a")
-    let input = "{\"name\":\"a\"}\n{\"name\":\"nope\"}\n{\"nmae\":\"a\"}\n{\"name\":\"a\"}\n"
+    let input = "{\"name\":\"a\"}\n{\"name\":\"nope\"}\n{\"names\":\"a\"}\n{\"name\":\"a\"}\n"
     let command = ["call", "AdminService/DescribeTopic", "-"]
     let stopped = try broker.run(command, input: input.utf8)
     #expect(stopped.status == 13)
@@ -106,7 +106,7 @@ import Testing
     #expect(whole.lines.count == 2)
     #expect(
       whole.errorLines.last
-        == "tailrace: request 3 (line 3): nmae: no such field in tailrace.v1.DescribeTopicRequest; did you mean 'name'?"
+        == "tailrace: request 3 (line 3): names: no such field in tailrace.v1.DescribeTopicRequest; did you mean 'name'?"
     )
   }
 

@@ -83,11 +83,9 @@ import Testing
       ["-f", "-i"], program: "/usr/bin/zsh",
       environment: ["TAILRACE_SERVER": broker.address, "HOME": directory.path, "DIR": directory.path])
     try shell.type("PS1='ready> '; PATH=$DIR:$PATH; fpath=($DIR $fpath); autoload -Uz compinit; compinit -u -D\n")
-    try shell.read(until: "\nready> ")
+    try shell.read(until: "ready> \u{1B}")
     try shell.type("tailrace topic describe ord\t")
-    try shell.read(until: "orders-of-today")
-    try shell.type("\u{3}exit\n")
-    _ = try shell.wait()
+    try shell.read(until: "ers-of-today")
   }
 
   @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/fish")))
@@ -101,9 +99,7 @@ import Testing
     try shell.type("function fish_prompt; echo 'ready> '; end; set PATH $DIR $PATH; source $DIR/tailrace.fish\n")
     try shell.read(until: "ready> ")
     try shell.type("tailrace topic describe ord\t")
-    try shell.read(until: "orders-of-today")
-    try shell.type("\u{3}exit\n")
-    _ = try shell.wait()
+    try shell.read(until: "ers-of-today")
   }
 }
 

@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test func `contexts are added, used, listed, shown and removed`() throws {
-    #expect(try run(["context", "list"]).lines == ["  CONTEXT  SERVER"])
+    #expect(try run(["context", "list"]).lines == ["CONTEXT  SERVER"])
     #expect(try run(["context", "add", "b", "--server", "b.example:2"]).text == "added context 'b'\n")
     #expect(
       try run(["context", "add", "a", "--server", "[::1]:1", "--use"]).text

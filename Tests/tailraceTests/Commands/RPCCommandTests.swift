@@ -31,7 +31,7 @@ import Testing
 
         // Request of ListOffsets.
         message ListOffsetsRequest {
-          // At most 10,000.
+          // At least one.
           repeated OffsetQuery queries = 1;
         }
 

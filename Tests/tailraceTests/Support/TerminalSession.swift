@@ -10,7 +10,8 @@ final class TerminalSession {
 
   private let process = Process()
   private let master: Int32
-  private let watchdog: Watchdog
+  /// No wait takes longer than this from the start: whoever is on the terminal is sent SIGHUP then.
+  private let deadline = ContinuousClock.now + .seconds(60)
   private let arguments: [String]
   /// All that the terminal has shown so far, as it was sent.
   private(set) var screen = ""
@@ -36,10 +37,9 @@ final class TerminalSession {
     process.executableURL = URL(fileURLWithPath: "/usr/bin/setsid")
     process.arguments = ["--ctty", "--wait", program] + arguments
     process.environment = ["TERM": "xterm", "PATH": "/usr/local/bin:/usr/bin:/bin"].merging(environment) { $1 }
-    watchdog = try Spawning.inTurn { [process] in
+    try Spawning.inTurn {
       (process.standardInput, process.standardOutput, process.standardError) = (slave, slave, slave)
       try process.run()
-      return Watchdog(process)
     }
     try slave.close()
   }
@@ -57,8 +57,7 @@ final class TerminalSession {
         defer { unread = String(unread[range.upperBound...]) }
         return String(unread[..<range.upperBound])
       }
-      guard readSome() else {
-        try watchdog.check(arguments)
+      guard try readSome() else {
         throw ProcessFailure(description: "\(arguments) ended before it showed '\(text)':\n\(screen)")
       }
     }
@@ -66,14 +65,18 @@ final class TerminalSession {
 
   /// Waits for the end; returns the exit code and what was shown since the last `read`.
   func wait() throws -> (status: Int32, rest: String) {
-    while readSome() {}
+    while try readSome() {}
     process.waitUntilExit()
-    try watchdog.check(arguments)
     return (process.terminationStatus, unread)
   }
 
   /// False once nobody has the terminal open any more.
-  private func readSome() -> Bool {
+  private func readSome() throws -> Bool {
+    var entry = pollfd(fd: master, events: Int16(POLLIN), revents: 0)
+    let rest = deadline - ContinuousClock.now
+    guard rest > .zero, poll(&entry, 1, Int32(clamping: rest.components.seconds * 1_000 + 1)) != 0 else {
+      throw ProcessFailure(description: "\(arguments) hung; the terminal showed:\n\(screen)")
+    }
     var bytes = [UInt8](repeating: 0, count: 4_096)
     let count = Glibc.read(master, &bytes, bytes.count)
     guard count > 0 else { return count < 0 && errno == EINTR }
@@ -84,10 +87,8 @@ final class TerminalSession {
   }
 
   deinit {
+    // Hangs up: the program is sent SIGHUP.
     close(master)
-    if process.isRunning {
-      kill(process.processIdentifier, SIGKILL)
-      process.waitUntilExit()
-    }
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
   }
 }
