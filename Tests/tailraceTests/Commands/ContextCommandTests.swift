@@ -1,4 +1,5 @@
 import Foundation
+import TailraceClient
 import Testing
 
 @testable import tailrace
@@ -88,14 +89,36 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["contexts.json"])
   }
 
-  @Test func `changes at the same time do not undo each other`() async throws {
-    try await withThrowingTaskGroup(of: Int32.self) { group in
-      for number in 0..<8 {
-        group.addTask { try run(["context", "add", "c\(number)", "--server", "h:1"]).status }
-      }
-      for try await status in group { #expect(status == 0) }
+  @Test func `a change waits for one that is under way, and does not undo it`() throws {
+    let environment = ["XDG_CONFIG_HOME": home.path + "/config"]
+    let store = try #require(ContextStore(environment: environment))
+    let server = try #require(ServerAddress("h:1"))
+    let process = Process()
+    process.executableURL = Binary.url
+    process.arguments = ["context", "add", "second", "--server", "h:2"]
+    process.environment = environment
+    process.standardOutput = FileHandle.nullDevice
+    try store.update { contexts in
+      _ = contexts.add(Context(name: "first", server: server))
+      let isRunning = (try? Spawning.inTurn { try process.run() }) != nil
+      while isRunning && process.isRunning && !isWaitingForLock(process.processIdentifier) { sched_yield() }
+      #expect(isRunning && process.isRunning)
     }
-    #expect(try run(["context", "list"]).lines.count == 9)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    #expect(
+      try run(["context", "list"]).lines.dropFirst().map { $0.trimmingCharacters(in: .whitespaces) } == [
+        "first    h:1", "second   h:2",
+      ])
+  }
+
+  /// Source: proc_locks(5); who waits stands behind an arrow.
+  private func isWaitingForLock(_ process: Int32) -> Bool {
+    let locks = (try? String(contentsOfFile: "/proc/locks", encoding: .utf8)) ?? ""
+    return locks.split(separator: "\n").contains { line in
+      let words = line.split(separator: " ")
+      return words.contains("->") && words.contains("FLOCK") && words.contains(Substring("\(process)"))
+    }
   }
 
   @Test(
