@@ -98,6 +98,11 @@ import Testing
     #expect(outcome.errors.hasSuffix("; see 'tailrace topic create --help'\n"), "\(outcome.errors)")
   }
 
+  @Test(arguments: [[], ["topic", "list"]])
+  func `the release is told, whatever the command`(command: [String]) throws {
+    #expect(try runTool(command + ["--version"]).text == Version.current + "\n")
+  }
+
   @Test func `a bad address in the environment is a usage error that names the variable`() throws {
     let outcome = try runTool(["topic", "list"], environment: ["TAILRACE_SERVER": "nonsense"])
     #expect(outcome.status == 64)
