@@ -42,7 +42,7 @@ package struct Broker: Sendable {
     do throws(StorageError) {
       let dispatcher = try BrokerDispatcher(
         topics: topics, producers: producers, store: store, clock: clock, purgatory: purgatory,
-        admin: AdminHandlers(registry: registry, store: store, info: info), groups: groups)
+        admin: AdminHandlers(registry: registry, store: store, clock: clock, info: info), groups: groups)
       self.dispatcher = dispatcher
       subscriptions = dispatcher.subscribe
     } catch { throw RPCError(error) }

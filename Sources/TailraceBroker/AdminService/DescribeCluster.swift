@@ -1,4 +1,5 @@
 internal import NIOCore
+internal import TailraceStorage
 package import TailraceWire
 
 extension AdminHandlers {
@@ -8,6 +9,7 @@ extension AdminHandlers {
   package func describeCluster(
     _ request: DescribeClusterRequest, _ call: CallContext
   ) async throws(RPCError) -> DescribeClusterResponse {
+    let space = await store.space()
     let uptime = NIODeadline.now() - info.startedAt
     return DescribeClusterResponse(
       serverVersion: info.version, clusterID: info.clusterID, limits: info.limits,
@@ -18,6 +20,10 @@ extension AdminHandlers {
       },
       features: ["compression.gzip", "compression.lz4", "compression.zstd", "grpc-door", "native-door"],
       uptimeMs: UInt64(clamping: uptime.nanoseconds / 1_000_000),
-      topicCount: UInt32(clamping: registry.table.all.lazy.filter { !$0.name.isInternal }.count))
+      topicCount: UInt32(clamping: registry.table.all.lazy.filter { !$0.name.isInternal }.count), nowMs: clock.nowMs(),
+      disk: space.map { space in
+        DiskSpace(
+          availableBytes: UInt64(clamping: space.availableBytes), reserveBytes: UInt64(clamping: space.reserveBytes))
+      })
   }
 }

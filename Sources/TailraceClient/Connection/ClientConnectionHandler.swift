@@ -17,6 +17,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
   private struct Pending {
     let completion: @Sendable (Result<ByteBuffer, RPCError>) -> Void
     let onMessage: (@Sendable (ByteBuffer) -> Void)?
+    let onMetadata: (@Sendable ([Metadata]) -> Void)?
     let deadline: NIODeadline
     let sentAt: NIODeadline
   }
@@ -251,7 +252,8 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
     let deadline = deadline(of: call)
     inFlight.updateValue(
       Pending(
-        completion: call.completion, onMessage: call.onMessage, deadline: deadline, sentAt: eventLoop.now),
+        completion: call.completion, onMessage: call.onMessage, onMetadata: call.options.onMetadata,
+        deadline: deadline, sentAt: eventLoop.now),
       forKey: call.id)
     scheduleDeadline(deadline)
     if output.readableBytes >= outputBytes { writeOutput() }
@@ -291,6 +293,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
       throw .invalidHeader("call \(header.callID) is not in flight")
     }
     guard let pending else { return }
+    if !header.metadata.isEmpty { pending.onMetadata?(header.metadata) }
     if let failure = header.failure {
       pending.completion(.failure(failure))
     } else {
