@@ -2,7 +2,7 @@
 """Consumer groups over the page views of an access log: how scripts/quickstart knows how far they are, and checks that
 each group got all.
 
-settled    reads what `tailrace group describe --format json` printed, and succeeds once so many members share all
+settled    reads what `tailrace group describe --output json` printed, and succeeds once so many members share all
            partitions, each partition with an offset stored
 caught-up  the same, once each partition is read and committed to its end
 report     reads what members printed (`tailrace consume --group GROUP --format json`, in DIRECTORY/GROUP/MEMBER.jsonl),

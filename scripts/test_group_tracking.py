@@ -15,7 +15,7 @@ from test_activity_tracking import SAMPLE, Broker
 
 
 def description(state="stable", members=3, lag=0, **changed):
-    """What `tailrace group describe --format json` prints of a group that has read two partitions; `changed` holds for
+    """What `tailrace group describe --output json` prints of a group that has read two partitions; `changed` holds for
     the second one."""
     parts = [{"topic": "page_views", "partition": p, "committed": 5, "lag": lag, "member": "m"} for p in range(2)]
     parts[1].update(changed)

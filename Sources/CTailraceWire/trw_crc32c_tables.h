@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Powers of two.
 enum {
   TRW_CRC_SHORT = 256,     // bytes of one of three streams, for middling inputs
   TRW_CRC_LONG = 4096,     // and for long ones

@@ -13,6 +13,7 @@ package struct Broker: Sendable {
   /// Where fetches wait.
   package let purgatory: FetchPurgatory
   let groups: GroupCoordinator
+  private let subscriptions: SubscribeHandler
 
   /// Loads the metadata, opens all partitions, makes producers known to the store, and loads the groups.
   ///
@@ -39,9 +40,11 @@ package struct Broker: Sendable {
     purgatory = FetchPurgatory(store: store, limits: fetchLimits)
     groups = await Self.loadGroups(offsets, topics, groupClock ?? clock, groupLimits, logger)
     do throws(StorageError) {
-      dispatcher = try BrokerDispatcher(
+      let dispatcher = try BrokerDispatcher(
         topics: topics, producers: producers, store: store, clock: clock, purgatory: purgatory,
-        admin: AdminHandlers(registry: registry, store: store, info: info), groups: groups)
+        admin: AdminHandlers(registry: registry, store: store, clock: clock, info: info), groups: groups)
+      self.dispatcher = dispatcher
+      subscriptions = dispatcher.subscribe
     } catch { throw RPCError(error) }
     self.store = store
   }
@@ -69,6 +72,7 @@ package struct Broker: Sendable {
   /// Answers what waits, so that connections can be closed. To be called when no new calls are taken.
   package func drain() {
     purgatory.drain()
+    subscriptions.drain()
     groups.drain()
   }
 

@@ -27,6 +27,9 @@ package final class FakeCallConnection: CallConnection {
     var isClosed = false
     var abandoned: Set<CallID> = []
     var askedAgain = 0
+    /// Of calls that stream: what they were sent, and what they may be sent yet.
+    var messages: [CallID: [Response]] = [:]
+    var credit: [CallID: Int] = [:]
   }
 
   /// A connection that came through `door`.
@@ -69,6 +72,25 @@ package final class FakeCallConnection: CallConnection {
   }
 
   package func release(_ byteCount: Int) { state.withLock { $0.heldBytes -= byteCount } }
+
+  package func send(_ message: Response, to call: CallID) {
+    let bytes = message.byteCount
+    state.withLock { state in
+      state.messages[call, default: []].append(message)
+      state.credit[call, default: 0] -= bytes
+    }
+  }
+
+  package func credit(of call: CallID) -> Int { state.withLock { $0.credit[call] ?? 0 } }
+
+  /// What a call that streams was sent so far.
+  package func messages(of call: CallID) -> [Response] { state.withLock { $0.messages[call] ?? [] } }
+
+  /// Lets a call be sent so many bytes more. What is due on the event loop is done before it returns.
+  package func grant(_ byteCount: Int, to call: CallID) async {
+    state.withLock { $0.credit[call, default: 0] += byteCount }
+    await run { [self] in dispatcher.creditGranted(to: call, on: self) }
+  }
 
   package func respond(_ response: Response, to call: CallID) {
     let waiting = state.withLock { state in
@@ -184,6 +206,7 @@ extension Response {
     case .message(let bytes): return bytes
     case .short(let message): return message.withUnsafeBytes { ByteBuffer(bytes: $0) }
     case .failure(let error): throw error
+    case .end: return ByteBuffer()
     case .chunks(let chunks):
       var all = ByteBuffer()
       for chunk in chunks { all.writeImmutableBuffer(try chunk.bytes()) }
@@ -199,5 +222,17 @@ extension Response {
   /// The failure; nil where it is none.
   package var failure: RPCError? {
     if case .failure(let error) = self { error } else { nil }
+  }
+}
+
+extension Response {
+  /// Bytes of its message.
+  fileprivate var byteCount: Int {
+    switch self {
+    case .message(let bytes): bytes.readableBytes
+    case .short(let bytes): bytes.count
+    case .chunks(let chunks): chunks.reduce(0) { $0 + $1.count }
+    case .failure, .end: 0
+    }
   }
 }

@@ -8,13 +8,16 @@ struct Tailrace: AsyncParsableCommand {
     discussion: ExitStatus.help, version: Version.current,
     subcommands: [
       ServeCommand.self, TopicCommand.self, ProduceCommand.self, ConsumeCommand.self, GroupCommand.self,
-      CallCommand.self, LogCommand.self, BenchCommand.self, BenchReference.self, FuzzCommand.self,
+      ConfigCommand.self, ClusterCommand.self, CallCommand.self, RPCCommand.self, ContextCommand.self,
+      DoctorCommand.self, LogCommand.self, CompletionsCommand.self, ManCommand.self, BenchCommand.self,
+      BenchReference.self, FuzzCommand.self,
     ])
 
   static func main() async {
     Descriptor.occupyStandardStreams()
     do {
-      var command = try parseAsRoot(CommandLineArguments.withServerLast(Array(CommandLine.arguments.dropFirst())))
+      let arguments = CommandLineArguments.withServerLast(Array(CommandLine.arguments.dropFirst()))
+      var command = try await asyncParseAsRoot(arguments)
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {

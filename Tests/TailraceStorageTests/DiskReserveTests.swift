@@ -32,6 +32,16 @@ import Testing
     #expect(lines == ["warning: appends fail", "info: appends work again"])
   }
 
+  @Test func `the space is told as the disk has it now, the reserve included`() async throws {
+    let fixture = try fixture()
+    fixture.fileSystem.setAvailableBytes(5 << 20)
+    #expect(await fixture.store.space() == StoreSpace(availableBytes: 5 << 20, reserveBytes: 1 << 20))
+    fixture.fileSystem.setAvailableBytes(7)
+    #expect(await fixture.store.space()?.availableBytes == 7)
+    try await fixture.store.close()
+    #expect(await fixture.store.space() == nil)
+  }
+
   @Test func `the broker's own books may use the reserve`() async throws {
     let fixture = try fixture()
     var config = LogConfig()

@@ -9,12 +9,16 @@ SET_NAME = "trw_descriptor_set"
 
 
 def descriptor_set(protos) -> bytes:
-    """The files without comments and positions, each after those that it imports (protoc's order)."""
+    """The files without positions, each after those that it imports (protoc's order). Of comments, those are there that
+    stand before what they are about."""
     result = descriptor_pb2.FileDescriptorSet()
     for proto in protos:
         copy = result.file.add()
         copy.CopyFrom(proto)
         copy.ClearField("source_code_info")
+        for location in proto.source_code_info.location:
+            if location.leading_comments:
+                copy.source_code_info.location.add(path=location.path, leading_comments=location.leading_comments)
     return result.SerializeToString(deterministic=True)
 
 
@@ -25,7 +29,7 @@ def emit_header(schema: Schema) -> str:
     for file in schema.files:
         out.line(f'#include "{file.path.removesuffix(".proto")}.pb-c.h"')
     out.blank()
-    out.doc("The serialised google.protobuf.FileDescriptorSet of all schemas, without comments.")
+    out.doc("The serialised google.protobuf.FileDescriptorSet of all schemas, with comments.")
     out.line(f"const uint8_t * _Nonnull {SET_NAME}_start(void);")
     out.doc(f"Its length in bytes.")
     out.line(f"extern const size_t {SET_NAME}_length;")

@@ -6,6 +6,7 @@ from google.protobuf import descriptor_pb2
 from google.protobuf.compiler import plugin_pb2
 
 from tailrace_codegen import GenerationError
+from tailrace_codegen.descriptors import descriptor_set
 from tailrace_codegen.model import Schema
 from tailrace_codegen.plugin import generate, parameters
 
@@ -108,6 +109,14 @@ class PluginTest(unittest.TestCase):
         self.assertNotIn("func do", files["SHandler.swift"].replace("`", ""))
         self.assertIn("func `do`(", files["SClient.swift"])
         self.assertIn("case sDo", files["RPCMethod.swift"])
+
+    def test_the_descriptor_set_has_the_comments_before_declarations_and_no_positions(self):
+        proto = file_proto()
+        proto.source_code_info.location.add(path=[4, 0], span=[1, 2, 3], leading_comments=" A leaf.\n", trailing_comments="x")
+        proto.source_code_info.location.add(path=[4, 1], span=[4, 5, 6])
+        kept = descriptor_pb2.FileDescriptorSet.FromString(descriptor_set([proto])).file[0].source_code_info.location
+        self.assertEqual([(list(location.path), location.leading_comments) for location in kept], [([4, 0], " A leaf.\n")])
+        self.assertFalse(any(location.span or location.trailing_comments for location in kept))
 
 
 if __name__ == "__main__":

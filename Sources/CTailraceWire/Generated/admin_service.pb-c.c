@@ -952,6 +952,51 @@ void   tailrace__v1__method_description__free_unpacked
   assert(message->base.descriptor == &tailrace__v1__method_description__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   tailrace__v1__disk_space__init
+                     (Tailrace__V1__DiskSpace         *message)
+{
+  static const Tailrace__V1__DiskSpace init_value = TAILRACE__V1__DISK_SPACE__INIT;
+  *message = init_value;
+}
+size_t tailrace__v1__disk_space__get_packed_size
+                     (const Tailrace__V1__DiskSpace *message)
+{
+  assert(message->base.descriptor == &tailrace__v1__disk_space__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tailrace__v1__disk_space__pack
+                     (const Tailrace__V1__DiskSpace *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tailrace__v1__disk_space__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tailrace__v1__disk_space__pack_to_buffer
+                     (const Tailrace__V1__DiskSpace *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tailrace__v1__disk_space__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tailrace__V1__DiskSpace *
+       tailrace__v1__disk_space__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tailrace__V1__DiskSpace *)
+     protobuf_c_message_unpack (&tailrace__v1__disk_space__descriptor,
+                                allocator, len, data);
+}
+void   tailrace__v1__disk_space__free_unpacked
+                     (Tailrace__V1__DiskSpace *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tailrace__v1__disk_space__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   tailrace__v1__describe_cluster_response__init
                      (Tailrace__V1__DescribeClusterResponse         *message)
 {
@@ -2378,7 +2423,58 @@ const ProtobufCMessageDescriptor tailrace__v1__method_description__descriptor =
   (ProtobufCMessageInit) tailrace__v1__method_description__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor tailrace__v1__describe_cluster_response__field_descriptors[7] =
+static const ProtobufCFieldDescriptor tailrace__v1__disk_space__field_descriptors[2] =
+{
+  {
+    "available_bytes",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__DiskSpace, available_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reserve_bytes",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__DiskSpace, reserve_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tailrace__v1__disk_space__field_indices_by_name[] = {
+  0,   /* field[0] = available_bytes */
+  1,   /* field[1] = reserve_bytes */
+};
+static const ProtobufCIntRange tailrace__v1__disk_space__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor tailrace__v1__disk_space__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tailrace.v1.DiskSpace",
+  "DiskSpace",
+  "Tailrace__V1__DiskSpace",
+  "tailrace.v1",
+  sizeof(Tailrace__V1__DiskSpace),
+  2,
+  tailrace__v1__disk_space__field_descriptors,
+  tailrace__v1__disk_space__field_indices_by_name,
+  1,  tailrace__v1__disk_space__number_ranges,
+  (ProtobufCMessageInit) tailrace__v1__disk_space__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tailrace__v1__describe_cluster_response__field_descriptors[9] =
 {
   {
     "server_version",
@@ -2464,12 +2560,38 @@ static const ProtobufCFieldDescriptor tailrace__v1__describe_cluster_response__f
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "now_ms",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Tailrace__V1__DescribeClusterResponse, now_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "disk",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tailrace__V1__DescribeClusterResponse, _disk_case),
+    offsetof(Tailrace__V1__DescribeClusterResponse, disk),
+    &tailrace__v1__disk_space__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned tailrace__v1__describe_cluster_response__field_indices_by_name[] = {
   1,   /* field[1] = cluster_id */
+  8,   /* field[8] = disk */
   4,   /* field[4] = features */
   2,   /* field[2] = limits */
   3,   /* field[3] = methods */
+  7,   /* field[7] = now_ms */
   0,   /* field[0] = server_version */
   6,   /* field[6] = topic_count */
   5,   /* field[5] = uptime_ms */
@@ -2477,7 +2599,7 @@ static const unsigned tailrace__v1__describe_cluster_response__field_indices_by_
 static const ProtobufCIntRange tailrace__v1__describe_cluster_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor tailrace__v1__describe_cluster_response__descriptor =
 {
@@ -2487,7 +2609,7 @@ const ProtobufCMessageDescriptor tailrace__v1__describe_cluster_response__descri
   "Tailrace__V1__DescribeClusterResponse",
   "tailrace.v1",
   sizeof(Tailrace__V1__DescribeClusterResponse),
-  7,
+  9,
   tailrace__v1__describe_cluster_response__field_descriptors,
   tailrace__v1__describe_cluster_response__field_indices_by_name,
   1,  tailrace__v1__describe_cluster_response__number_ranges,

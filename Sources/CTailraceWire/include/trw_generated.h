@@ -13,7 +13,7 @@
 #include "tailrace/v1/record.pb-c.h"
 #include "tailrace/v1/storage.pb-c.h"
 
-/// The serialised google.protobuf.FileDescriptorSet of all schemas, without comments.
+/// The serialised google.protobuf.FileDescriptorSet of all schemas, with comments.
 const uint8_t * _Nonnull trw_descriptor_set_start(void);
 /// Its length in bytes.
 extern const size_t trw_descriptor_set_length;
@@ -123,6 +123,11 @@ trw_descriptor_of_tailrace__v1__limits(void) {
 static inline const ProtobufCMessageDescriptor * _Nonnull
 trw_descriptor_of_tailrace__v1__method_description(void) {
   return &tailrace__v1__method_description__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor * _Nonnull
+trw_descriptor_of_tailrace__v1__disk_space(void) {
+  return &tailrace__v1__disk_space__descriptor;
 }
 
 static inline const ProtobufCMessageDescriptor * _Nonnull

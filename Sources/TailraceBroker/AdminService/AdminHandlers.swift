@@ -6,11 +6,13 @@ package import TailraceWire
 package struct AdminHandlers: AdminServiceHandler {
   let registry: TopicRegistry
   let store: any LogStore
+  let clock: any WallClock
   let info: BrokerInfo
 
-  package init(registry: TopicRegistry, store: any LogStore, info: BrokerInfo) {
+  package init(registry: TopicRegistry, store: any LogStore, clock: any WallClock, info: BrokerInfo) {
     self.registry = registry
     self.store = store
+    self.clock = clock
     self.info = info
   }
 }

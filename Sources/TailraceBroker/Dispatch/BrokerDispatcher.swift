@@ -7,6 +7,7 @@ package import TailraceWire
 package struct BrokerDispatcher: RequestDispatcher {
   private let produce: ProduceHandler
   private let fetch: FetchHandler
+  let subscribe: SubscribeHandler
   private let purgatory: FetchPurgatory
   /// Calls that keep a core busy: fewer at a time than there are threads for tasks.
   private let heavyCalls: CallQueue
@@ -27,6 +28,7 @@ package struct BrokerDispatcher: RequestDispatcher {
     produce = ProduceHandler(
       topics: topics, producerIDs: producers.ids, store: store, clock: clock, queue: heavyCalls)
     fetch = FetchHandler(topics: topics, store: store, purgatory: purgatory, queue: heavyCalls)
+    subscribe = SubscribeHandler(topics: topics, store: store, purgatory: purgatory, queue: heavyCalls)
     self.purgatory = purgatory
     log = LogHandlers(topics: topics, store: store, producers: producers)
     self.admin = admin
@@ -55,6 +57,9 @@ package struct BrokerDispatcher: RequestDispatcher {
       case .logServiceFetch:
         produce.append(&appends)
         fetch.handle(call, from: connection)
+      case .logServiceSubscribe:
+        produce.append(&appends)
+        subscribe.handle(call, from: connection)
       case .groupServiceHeartbeat, .groupServiceCommitOffset: consume(call, from: connection)
       default:
         produce.append(&appends)
@@ -76,7 +81,12 @@ package struct BrokerDispatcher: RequestDispatcher {
     }
   }
 
+  package func creditGranted(to call: CallID, on connection: any CallConnection) {
+    subscribe.creditGranted(to: call, on: connection)
+  }
+
   package func abandon(_ call: CallID, from connection: any CallConnection) {
+    subscribe.abandon(call, of: connection)
     purgatory.abandon(call, of: connection)
     groupHotPath.abandon(call, of: connection)
     heavyCalls.abandon(call, of: connection)
@@ -84,11 +94,13 @@ package struct BrokerDispatcher: RequestDispatcher {
   }
 
   package func inputEnded(on connection: any CallConnection) {
+    subscribe.inputEnded(on: connection)
     purgatory.hurryAll(of: connection)
     groupHotPath.inputEnded(on: connection)
   }
 
   package func connectionClosed(_ connection: any CallConnection) {
+    subscribe.abandonAll(of: connection)
     purgatory.abandonAll(of: connection)
     groupHotPath.abandonAll(of: connection)
     heavyCalls.abandonAll(of: connection)
@@ -96,10 +108,6 @@ package struct BrokerDispatcher: RequestDispatcher {
   }
 
   private func answerInTask(_ call: InboundCall, from connection: any CallConnection) {
-    guard !call.method.isServerStreaming else {
-      connection.respond(.failure(.unimplemented(call.method)), to: call.id)
-      return
-    }
     let context = call.context(on: connection)
     controlCalls.add(call, from: connection) { call in
       connection.respond(Response(await answer(call, context)), to: call.id)

@@ -28,6 +28,20 @@ extension ReadResult {
   /// Readers of a result in form `.bytes`.
   package var batchReaders: BatchReaders { BatchReaders(chunks) }
 
+  /// Behind the last batch of a result in form `.bytes`, and the partition's epoch when it was written; nil: there is none.
+  var end: (offset: Offset, partitionEpoch: UInt32)? {
+    var last: RecordBatchHeader?
+    for chunk in chunks {
+      guard case .bytes(var bytes) = chunk else { return nil }
+      while case .success(let header) = bytes.batchHeader(), bytes.readableBytes >= header.batchByteCount {
+        last = header
+        bytes.moveReaderIndex(forwardBy: header.batchByteCount)
+      }
+    }
+    guard let last, let next = last.nextOffset else { return nil }
+    return (next, last.partitionEpoch)
+  }
+
   /// Whether all is in memory and no batch is compressed: then reading it costs what its size says.
   package var isUncompressed: Bool {
     for chunk in chunks {

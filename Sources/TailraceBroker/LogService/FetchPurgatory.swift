@@ -57,6 +57,9 @@ package final class FetchPurgatory: Sendable {
     self.limits = limits
   }
 
+  /// Whether fetches are not to wait any more.
+  var isDraining: Bool { state.withLock { $0.isDraining } }
+
   /// How many fetches wait now.
   package var count: Int { state.withLock { $0.count } }
 
@@ -174,7 +177,7 @@ package final class FetchPurgatory: Sendable {
   /// Reads again; `then` is called on the event loop.
   private func read(_ fetch: ParkedFetch, then: @escaping @Sendable ([ReadOutcome]) -> Void) {
     let eventLoop = fetch.connection.eventLoop
-    store.read(fetch.plan.reads, maxBytes: fetch.plan.bounds.maxBytes, form: .chunks) { outcomes in
+    store.read(fetch.plan.reads, maxBytes: fetch.plan.bounds.maxBytes, form: fetch.form) { outcomes in
       if eventLoop.inEventLoop { then(outcomes) } else { eventLoop.execute { then(outcomes) } }
     }
   }

@@ -12,12 +12,14 @@ struct FetchResponseBuilder {
   private static let partitionsTag: UInt8 = 0x0A
 
   /// The response with batches as they lie in the log: FetchedPartition ends with the field that a segment consists of.
-  func batches(_ outcomes: [ReadOutcome]) -> Response {
+  /// `places`: only of these targets; nil: of all.
+  func batches(_ outcomes: [ReadOutcome], of places: Set<Int>? = nil) -> Response {
     var chunks: [Chunk] = []
     var open = ByteBufferAllocator().buffer(capacity: openBytes(outcomes))
     var header = ByteBufferAllocator().buffer(capacity: Self.headerBytes)
     do throws(EncodeError) {
-      for (target, place) in zip(plan.targets, plan.places) {
+      for (index, (target, place)) in zip(plan.targets, plan.places).enumerated()
+      where places.map({ $0.contains(index) }) ?? true {
         let (partition, data) = partition(target, place, outcomes)
         header.clear()
         try partition.encode(into: &header)
@@ -43,7 +45,10 @@ struct FetchResponseBuilder {
   }
 
   /// The response with plain records.
-  func records(_ outcomes: [ReadOutcome]) -> Response {
+  func records(_ outcomes: [ReadOutcome]) -> Response { Response(fetched(outcomes)) }
+
+  /// The same, not encoded yet.
+  func fetched(_ outcomes: [ReadOutcome]) -> FetchResponse {
     var budget = plan.bounds.maxBytes
     var decompressionBudget = RecordDecoder.maxDecompressedBytes
     var response = FetchResponse()
@@ -62,7 +67,7 @@ struct FetchResponseBuilder {
       }
       response.partitions.append(partition)
     }
-    return Response(response)
+    return response
   }
 
   /// Small pieces are gathered: a file range is worth a system call of its own, a few bytes are not.

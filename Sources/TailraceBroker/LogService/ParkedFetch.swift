@@ -14,6 +14,8 @@ final class ParkedFetch: Sendable {
   let key: Key
   let plan: FetchPlan
   let connection: any CallConnection
+  /// Of what it is answered with.
+  let form: ReadForm
   /// Called on the event loop, once, unless the fetch is abandoned.
   let answer: @Sendable ([ReadOutcome]) -> Void
   private let state = Mutex(State())
@@ -28,12 +30,13 @@ final class ParkedFetch: Sendable {
   }
 
   init(
-    plan: FetchPlan, call: CallID, connection: any CallConnection,
+    plan: FetchPlan, call: CallID, connection: any CallConnection, form: ReadForm = .chunks,
     answer: @escaping @Sendable ([ReadOutcome]) -> Void
   ) {
     key = Key(connection: ObjectIdentifier(connection), call: call)
     self.plan = plan
     self.connection = connection
+    self.form = form
     self.answer = answer
   }
 

@@ -16,6 +16,8 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
 
   private struct Pending {
     let completion: @Sendable (Result<ByteBuffer, RPCError>) -> Void
+    let onMessage: (@Sendable (ByteBuffer) -> Void)?
+    let onMetadata: (@Sendable ([Metadata]) -> Void)?
     let deadline: NIODeadline
     let sentAt: NIODeadline
   }
@@ -99,6 +101,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
       switch command {
       case .call(let call): accept(call)
       case .cancel(let id): cancel(id)
+      case .grant(let id, let bytes): grant(id, bytes)
       case .retire: isRetiring = true
       }
     }
@@ -231,7 +234,8 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
 
   private func write(_ call: OutboundCall) {
     let header = RequestHeader(
-      callID: call.id, method: call.method.fullName, timeoutMs: call.timeoutMs, metadata: call.options.metadata)
+      callID: call.id, method: call.method.fullName, timeoutMs: call.timeoutMs, metadata: call.options.metadata,
+      credit: call.credit)
     do throws(EncodeError) {
       try encoder.writeRequestPrefix(header, messageBytes: call.messageBytes, to: &output)
     } catch {
@@ -247,7 +251,10 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
     if let payload = call.payload { append(payload) }
     let deadline = deadline(of: call)
     inFlight.updateValue(
-      Pending(completion: call.completion, deadline: deadline, sentAt: eventLoop.now), forKey: call.id)
+      Pending(
+        completion: call.completion, onMessage: call.onMessage, onMetadata: call.options.onMetadata,
+        deadline: deadline, sentAt: eventLoop.now),
+      forKey: call.id)
     scheduleDeadline(deadline)
     if output.readableBytes >= outputBytes { writeOutput() }
   }
@@ -281,17 +288,31 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
       fail(named(failure))
       return
     }
-    // Only streams have more than one answer, and none was asked for.
-    guard header.isLast else { throw .invalidHeader("call \(header.callID) is no stream") }
+    guard header.isLast else { return try takeMessage(frame, of: header.callID) }
     guard let pending = inFlight.removeValue(forKey: header.callID) else {
       throw .invalidHeader("call \(header.callID) is not in flight")
     }
     guard let pending else { return }
+    if !header.metadata.isEmpty { pending.onMetadata?(header.metadata) }
     if let failure = header.failure {
       pending.completion(.failure(failure))
     } else {
       pending.completion(.success(frame.message))
     }
+  }
+
+  /// One of the messages of a stream.
+  private func takeMessage(_ frame: Frame, of id: UInt64) throws(FrameError) {
+    guard let pending = inFlight[id] else { throw .invalidHeader("call \(id) is not in flight") }
+    guard let pending else { return }
+    guard let onMessage = pending.onMessage else { throw .invalidHeader("call \(id) is no stream") }
+    onMessage(frame.message)
+  }
+
+  private func grant(_ id: UInt64, _ bytes: UInt64) {
+    guard case .some(.some) = inFlight[id] else { return }
+    // A header of two numbers always fits.
+    _ = try? encoder.writeRequest(RequestHeader(callID: id, credit: bytes), message: ByteBuffer(), to: &output)
   }
 
   // MARK: Output

@@ -109,12 +109,49 @@ package final class Connection: RPCCaller {
     return try result.get()
   }
 
-  /// Streams are not part of this release of the native door.
+  /// Bytes of a stream's messages that are taken before any of them is consumed.
+  private static let streamWindowBytes: UInt64 = 4 << 20
+
+  private enum StreamEvent: Sendable {
+    case message(ByteBuffer)
+    case end(Result<ByteBuffer, RPCError>)
+  }
+
+  /// Makes a call that is answered with a stream. The server sends no more than this side has room for, whatever time
+  /// `onResponse` takes.
   package func stream(
     _ method: RPCMethod, _ request: ByteBuffer, _ options: CallOptions,
     onResponse: @Sendable (ByteBuffer) async throws(RPCError) -> Void
   ) async throws(RPCError) {
-    throw RPCError.unimplemented(method)
+    let id = lastCallID.wrappingAdd(1, ordering: .relaxed).newValue
+    let (events, feed) = AsyncStream<StreamEvent>.makeStream()
+    handler.submit(
+      .call(
+        OutboundCall(
+          id: id, method: method, message: request, payload: nil, options: options, madeAt: channel.eventLoop.now,
+          completion: {
+            feed.yield(.end($0))
+            feed.finish()
+          },
+          onMessage: { feed.yield(.message($0)) }, credit: Self.streamWindowBytes)))
+    do throws(RPCError) {
+      for await event in events {
+        switch event {
+        case .message(let bytes):
+          try await onResponse(bytes)
+          handler.submit(.grant(id, bytes: UInt64(bytes.readableBytes)))
+        case .end(let result):
+          _ = try result.get()
+          return
+        }
+      }
+    } catch {
+      handler.submit(.cancel(id))
+      throw error
+    }
+    // No end came: the task is cancelled.
+    handler.submit(.cancel(id))
+    throw RPCError(.cancelled, "the call was cancelled")
   }
 
   /// Whether calls may still succeed.

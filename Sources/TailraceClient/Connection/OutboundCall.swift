@@ -13,6 +13,11 @@ struct OutboundCall: Sendable {
   /// When it was made: its time-out runs from here.
   let madeAt: NIODeadline
   let completion: @Sendable (Result<ByteBuffer, RPCError>) -> Void
+  /// Of a call that is answered with a stream: called with each message, before `completion`, which gets none. Nil: the
+  /// call has one answer.
+  var onMessage: (@Sendable (ByteBuffer) -> Void)?
+  /// Bytes of messages that are taken at first; more are granted with `Command.grant`.
+  var credit: UInt64 = 0
 
   /// Bytes of the whole message.
   var messageBytes: Int { message.readableBytes + (payload?.readableBytes ?? 0) }
@@ -27,6 +32,8 @@ struct OutboundCall: Sendable {
 enum Command: Sendable {
   case call(OutboundCall)
   case cancel(UInt64)
+  /// Takes so many bytes more of a call's messages.
+  case grant(UInt64, bytes: UInt64)
   /// Close once every call is answered.
   case retire
 }

@@ -53,6 +53,12 @@ final class DiskReserve: Sendable {
       .full, "the disk has \(available) bytes left, \(reserveBytes) of them kept in reserve; \(byteCount) are needed")
   }
 
+  /// What there is, as the disk tells it now; nil where it does not.
+  func space() -> StoreSpace? {
+    guard let available = try? fileSystem.availableBytes(directory) else { return nil }
+    return StoreSpace(availableBytes: available, reserveBytes: reserveBytes)
+  }
+
   /// Lets the next append look at the disk again.
   func refresh() { allowance.store(0, ordering: .relaxed) }
 }

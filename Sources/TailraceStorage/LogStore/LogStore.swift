@@ -78,6 +78,9 @@ package protocol LogStore: Sendable {
   /// Figures of a partition, for people.
   func describe(_ partition: PartitionID) async throws(StorageError) -> PartitionFigures
 
+  /// The room that there is for data; nil where the store does not know. May ask the file system.
+  func space() async -> StoreSpace?
+
   /// Takes no more appends, brings everything to disk, marks the store as cleanly closed. All later calls fail.
   func close() async throws(StorageError)
 }
@@ -85,12 +88,22 @@ package protocol LogStore: Sendable {
 extension LogStore {
   package func readAtOnce(_ target: ReadTarget, maxBytes: Int, into buffer: inout ByteBuffer) -> ReadResult? { nil }
 
+  package func space() async -> StoreSpace? { nil }
+
   /// The same for any new data.
   package func awaitAdvance(
     of partition: PartitionID, past offset: Offset, notify: @escaping @Sendable () -> Void
   ) -> AdvanceWaiter? {
     awaitAdvance(of: partition, past: offset, bytes: 1, notify: notify)
   }
+}
+
+/// Room on the disk that a store keeps its data on.
+package struct StoreSpace: Hashable, Sendable {
+  /// Bytes that may still be written, the reserve included.
+  package let availableBytes: Int
+  /// Bytes that are kept free: with less available, appends are refused.
+  package let reserveBytes: Int
 }
 
 /// Who writes, in which epoch. A store that several brokers share refuses all but the newest; the local one has one

@@ -18,6 +18,10 @@ extension GRPCConnectionHandler {
     case .short(let message): answer([.bytes(message.withUnsafeBytes { ByteBuffer(bytes: $0) })], to: id)
     case .chunks(let chunks): answer(chunks, to: id)
     case .failure(let error): end(id, error)
+    case .end:
+      // Without a message there were no headers either.
+      if streams[id]?.hasHead == false { write(id, .headers(.init(headers: GRPCTrailers.head(gzip: false)))) }
+      finish(id, GRPCTrailers.ok)
     }
   }
 
@@ -112,6 +116,10 @@ extension GRPCConnectionHandler {
     lastSent = eventLoop.now
     lastTraffic = lastSent
     guard phase == .open else { return }
+    if let stream = streams[id], stream.isHeldUp, stream.unsentBytes <= Self.streamOutputBytes / 2 {
+      streams[id]?.isHeldUp = false
+      dispatcher.creditGranted(to: CallID(id), on: self)
+    }
     if isDraining || !queue.isEmpty || !isReading { awaitWork() }
   }
 

@@ -95,6 +95,27 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
     awaitWork()
   }
 
+  package func send(_ message: Response, to call: CallID) {
+    guard phase == .open, streams[call.stream]?.isCalled == true else { return }
+    switch message {
+    case .message(let bytes): send([.bytes(bytes)], on: call.stream)
+    case .short(let bytes): send([.bytes(bytes.withUnsafeBytes { ByteBuffer(bytes: $0) })], on: call.stream)
+    case .chunks(let chunks): send(chunks, on: call.stream)
+    case .failure, .end: return
+    }
+    awaitWork()
+  }
+
+  package func credit(of call: CallID) -> Int {
+    guard let stream = streams[call.stream] else { return 0 }
+    let credit = Self.streamOutputBytes - stream.unsentBytes
+    if credit <= 0 { streams[call.stream]?.isHeldUp = true }
+    return credit
+  }
+
+  /// What is kept for a peer that takes a stream more slowly than it could go.
+  static let streamOutputBytes = 1 << 20
+
   package func isInFlight(_ call: CallID) -> Bool { phase == .open && streams[call.stream]?.isCalled == true }
 
   package func offerAgain() { eventLoop.execute { self.work() } }

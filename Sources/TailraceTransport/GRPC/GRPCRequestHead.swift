@@ -81,7 +81,8 @@ struct GRPCRequestHead {
     guard metadata.count <= limits.maxMetadataEntries else {
       throw RPCError(
         .invalidArgument,
-        "\(metadata.count) entries of metadata: at most \(limits.maxMetadataEntries) are accepted", error: .limitReached)
+        "\(metadata.count) entries of metadata: at most \(limits.maxMetadataEntries) are accepted", error: .limitReached
+      )
     }
     return metadata
   }

@@ -28,6 +28,8 @@ struct GRPCStream {
   var lastInput: NIODeadline
   /// Bytes of its answers that are not sent yet.
   var unsentBytes = 0
+  /// Whether whoever streams waits for those to be sent.
+  var isHeldUp = false
 
   init(_ target: Target, _ head: GRPCRequestHead, now: NIODeadline, limits: FrameLimits) {
     self.target = target

@@ -20,6 +20,8 @@ struct CallTable: ~Copyable {
     var serial: UInt64 = 0
     var deadline: NIODeadline = .distantFuture
     var credit: UInt64 = 0
+    /// Of the credit, what was sent; it may be passed by the last message.
+    var spent: UInt64 = 0
     /// The next free slot, plus one; 0 = none.
     var nextFree = 0
   }
@@ -103,6 +105,21 @@ struct CallTable: ~Copyable {
     count -= 1
     if count == 0 { earliestDeadline = .distantFuture }
     return clientID
+  }
+
+  /// What is left of a call's credit; 0 where it is not in flight.
+  func credit(of call: CallID) -> UInt64 {
+    guard contains(call) else { return 0 }
+    let slot = slots[Int(call.rawValue & 0xFFFF)]
+    return slot.credit > slot.spent ? slot.credit - slot.spent : 0
+  }
+
+  /// Takes bytes from the credit of a call in flight, and returns the client's number for it; nil where it is not.
+  mutating func spend(_ byteCount: Int, of call: CallID) -> UInt64? {
+    guard contains(call) else { return nil }
+    let place = Int(call.rawValue & 0xFFFF)
+    slots[place].spent &+= UInt64(byteCount)
+    return slots[place].clientID
   }
 
   /// Adds to the credit of a call in flight. False where the sum passes what 64 bits hold.

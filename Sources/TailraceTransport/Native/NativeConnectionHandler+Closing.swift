@@ -79,6 +79,7 @@ extension NativeConnectionHandler {
     spareGather = ByteBuffer()
     backlog = []
     isBehind = false
+    heldUpStreams = []
     calls = CallTable(capacity: limits.maxCallsInFlight)
     settleBudget()
     dispatcher.connectionClosed(self)

@@ -32,6 +32,34 @@ extension NativeConnectionHandler {
       writeChunks(chunks, to: clientID)
     case .failure(let error):
       writeFailure(error, to: clientID)
+    case .end:
+      gatheredBytes += encoder.writeResponsePrefix(
+        clientID, messageBytes: 0, reconnectAdvised: isDraining, to: &gather)
+    }
+  }
+
+  /// Writes one of the messages of a call that streams.
+  func stream(_ message: Response, to call: CallID) {
+    let chunks: [Chunk]
+    switch message {
+    case .message(let bytes): chunks = [.bytes(bytes)]
+    case .short(let bytes): chunks = [.bytes(bytes.withUnsafeBytes { ByteBuffer(bytes: $0) })]
+    case .chunks(let all): chunks = all
+    case .failure, .end: return
+    }
+    let count = chunks.reduce(0) { $0 + $1.count }
+    guard phase == .open, let clientID = calls.spend(count, of: call) else { return }
+    gatheredBytes += encoder.writeResponsePrefix(
+      clientID, messageBytes: count, isLast: false, reconnectAdvised: isDraining, to: &gather)
+    write(chunks)
+  }
+
+  private func write(_ chunks: [Chunk]) {
+    for chunk in chunks {
+      switch chunk {
+      case .bytes(let bytes): writeBytes(bytes)
+      case .file(let file): writeFile(file)
+      }
     }
   }
 
@@ -70,12 +98,7 @@ extension NativeConnectionHandler {
     }
     gatheredBytes += encoder.writeResponsePrefix(
       clientID, messageBytes: count, reconnectAdvised: isDraining, to: &gather)
-    for chunk in chunks {
-      switch chunk {
-      case .bytes(let bytes): writeBytes(bytes)
-      case .file(let file): writeFile(file)
-      }
-    }
+    write(chunks)
   }
 
   /// Why an answer cannot go out.

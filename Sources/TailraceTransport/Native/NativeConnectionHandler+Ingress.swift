@@ -136,6 +136,7 @@ extension NativeConnectionHandler {
     guard calls.grant(credit, to: call) else {
       throw .invalidHeader("the credit of call \(clientID) passes 2^64 bytes")
     }
+    dispatcher.creditGranted(to: call, on: self)
   }
 
   /// Answers a call in the dispatcher's stead, and sees to it that nobody works on it any more.

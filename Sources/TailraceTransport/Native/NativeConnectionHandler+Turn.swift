@@ -85,12 +85,21 @@ extension NativeConnectionHandler {
       dispatcher.inputEnded(on: self)
     }
     if closeIfDone() { return }
+    resumeStreams()
     readOn()
     if isCut || (isBehind && hasRoom) || (!backlog.isEmpty && channelBytes == 0) {
       awaitLaterTurn()
     } else if !queue.isEmpty || isBehind {
       awaitRoom()
     }
+  }
+
+  /// Output was sent: those that stream may add some.
+  private func resumeStreams() {
+    guard !heldUpStreams.isEmpty, outputBytes <= Self.streamOutputBytes / 2 else { return }
+    let streams = heldUpStreams
+    heldUpStreams = []
+    for call in streams { dispatcher.creditGranted(to: call, on: self) }
   }
 
   /// There was more to do than a turn takes.

@@ -88,6 +88,8 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   var isWaitingForBudget = false
   /// Whether this connection may get on for now although the budget is used up.
   var isPastBudget = false
+  /// Calls that stream, and wait for output to be sent.
+  var heldUpStreams: Set<CallID> = []
 
   // Turns.
   /// Whether it takes part in the turn under way, and whether it is to have another one. Without the latter, to stand in
@@ -149,6 +151,21 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     answer(response, to: call)
     joinTurn()
   }
+
+  package func send(_ message: Response, to call: CallID) {
+    stream(message, to: call)
+    joinTurn()
+  }
+
+  package func credit(of call: CallID) -> Int {
+    let credit = Int(clamping: calls.credit(of: call))
+    guard credit > 0, outputBytes >= Self.streamOutputBytes else { return credit }
+    heldUpStreams.insert(call)
+    return 0
+  }
+
+  /// While so much output waits to be sent, streams add none.
+  static let streamOutputBytes = 1 << 20
 
   package func isInFlight(_ call: CallID) -> Bool { phase == .open && calls.contains(call) }
 

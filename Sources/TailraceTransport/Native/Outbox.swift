@@ -70,7 +70,7 @@ extension Response {
       chunks.reduce(0) { sum, chunk in
         if case .bytes(let bytes) = chunk { sum + bytes.readableBytes } else { sum }
       }
-    case .failure: 0
+    case .failure, .end: 0
     }
   }
 }

@@ -18,18 +18,21 @@ package struct FrameEncoder {
   /// Writes all of a successful unary response's frame but its message, whose `messageBytes` must follow.
   /// `messageBytes` is at most `maxResponseBytes`. Returns how many bytes it wrote.
   @discardableResult package func writeResponsePrefix(
-    _ callID: UInt64, messageBytes: Int, reconnectAdvised: Bool = false, to buffer: inout ByteBuffer
+    _ callID: UInt64, messageBytes: Int, isLast: Bool = true, reconnectAdvised: Bool = false,
+    to buffer: inout ByteBuffer
   ) -> Int {
     let idBytes = Varint.byteCount(callID)
-    let headerBytes = 1 + idBytes + 2 + (reconnectAdvised ? 2 : 0)
+    let headerBytes = 1 + idBytes + (isLast ? 2 : 0) + (reconnectAdvised ? 2 : 0)
     return buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 6 + headerBytes) { memory in
       memory.storeBytes(of: UInt32(truncatingIfNeeded: 2 + headerBytes + messageBytes).bigEndian, as: UInt32.self)
       memory.storeBytes(of: UInt16(truncatingIfNeeded: headerBytes).bigEndian, toByteOffset: 4, as: UInt16.self)
       memory[6] = 0x08  // call_id
       var at = putVarint(callID, memory, at: 7)
-      memory[at] = 0x18  // end_of_stream
-      memory[at + 1] = 1
-      at += 2
+      if isLast {
+        memory[at] = 0x18  // end_of_stream
+        memory[at + 1] = 1
+        at += 2
+      }
       if reconnectAdvised {
         memory[at] = 0x28
         memory[at + 1] = 1

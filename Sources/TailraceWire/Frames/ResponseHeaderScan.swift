@@ -9,6 +9,7 @@ package struct ResponseHeaderScan: Sendable {
   package let reconnectAdvised: Bool
   /// Wait this long before the next call, milliseconds.
   package let throttleMs: UInt32
+  package let metadata: [Metadata]
 
   /// Reads the readable bytes of `header`.
   package init(_ header: ByteBuffer, arena: Arena, limits: FrameLimits = .default) throws(FrameError) {
@@ -18,6 +19,7 @@ package struct ResponseHeaderScan: Sendable {
       self.isLast = true
       self.reconnectAdvised = false
       self.throttleMs = 0
+      self.metadata = []
       return
     }
     let decodeLimits = DecodeLimits(maxBytes: limits.maxHeaderBytes)
@@ -29,6 +31,7 @@ package struct ResponseHeaderScan: Sendable {
     self.isLast = full.endOfStream
     self.reconnectAdvised = full.reconnectAdvised
     self.throttleMs = full.throttleMs
+    self.metadata = full.metadata
   }
 }
 

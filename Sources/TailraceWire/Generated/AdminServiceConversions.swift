@@ -632,6 +632,32 @@ extension MethodDescription {
   }
 }
 
+extension DiskSpace {
+  package static var fullName: String { "tailrace.v1.DiskSpace" }
+
+  package static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    trw_descriptor_of_tailrace__v1__disk_space()
+  }
+
+  package static func initialize(_ c: UnsafeMutablePointer<Tailrace__V1__DiskSpace>) {
+    tailrace__v1__disk_space__init(c)
+  }
+
+  package init(
+    reading c: UnsafePointer<Tailrace__V1__DiskSpace>, _ reader: inout MessageReader
+  ) {
+    self.availableBytes = c.pointee.available_bytes
+    self.reserveBytes = c.pointee.reserve_bytes
+  }
+
+  package func write(
+    to c: UnsafeMutablePointer<Tailrace__V1__DiskSpace>, _ writer: inout MessageWriter
+  ) throws(EncodeError) {
+    c.pointee.available_bytes = self.availableBytes
+    c.pointee.reserve_bytes = self.reserveBytes
+  }
+}
+
 extension DescribeClusterResponse {
   package static var fullName: String { "tailrace.v1.DescribeClusterResponse" }
 
@@ -653,6 +679,8 @@ extension DescribeClusterResponse {
     self.features = reader.strings(c.pointee.features, count: c.pointee.n_features)
     self.uptimeMs = c.pointee.uptime_ms
     self.topicCount = c.pointee.topic_count
+    self.nowMs = c.pointee.now_ms
+    self.disk = c.pointee._disk_case.rawValue == 9 ? reader.message(c.pointee.disk) : nil
   }
 
   package func write(
@@ -671,6 +699,11 @@ extension DescribeClusterResponse {
       try writer.strings(self.features, "features")
     c.pointee.uptime_ms = self.uptimeMs
     c.pointee.topic_count = self.topicCount
+    c.pointee.now_ms = self.nowMs
+    if let value = self.disk {
+      c.pointee.disk = try writer.message(value, "disk")
+      c.pointee._disk_case = .init(9)
+    }
   }
 }
 

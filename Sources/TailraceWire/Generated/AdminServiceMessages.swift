@@ -433,6 +433,23 @@ package struct MethodDescription: WireMessage {
   }
 }
 
+/// Room on the disk that the broker keeps its data on.
+package struct DiskSpace: WireMessage {
+  /// Bytes that the broker may still write, the reserve included.
+  package var availableBytes: UInt64 = 0
+  /// Bytes that are kept free: with less available, produces get STORAGE_FULL.
+  package var reserveBytes: UInt64 = 0
+
+  /// A message with every field absent or at its default.
+  package init() {}
+
+  /// A message with these fields; those that are left out are absent or at their default.
+  package init(availableBytes: UInt64 = 0, reserveBytes: UInt64 = 0) {
+    self.availableBytes = availableBytes
+    self.reserveBytes = reserveBytes
+  }
+}
+
 /// Response of DescribeCluster.
 package struct DescribeClusterResponse: WireMessage {
   /// "0.1.0".
@@ -449,6 +466,10 @@ package struct DescribeClusterResponse: WireMessage {
   package var uptimeMs: UInt64 = 0
   /// How many topics there are, internal ones left out.
   package var topicCount: UInt32 = 0
+  /// The broker's clock, milliseconds since 1970-01-01T00:00Z.
+  package var nowMs: Int64 = 0
+  /// The room that there is for records; absent: the broker does not know.
+  package var disk: DiskSpace? = nil
 
   /// A message with every field absent or at its default.
   package init() {}
@@ -461,7 +482,9 @@ package struct DescribeClusterResponse: WireMessage {
     methods: [MethodDescription] = [],
     features: [String] = [],
     uptimeMs: UInt64 = 0,
-    topicCount: UInt32 = 0
+    topicCount: UInt32 = 0,
+    nowMs: Int64 = 0,
+    disk: DiskSpace? = nil
   ) {
     self.serverVersion = serverVersion
     self.clusterID = clusterID
@@ -470,6 +493,8 @@ package struct DescribeClusterResponse: WireMessage {
     self.features = features
     self.uptimeMs = uptimeMs
     self.topicCount = topicCount
+    self.nowMs = nowMs
+    self.disk = disk
   }
 }
 

@@ -14,7 +14,7 @@ package enum Base64 {
   }()
 
   /// Appends the padded form of `bytes` in the standard alphabet.
-  static func append(_ bytes: UnsafeRawBufferPointer, to output: inout [UInt8]) {
+  package static func append(_ bytes: UnsafeRawBufferPointer, to output: inout [UInt8]) {
     let alphabet = alphabet
     let whole = bytes.count / 3 * 3
     output.reserveCapacity(output.count + (bytes.count + 2) / 3 * 4)

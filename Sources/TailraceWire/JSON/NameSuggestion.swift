@@ -6,7 +6,7 @@ package enum NameSuggestion {
   private static let maxCandidates = 256
 
   /// The closest of `candidates`, if at most a third of the name's characters must change to reach it.
-  static func closest(to name: String, among candidates: some Sequence<String>) -> String? {
+  package static func closest(to name: String, among candidates: some Sequence<String>) -> String? {
     let name = Array(name.utf8.prefix(maxNameBytes + 1))
     guard name.count <= maxNameBytes else { return nil }
     var best: (name: String, distance: Int)?

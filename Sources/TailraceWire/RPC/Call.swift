@@ -78,4 +78,6 @@ package enum Response: Sendable {
   /// A serialised message in pieces, to be sent one after the other: where a response holds bytes of the log.
   case chunks([Chunk])
   case failure(RPCError)
+  /// Nothing more: the end of a stream.
+  case end
 }

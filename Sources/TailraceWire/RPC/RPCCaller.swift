@@ -5,10 +5,15 @@ package struct CallOptions: Sendable {
   /// Give the call up after this; nil = never.
   package var timeout: Duration?
   package var metadata: [Metadata]
+  /// Called with the metadata of the answer, before the call returns, where there is any. Must not block.
+  package var onMetadata: (@Sendable ([Metadata]) -> Void)?
 
-  package init(timeout: Duration? = nil, metadata: [Metadata] = []) {
+  package init(
+    timeout: Duration? = nil, metadata: [Metadata] = [], onMetadata: (@Sendable ([Metadata]) -> Void)? = nil
+  ) {
     self.timeout = timeout
     self.metadata = metadata
+    self.onMetadata = onMetadata
   }
 }
 

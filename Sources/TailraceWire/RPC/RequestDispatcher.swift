@@ -11,6 +11,9 @@ package protocol RequestDispatcher: Sendable {
   /// Every call taken is answered exactly once, now or later, through its connection's `respond`.
   func dispatch(_ offers: inout [CallOffer])
 
+  /// The peer takes more of the messages of a call that streams: see `CallConnection.credit`.
+  func creditGranted(to call: CallID, on connection: any CallConnection)
+
   /// Nobody waits for the answer to this call any more: it was cancelled, timed out, or its connection is gone.
   /// Parked work is to be released; an answer given all the same is dropped.
   func abandon(_ call: CallID, from connection: any CallConnection)
@@ -21,6 +24,10 @@ package protocol RequestDispatcher: Sendable {
 
   /// The connection is closed. All its calls are abandoned without further notice.
   func connectionClosed(_ connection: any CallConnection)
+}
+
+extension RequestDispatcher {
+  package func creditGranted(to call: CallID, on connection: any CallConnection) {}
 }
 
 /// The calls of one connection, to be taken.
@@ -50,6 +57,13 @@ package protocol CallConnection: AnyObject, Sendable {
   /// Answers a call. On the event loop this writes into the connection's output at once, elsewhere it hops there.
   /// Dropped where the call is not in flight (any more).
   func respond(_ response: Response, to call: CallID)
+
+  /// Sends one of the messages of a call that streams; `respond` ends it, with `.end` where all is said. Event loop only.
+  func send(_ message: Response, to call: CallID)
+
+  /// Bytes of messages that the peer of a call that streams takes at the moment; not above 0: none. Once that changes, the
+  /// dispatcher is told (`creditGranted`). Event loop only.
+  func credit(of call: CallID) -> Int
 
   /// Whether the call is neither answered nor given up. Event loop only.
   func isInFlight(_ call: CallID) -> Bool

@@ -6,90 +6,85 @@ import TailraceWire
 /// `tailrace call`: any unary RPC, from JSON to JSON.
 struct CallCommand: ClientCommand {
   static let configuration = CommandConfiguration(
-    commandName: "call", abstract: "Make a call: JSON in, JSON out.",
+    commandName: "call", abstract: "Make calls: JSON in, JSON out.",
     discussion: """
-      For example: tailrace call AdminService/ListTopics '{"prefix": "page_"}'
+      Requests and responses have protobuf's JSON form: bytes are base64, 64-bit numbers strings, enums their names; \
+      requests may have numbers for all three, and the names of the .proto files for fields. 'tailrace rpc list' lists \
+      the methods, and 'tailrace rpc describe METHOD' shows their messages.
 
-      Requests and responses have protobuf's JSON form: bytes are base64, 64-bit numbers strings, enums their names. \
-      'tailrace call AdminService/DescribeCluster' lists the methods.
+      There may be several requests in a row, each made when the one before was answered: then each response is on a \
+      line of its own. The first that fails ends it, unless --keep-going is given. Who gives none with - or @ makes no call.
+
+      Examples:
+        tailrace call AdminService/ListTopics '{"prefix": "page_"}'
+        jq -c '{name: .}' names.json | tailrace call AdminService/DescribeTopic -
 
       \(ExitStatus.help)
       """)
 
-  /// The longest request that is read.
-  private static let maxInputBytes = 64 << 20
-
-  @Argument(help: "SERVICE/METHOD, such as AdminService/ListTopics.")
+  @Argument(help: "SERVICE/METHOD, such as AdminService/ListTopics.", completion: .methods)
   var method: String
 
-  @Argument(help: "The request as JSON; - reads it from standard input, @PATH from a file.")
+  @Argument(help: "The requests as JSON; - reads them from standard input, @PATH from a file.")
   var request: String = "{}"
 
-  @Option(help: ArgumentHelp("Give up after this many seconds.", valueName: "seconds"))
+  @Option(
+    name: [.customShort("H"), .long],
+    help: ArgumentHelp("Metadata to send with each request. May be given several times.", valueName: "key=value"))
+  var header: [HeaderArgument] = []
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Give each call up after this many seconds.", valueName: "seconds"))
   var timeout: Double = 60
+
+  @Flag(help: "Leave out members of requests that name no field, in place of refusing them.")
+  var allowUnknownFields = false
+
+  @Flag(help: "Go on with the next request after one that failed; exit as the first failure says.")
+  var keepGoing = false
+
+  @Flag(name: [.short, .long], help: "Tell times, sizes and metadata on standard error.")
+  var verbose = false
 
   @OptionGroup var client: ClientOptions
 
   func validate() throws {
     guard timeout > 0, timeout <= 86_400 else { throw ValidationError("--timeout is up to 86400 seconds, and above 0") }
+    guard header.count <= 64 else { throw ValidationError("--header is given \(header.count) times; 64 are the most") }
   }
 
   func execute() async throws {
     let rpc = try Self.find(method)
-    let pool = DescriptorPool.tailrace
-    guard let input = pool.message(named: rpc.requestName), let output = pool.message(named: rpc.responseName) else {
-      throw CommandFailure(RPCError(.internalError, "the schemas do not describe \(rpc.fullName)"))
+    var session = try CallSession(
+      rpc, client: client, isPretty: request != "-" && !request.hasPrefix("@") && Descriptor.standardOutput.isTerminal)
+    session.metadata = header.map(\.metadata)
+    session.timeout = .milliseconds(Int64((timeout * 1_000).rounded(.up)))
+    session.allowsUnknownFields = allowUnknownFields
+    session.isVerbose = verbose
+    var requests = JSONTextReader(
+      try ArgumentInput(request, what: "the request"), maxBytes: CallSession.maxRequestBytes)
+    var failures = PartialFailure()
+    var first = try requests.next()
+    // An argument is a request, however empty.
+    if first == nil, requests.name == "the request" { first = JSONText(bytes: ByteBuffer(), number: 1, line: 1) }
+    var next = first
+    while let text = next {
+      do {
+        try await session.call(text, from: requests.name)
+      } catch let failure as CommandFailure where keepGoing && failure.exitCode != 0 {
+        failures.tell(failure)
+      }
+      next = try requests.next()
     }
-    let message = try encode(try readRequest(), as: input)
-    let connection = try await client.connect()
-    let answer = try await connection.call(
-      rpc, message, CallOptions(timeout: .milliseconds(Int64((timeout * 1_000).rounded(.up)))))
-    let options = ProtobufJSON.EncodingOptions(
-      alwaysPrintsFieldsWithoutPresence: true, isPretty: Descriptor.standardOutput.isTerminal)
-    try StandardOutput.print(try decode(answer, as: output, options))
-  }
-
-  private func encode(_ json: ByteBuffer, as type: MessageDescriptor) throws(CommandFailure) -> ByteBuffer {
-    do throws(JSONMappingError) {
-      return try ProtobufJSON.decode(json, as: type)
-    } catch {
-      throw CommandFailure("the request: \(error)", exitCode: ExitStatus.usage)
-    }
-  }
-
-  private func decode(
-    _ answer: ByteBuffer, as type: MessageDescriptor, _ options: ProtobufJSON.EncodingOptions
-  ) throws(CommandFailure) -> String {
-    do throws(JSONMappingError) {
-      return try ProtobufJSON.encode(answer, as: type, options: options)
-    } catch {
-      throw CommandFailure(RPCError(.internalError, "the broker's answer: \(error)"))
-    }
-  }
-
-  private func readRequest() throws(CommandFailure) -> ByteBuffer {
-    guard request == "-" || request.hasPrefix("@") else { return ByteBuffer(string: request) }
-    let name = request == "-" ? "standard input" : "'\(request.dropFirst())'"
-    var bytes = ByteBuffer()
-    do throws(SystemError) {
-      let input =
-        request == "-" ? Descriptor.standardInput : try Descriptor.open(reading: String(request.dropFirst()))
-      while try input.read(into: &bytes, maxBytes: 64 << 10) > 0 && bytes.readableBytes <= Self.maxInputBytes {}
-    } catch {
-      throw CommandFailure("cannot read \(name): \(error)", exitCode: ExitStatus.usage)
-    }
-    guard bytes.readableBytes <= Self.maxInputBytes else {
-      throw CommandFailure("\(name) is longer than \(Self.maxInputBytes) bytes", exitCode: ExitStatus.usage)
-    }
-    return bytes
+    try failures.check()
   }
 
   private static func find(_ name: String) throws(CommandFailure) -> RPCMethod {
     if let method = MethodName.find(name) {
       guard !method.isServerStreaming else {
         throw CommandFailure(
-          "\(method.fullName) answers with a stream; this tool makes calls with one answer only",
-          exitCode: ExitStatus.usage)
+          "\(method.fullName) answers with a stream, which the native door does not carry in this release; "
+            + "'tailrace consume' reads records as they come", exitCode: ExitStatus.usage)
       }
       return method
     }

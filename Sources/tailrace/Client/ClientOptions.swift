@@ -1,38 +1,45 @@
 import ArgumentParser
 import Foundation
+import NIOCore
 import NIOPosix
 import TailraceClient
 import TailraceWire
 
 /// What every command takes that talks to a broker.
 struct ClientOptions: ParsableArguments {
-  static let environmentVariable = "TAILRACE_SERVER"
+  @Option(
+    help: ArgumentHelp(
+      "The broker's address; an IPv6 address in brackets. (default: $TAILRACE_SERVER, else that of the context, else"
+        + " 127.0.0.1:7171)", valueName: "host:port"))
+  var server: ServerAddress?
 
   @Option(
     help: ArgumentHelp(
-      "The broker's address; an IPv6 address in brackets. (default: $TAILRACE_SERVER, else 127.0.0.1:7171)",
-      valueName: "host:port"))
-  var server: ServerAddress?
+      "The broker of this context; see 'tailrace context'. (default: $TAILRACE_CONTEXT, else the one in use)",
+      valueName: "name"), completion: .contexts)
+  var context: String?
 
   func validate() throws {
-    _ = try address(environment: ProcessInfo.processInfo.environment)
+    guard server == nil || context == nil else { throw ValidationError("give one of --server and --context") }
+    if server == nil && context == nil { _ = try ServerChoice.address(in: ProcessInfo.processInfo.environment) }
   }
 
-  /// The option, else the environment's value, else the standard address.
-  func address(environment: [String: String]) throws -> ServerAddress {
-    if let server { return server }
-    guard let text = environment[Self.environmentVariable], !text.isEmpty else { return .standard }
-    guard let address = ServerAddress(text) else {
-      throw ValidationError(
-        "\(Self.environmentVariable) is '\(text)', which is not HOST:PORT, such as 127.0.0.1:7171 or [::1]:7171")
+  /// Which broker these options mean. Fails as `ServerChoice.init` does.
+  func choice(environment: [String: String]) throws -> ServerChoice {
+    try ServerChoice(server: server, context: context, environment: environment)
+  }
+
+  /// Connects. Fails with what `Connection.connect` throws, or as `choice`.
+  func connect(configuration: ConnectionConfiguration = .default) async throws -> Connection {
+    let choice = try choice(environment: ProcessInfo.processInfo.environment)
+    do throws(RPCError) {
+      return try await Connection.connect(
+        host: choice.address.host, port: choice.address.port, eventLoopGroup: Self.eventLoopGroup,
+        configuration: configuration)
+    } catch {
+      guard let context = choice.context else { throw error }
+      throw RPCError(error.code, "\(error.message) (context '\(context)')", error: error.error)
     }
-    return address
-  }
-
-  /// Connects. Fails with what `Connection.connect` throws, or ValidationError.
-  func connect() async throws -> Connection {
-    let address = try address(environment: ProcessInfo.processInfo.environment)
-    return try await Connection.connect(host: address.host, port: address.port, eventLoopGroup: Self.eventLoopGroup)
   }
 
   /// One thread is enough for one connection, and starts sooner than one per core. Ends with the process.

@@ -44,7 +44,7 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
     case (.topicExists, _):
       return topic.map { "see 'tailrace topic describe \($0)'" }
     case (.unspecified, .unavailable) where error.message.hasPrefix("cannot connect"):
-      return "start one with 'tailrace serve', or name another with --server or TAILRACE_SERVER"
+      return "start one with 'tailrace serve', or name another with --server, --context or TAILRACE_SERVER"
     case (.unknownGroup, _): return "see 'tailrace group list'"
     case (.groupNotEmpty, _): return "stop its members first; 'tailrace group describe' tells who they are"
     case (_, .deadlineExceeded): return "the broker may be overloaded; try again"

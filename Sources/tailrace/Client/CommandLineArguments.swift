@@ -2,10 +2,12 @@ import Foundation
 
 /// What the argument parser does not do itself.
 enum CommandLineArguments {
-  /// `arguments` with a `--server` that stands before the subcommand, where the parser does not know it, behind it.
+  /// `arguments` with a `--server` or `--context` that stands before the subcommand, where the parser does not know it,
+  /// behind it.
   static func withServerLast(_ arguments: [String]) -> [String] {
     guard let first = arguments.first else { return arguments }
-    let count = first == "--server" ? 2 : first.hasPrefix("--server=") ? 1 : 0
+    let names = ["--server", "--context"]
+    let count = names.contains(first) ? 2 : names.contains { first.hasPrefix($0 + "=") } ? 1 : 0
     guard count > 0, arguments.count > count else { return arguments }
     var rest = Array(arguments.dropFirst(count))
     // Behind the terminator everything is a value.

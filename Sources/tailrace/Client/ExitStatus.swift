@@ -14,7 +14,7 @@ enum ExitStatus {
 
   static let help = """
     Exit codes: 0 done; 64 usage; 130 stopped by SIGINT, 143 by SIGTERM; otherwise 8 plus the number of the gRPC \
-    status, such as 10 input or output failed, 11 invalid argument or input, 13 not found, 14 exists already, \
+    status, such as 9 not confirmed, 10 input or output failed, 11 invalid argument or input, 13 not found, 14 exists already, \
     19 offset out of range, 22 unavailable (no broker there), 23 data is damaged or lost.
     """
 

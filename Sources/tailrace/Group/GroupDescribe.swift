@@ -13,7 +13,7 @@ struct GroupDescribe: ClientCommand {
 
       With --watch it is shown again and again until SIGINT ends it: in place on a terminal, cut to its size; \
       elsewhere one after the other, with an empty line between two. When the broker goes away, that is told, and it \
-      goes on once the broker is back. With --format json each is an object on a line: \
+      goes on once the broker is back. With --output json each is an object on a line: \
       group, state, epoch, assignor, total_lag, members, partitions.
 
       Examples:
@@ -23,7 +23,7 @@ struct GroupDescribe: ClientCommand {
       \(ExitStatus.help)
       """)
 
-  @Argument(help: "The group's name.")
+  @Argument(help: "The group's name.", completion: .groups)
   var group: String
 
   @Flag(help: "Show it again and again.")
@@ -34,8 +34,7 @@ struct GroupDescribe: ClientCommand {
     help: ArgumentHelp("Seconds from one to the next with --watch. (default: 1)", valueName: "seconds"))
   var interval: Seconds?
 
-  @Option(help: "text or json.")
-  var format: RecordFormat = .text
+  @OptionGroup var output: OutputOptions
 
   @OptionGroup var client: ClientOptions
 
@@ -49,13 +48,12 @@ struct GroupDescribe: ClientCommand {
   func execute() async throws {
     guard watch else {
       let service = GroupServiceClient(caller: try await client.connect())
-      let lines = try await Self.snapshot(group, service).lines(format: format)
-      return try StandardOutput.print(lines.joined(separator: "\n"))
+      return try StandardOutput.print(lines: await Self.snapshot(group, service).lines(output.format))
     }
     let interruption = try Interruption()
     let client = client
     var watch = GroupWatch(
-      group: group, format: format, intervalMs: Int32(clamping: interval?.ms ?? 1_000),
+      group: group, format: output.format, intervalMs: Int32(clamping: interval?.ms ?? 1_000),
       connect: { try await client.connect() }, interruption: interruption)
     try await watch.run()
     throw CommandFailure("", exitCode: interruption.exitCode)

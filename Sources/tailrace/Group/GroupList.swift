@@ -6,7 +6,7 @@ struct GroupList: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List consumer groups by name.",
     discussion: """
-      With --format json there is an object per line: group, state (empty, rebalancing, stable), member_count.
+      With --output json there is an object per line: group, state (empty, rebalancing, stable), member_count.
 
       \(ExitStatus.help)
       """)
@@ -14,8 +14,7 @@ struct GroupList: ClientCommand {
   @Option(parsing: .unconditional, help: "Only groups whose names begin so.")
   var prefix: String = ""
 
-  @Option(help: "text or json.")
-  var format: RecordFormat = .text
+  @OptionGroup var output: OutputOptions
 
   @OptionGroup var client: ClientOptions
 
@@ -32,12 +31,11 @@ struct GroupList: ClientCommand {
       }
       request.pageToken = page.nextPageToken
     } while !request.pageToken.isEmpty
-    let lines = Self.lines(groups, format: format)
-    if !lines.isEmpty { try StandardOutput.print(lines.joined(separator: "\n")) }
+    try StandardOutput.print(lines: Self.lines(groups, output.format))
   }
 
   /// What is printed.
-  static func lines(_ groups: [GroupSummary], format: RecordFormat) -> [String] {
+  static func lines(_ groups: [GroupSummary], _ format: OutputFormat) -> [String] {
     switch format {
     case .text:
       var table = Table(["GROUP", "STATE", "MEMBERS"])
@@ -45,13 +43,10 @@ struct GroupList: ClientCommand {
       return table.lines
     case .json:
       return groups.map { group in
-        var json = JSONWriter()
-        json.beginObject()
-        json.members(of: group)
-        json.name("member_count")
-        json.integer(group.memberCount)
-        json.endObject()
-        return json.text
+        JSONWriter.object { json in
+          json.members(of: group)
+          json.member("member_count", group.memberCount)
+        }
       }
     }
   }
@@ -60,9 +55,7 @@ struct GroupList: ClientCommand {
 extension JSONWriter {
   /// Writes a group in short as members of the present object: group, state.
   mutating func members(of group: GroupSummary) {
-    name("group")
-    string(group.group)
-    name("state")
-    string(group.state.word)
+    member("group", group.group)
+    member("state", group.state.word)
   }
 }

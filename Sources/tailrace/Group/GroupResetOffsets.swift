@@ -8,10 +8,11 @@ struct GroupResetOffsets: ClientCommand {
     commandName: "reset-offsets", abstract: "Move the offsets of a group that has no members.",
     discussion: """
       Prints the old and the new offset of each partition; OLD is - where none was stored. A position outside of what \
-      a partition holds is moved to its nearest bound. With --dry-run nothing is changed. A partition that cannot be \
-      moved is told in a line on standard error, the others are moved all the same; exits as the first failure says.
+      a partition holds is moved to its nearest bound. Asks first, on a terminal, and shows what would change; anywhere \
+      else --yes is needed. With --dry-run nothing is changed. A partition that cannot be moved is told in a line on \
+      standard error, the others are moved all the same; exits as the first failure says.
 
-      With --format json there is an object per line: topic, partition, old_offset (null where none was stored), \
+      With --output json there is an object per line: topic, partition, old_offset (null where none was stored), \
       new_offset, or error in its place.
 
       Examples:
@@ -22,7 +23,7 @@ struct GroupResetOffsets: ClientCommand {
       \(ExitStatus.help)
       """)
 
-  @Argument(help: "The group's name.")
+  @Argument(help: "The group's name.", completion: .groups)
   var group: String
 
   @Option(
@@ -47,8 +48,9 @@ struct GroupResetOffsets: ClientCommand {
   @Flag(help: "Only show what would be done.")
   var dryRun = false
 
-  @Option(help: "text or json.")
-  var format: RecordFormat = .text
+  @OptionGroup var confirmation: ConfirmationOptions
+
+  @OptionGroup var output: OutputOptions
 
   @OptionGroup var client: ClientOptions
 
@@ -57,7 +59,9 @@ struct GroupResetOffsets: ClientCommand {
   }
 
   func execute() async throws {
+    if !dryRun { try confirmation.requireAnswerable("moving a group's offsets") }
     let connection = try await client.connect()
+    let service = GroupServiceClient(caller: connection)
     var request = Self.request(group: group, to: to, shiftBy: shiftBy, dryRun: dryRun)
     request.partitions = try await PartitionSelectionLookup(caller: connection, group: group).partitions(
       topic, storedOnly: shiftBy != nil)
@@ -65,10 +69,9 @@ struct GroupResetOffsets: ClientCommand {
     guard topic.isEmpty || !request.partitions.isEmpty else {
       throw CommandFailure(RPCError(.notFound, "group '\(group)' has no offset stored in any of these topics"))
     }
-    let response = try await GroupServiceClient(caller: connection).resetOffsets(
-      request, options: ClientOptions.callOptions)
-    let lines = Self.lines(response.results, format: format)
-    if !lines.isEmpty { try StandardOutput.print(lines.joined(separator: "\n")) }
+    if !dryRun && !confirmation.yes { try await ask(request, service) }
+    let response = try await service.resetOffsets(request, options: ClientOptions.callOptions)
+    try StandardOutput.print(lines: Self.lines(response.results, output.format))
     var failures = PartialFailure()
     for result in response.results {
       guard let error = result.error else { continue }
@@ -76,8 +79,19 @@ struct GroupResetOffsets: ClientCommand {
         CommandFailure(error).with(
           prefix: "\(TopicPartition(topic: result.topic, partition: result.partition).words): "))
     }
-    if format == .text { StandardError.write("tailrace: \(Self.summary(response.results, dryRun: dryRun))\n") }
+    if output.format == .text { StandardError.write("tailrace: \(Self.summary(response.results, dryRun: dryRun))\n") }
     try failures.check()
+  }
+
+  /// Shows what would change, and asks whether it shall.
+  private func ask(_ request: ResetOffsetsRequest, _ service: GroupServiceClient<Connection>) async throws {
+    var trial = request
+    trial.dryRun = true
+    let results = try await service.resetOffsets(trial, options: ClientOptions.callOptions).results
+    let table = Self.lines(results, .text)
+    if table.count > 1 { StandardError.write(table.joined(separator: "\n") + "\n") }
+    let count = UInt32(clamping: results.count { $0.error == nil })
+    try confirmation.confirm("Move the offsets of group '\(group)' in \(partitionsText(count))?")
   }
 
   /// The request, but for the partitions.
@@ -100,7 +114,7 @@ struct GroupResetOffsets: ClientCommand {
   }
 
   /// What is printed.
-  static func lines(_ results: [ResetOffsetsResult], format: RecordFormat) -> [String] {
+  static func lines(_ results: [ResetOffsetsResult], _ format: OutputFormat) -> [String] {
     switch format {
     case .text:
       var table = Table(["TOPIC", "PARTITION", "OLD", "", "NEW"])
@@ -116,21 +130,16 @@ struct GroupResetOffsets: ClientCommand {
   }
 
   private static func json(_ result: ResetOffsetsResult) -> String {
-    var json = JSONWriter()
-    json.beginObject()
-    json.name("topic")
-    json.string(result.topic)
-    json.name("partition")
-    json.integer(result.partition)
-    json.offset("old_offset", result.oldOffset)
-    if let error = result.error {
-      json.name("error")
-      json.string(error.message)
-    } else {
-      json.offset("new_offset", result.newOffset)
+    JSONWriter.object { json in
+      json.member("topic", result.topic)
+      json.member("partition", result.partition)
+      json.offset("old_offset", result.oldOffset)
+      if let error = result.error {
+        json.member("error", error.message)
+      } else {
+        json.offset("new_offset", result.newOffset)
+      }
     }
-    json.endObject()
-    return json.text
   }
 }
 

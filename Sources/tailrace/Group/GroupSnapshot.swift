@@ -15,7 +15,7 @@ struct GroupSnapshot {
   }
 
   /// What is printed, in either format.
-  func lines(format: RecordFormat) -> [String] {
+  func lines(_ format: OutputFormat) -> [String] {
     switch format {
     case .text: head + members + partitions
     case .json: [json]
@@ -88,71 +88,46 @@ struct GroupSnapshot {
 
 extension GroupSnapshot {
   private var json: String {
-    var json = JSONWriter()
-    json.beginObject()
-    json.members(of: response.group ?? GroupSummary())
-    json.name("epoch")
-    json.integer(response.groupEpoch)
-    json.name("assignor")
-    json.string(response.assignor.word)
-    json.name("total_lag")
-    json.integer(totalLag)
-    json.name("members")
-    json.array(response.members) { $0.object(of: $1) }
-    json.name("partitions")
-    json.array(response.partitions) { $0.object(of: $1) }
-    json.endObject()
-    return json.text
+    JSONWriter.object { json in
+      json.members(of: response.group ?? GroupSummary())
+      json.member("epoch", response.groupEpoch)
+      json.member("assignor", response.assignor.word)
+      json.member("total_lag", totalLag)
+      json.member("members", response.members) { $0.object(of: $1) }
+      json.member("partitions", response.partitions) { $0.object(of: $1) }
+    }
   }
 }
 
 extension JSONWriter {
-  fileprivate mutating func array<Element>(_ elements: [Element], _ write: (inout JSONWriter, Element) -> Void) {
-    beginArray()
-    for element in elements { write(&self, element) }
-    endArray()
-  }
-
   fileprivate mutating func object(of member: MemberDescription) {
-    beginObject()
-    name("member")
-    string(member.memberID)
-    name("instance")
-    if let instance = member.instanceID { string(instance) } else { null() }
-    name("client")
-    string(member.clientID)
-    name("address")
-    string(member.peer)
-    name("epoch")
-    integer(member.memberEpoch)
-    name("owned")
-    array(member.owned) { $0.object(of: $1) }
-    name("assignment")
-    array(member.assignment) { $0.object(of: $1) }
-    endObject()
+    object { json in
+      json.member("member", member.memberID)
+      json.member("instance", member.instanceID)
+      json.member("client", member.clientID)
+      json.member("address", member.peer)
+      json.member("epoch", member.memberEpoch)
+      json.member("owned", member.owned) { $0.object(of: $1) }
+      json.member("assignment", member.assignment) { $0.object(of: $1) }
+    }
   }
 
   fileprivate mutating func object(of topic: TopicPartitions) {
-    beginObject()
-    name("topic")
-    string(topic.topic)
-    name("partitions")
-    array(topic.partitions) { $0.integer($1) }
-    endObject()
+    object { json in
+      json.member("topic", topic.topic)
+      json.member("partitions", topic.partitions) { $0.integer($1) }
+    }
   }
 
   fileprivate mutating func object(of partition: PartitionLag) {
     let committed = partition.committed ?? CommittedOffset(offset: -1)
-    beginObject()
-    name("topic")
-    string(committed.topic)
-    name("partition")
-    integer(committed.partition)
-    offset("committed", committed.offset)
-    offset("end", partition.highWatermark)
-    offset("lag", partition.lag)
-    name("member")
-    if partition.memberID.isEmpty { null() } else { string(partition.memberID) }
-    endObject()
+    object { json in
+      json.member("topic", committed.topic)
+      json.member("partition", committed.partition)
+      json.offset("committed", committed.offset)
+      json.offset("end", partition.highWatermark)
+      json.offset("lag", partition.lag)
+      json.member("member", partition.memberID.isEmpty ? nil : partition.memberID)
+    }
   }
 }

@@ -4,7 +4,7 @@ import TailraceWire
 /// Shows a group again and again, over a new connection where the last one was lost.
 struct GroupWatch {
   private let group: String
-  private let format: RecordFormat
+  private let format: OutputFormat
   private let intervalMs: Int32
   private let connect: @Sendable () async throws -> Connection
   private let interruption: Interruption
@@ -17,7 +17,7 @@ struct GroupWatch {
   private var isAway = false
 
   init(
-    group: String, format: RecordFormat, intervalMs: Int32, connect: @escaping @Sendable () async throws -> Connection,
+    group: String, format: OutputFormat, intervalMs: Int32, connect: @escaping @Sendable () async throws -> Connection,
     interruption: Interruption
   ) {
     self.group = group
@@ -47,7 +47,7 @@ struct GroupWatch {
   private mutating func look() async throws {
     do {
       let service = GroupServiceClient(caller: try await connected())
-      lines = try await GroupDescribe.snapshot(group, service).lines(format: format)
+      lines = try await GroupDescribe.snapshot(group, service).lines(format)
     } catch let error as RPCError where !lines.isEmpty && Self.passes(error) && !interruption.isRequested {
       await connection?.close()
       connection = nil

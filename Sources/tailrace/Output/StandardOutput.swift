@@ -29,6 +29,11 @@ struct StandardOutput {
     try output.flush()
   }
 
+  /// Writes lines at once, nothing where there are none.
+  static func print(lines: [String]) throws(CommandFailure) {
+    if !lines.isEmpty { try print(lines.joined(separator: "\n")) }
+  }
+
   private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Descriptor) throws(CommandFailure) {
     do throws(SystemError) {
       try descriptor.write(bytes)

@@ -8,14 +8,21 @@ struct TopicAddPartitions: ClientCommand {
     discussion: """
       Keys map to other partitions from then on: the records of a key are in order before and after, but not across.
 
+      With --output json the topic is printed as 'tailrace topic list' does.
+
       \(ExitStatus.help)
       """)
 
-  @Argument(help: "The topic's name.")
+  @Argument(help: "The topic's name.", completion: .topics)
   var name: String
 
   @Option(parsing: .unconditional, help: "How many partitions it shall have in all: more than now, at most 10000.")
   var partitions: UInt32
+
+  @Flag(help: "Only check whether they could be added.")
+  var dryRun = false
+
+  @OptionGroup var output: OutputOptions
 
   @OptionGroup var client: ClientOptions
 
@@ -28,11 +35,21 @@ struct TopicAddPartitions: ClientCommand {
   func execute() async throws {
     let admin = AdminServiceClient(caller: try await client.connect())
     let response = try await admin.createPartitions(
-      CreatePartitionsRequest(name: name, partitionCount: partitions), options: ClientOptions.callOptions)
-    StandardError.write(
-      "tailrace: warning: keys of '\(name)' map to other partitions from now on, so the order of a key's records holds"
-        + " only among those before and those after this change\n")
-    try StandardOutput.print(
-      "topic '\(name)' has \(partitionsText(response.topic?.partitionCount ?? partitions)) now")
+      CreatePartitionsRequest(name: name, partitionCount: partitions, validateOnly: dryRun),
+      options: ClientOptions.callOptions)
+    let topic = response.topic ?? TopicSummary(name: name, partitionCount: partitions)
+    if !dryRun {
+      StandardError.write(
+        "tailrace: warning: keys of '\(name)' map to other partitions from now on, so the order of a key's records holds"
+          + " only among those before and those after this change\n")
+    }
+    switch output.format {
+    case .text:
+      try StandardOutput.print(
+        dryRun
+          ? "topic '\(name)' could have \(partitionsText(partitions))"
+          : "topic '\(name)' has \(partitionsText(topic.partitionCount)) now")
+    case .json: try StandardOutput.print(JSONWriter.object { $0.members(of: topic) })
+    }
   }
 }

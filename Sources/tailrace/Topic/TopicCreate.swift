@@ -4,7 +4,12 @@ import TailraceWire
 /// `tailrace topic create`.
 struct TopicCreate: ClientCommand {
   static let configuration = CommandConfiguration(
-    commandName: "create", abstract: "Create a topic.", discussion: ExitStatus.help)
+    commandName: "create", abstract: "Create a topic.",
+    discussion: """
+      With --output json the topic is printed as 'tailrace topic list' does.
+
+      \(ExitStatus.help)
+      """)
 
   @Argument(help: "1 to 200 letters, digits, dots, underscores and dashes.")
   var name: String
@@ -18,6 +23,11 @@ struct TopicCreate: ClientCommand {
       valueName: "name=value"))
   var config: [ConfigArgument] = []
 
+  @Flag(help: "Only check whether it could be created.")
+  var dryRun = false
+
+  @OptionGroup var output: OutputOptions
+
   @OptionGroup var client: ClientOptions
 
   var topicName: String? { name }
@@ -30,12 +40,15 @@ struct TopicCreate: ClientCommand {
     let admin = AdminServiceClient(caller: try await client.connect())
     let response = try await admin.createTopic(
       CreateTopicRequest(
-        name: name, partitionCount: partitions, config: config.map { ConfigEntry(name: $0.name, value: $0.value) }),
+        name: name, partitionCount: partitions, config: config.map(\.entry), validateOnly: dryRun),
       options: ClientOptions.callOptions)
-    try StandardOutput.print(
-      "created topic '\(name)' with \(partitionsText(response.topic?.partitionCount ?? partitions))")
+    let topic = response.topic ?? TopicSummary(name: name, partitionCount: partitions)
+    switch output.format {
+    case .text:
+      let count = partitionsText(topic.partitionCount)
+      try StandardOutput.print(
+        dryRun ? "topic '\(name)' with \(count) could be created" : "created topic '\(name)' with \(count)")
+    case .json: try StandardOutput.print(JSONWriter.object { $0.members(of: topic) })
+    }
   }
 }
-
-/// "1 partition", "3 partitions".
-func partitionsText(_ count: UInt32) -> String { count == 1 ? "1 partition" : "\(count) partitions" }

@@ -7,13 +7,19 @@ struct TopicDescribe: ClientCommand {
     commandName: "describe", abstract: "Show a topic's settings, and its partitions as they stand.",
     discussion: """
       START is the lowest offset that is there; END is that of the next record that can be read; DURABLE is the end of \
-      what is on disk. Settings that have their default are not shown.
+      what is on disk; BYTES is what its segments take there. Offsets lie between START and END; where a topic is \
+      compacted, not each of them has a record. Settings that have their default are not shown.
+
+      With --output json there is an object: name, id, partition_count, internal, created_at, size_bytes, config (name, \
+      value), partitions (partition, start, end, durable_end, size_bytes, segments, epoch, fault).
 
       \(ExitStatus.help)
       """)
 
-  @Argument(help: "The topic's name.")
+  @Argument(help: "The topic's name.", completion: .topics)
   var name: String
+
+  @OptionGroup var output: OutputOptions
 
   @OptionGroup var client: ClientOptions
 
@@ -22,27 +28,6 @@ struct TopicDescribe: ClientCommand {
   func execute() async throws {
     let admin = AdminServiceClient(caller: try await client.connect())
     let topic = try await admin.describeTopic(DescribeTopicRequest(name: name), options: ClientOptions.callOptions)
-    try StandardOutput.print(Self.lines(topic).joined(separator: "\n"))
-  }
-
-  /// What is printed.
-  static func lines(_ topic: DescribeTopicResponse) -> [String] {
-    let id = topic.topic.flatMap { TopicID($0.topicID) }
-    let settings = topic.config.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
-    var table = Table(["PARTITION", "START", "END", "DURABLE", "BYTES", "SEGMENTS", "EPOCH"])
-    var faults: [String] = []
-    for partition in topic.partitions {
-      table.add([
-        "\(partition.partition)", "\(partition.logStartOffset)", "\(partition.highWatermark)",
-        "\(partition.durableEndOffset)", "\(partition.sizeBytes)", "\(partition.segmentCount)",
-        "\(partition.partitionEpoch)",
-      ])
-      if !partition.fault.isEmpty { faults.append("fault of partition \(partition.partition): \(partition.fault)") }
-    }
-    return [
-      "topic:      \(topic.topic?.name ?? "")", "id:         \(id.map { "\($0)" } ?? "-")",
-      "created:    \(Timestamp.format(topic.createdAtMs))", "partitions: \(topic.partitions.count)",
-      "config:     \(settings.isEmpty ? "-" : settings)", "",
-    ] + table.lines + faults
+    try StandardOutput.print(lines: TopicFigures(topic).lines(output.format))
   }
 }

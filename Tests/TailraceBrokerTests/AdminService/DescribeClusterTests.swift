@@ -15,6 +15,8 @@ import Testing
       #expect(answer.limits?.maxBatchBytes == 8 << 20)
       #expect(answer.limits?.maxPartitionsPerTopic == 10_000)
       #expect(answer.topicCount == 2)
+      #expect(answer.nowMs == broker.clock.nowMs())
+      #expect(answer.disk == nil, "a store in memory knows of no disk")
       #expect(answer.methods.map(\.name) == RPCMethod.allCases.map(\.fullName))
       #expect(answer.methods.filter(\.serverStreaming).map(\.name) == ["tailrace.v1.LogService/Subscribe"])
     }

@@ -540,6 +540,29 @@ extension MethodDescription: IndependentlyChecked {
   }
 }
 
+extension DiskSpace: IndependentlyChecked {
+  static func random(_ values: inout RandomValues) -> Self {
+    var message = Self()
+    message.availableBytes = values.integer(UInt64.self)
+    message.reserveBytes = values.integer(UInt64.self)
+    return message
+  }
+
+  static func randomIndependent(_ values: inout RandomValues) -> Tailrace_V1_DiskSpace {
+    var message = Tailrace_V1_DiskSpace()
+    message.availableBytes = values.integer(UInt64.self)
+    message.reserveBytes = values.integer(UInt64.self)
+    return message
+  }
+
+  func differences(from other: Tailrace_V1_DiskSpace) -> [String] {
+    var found = Differences()
+    found.check("available_bytes", self.availableBytes, other.availableBytes)
+    found.check("reserve_bytes", self.reserveBytes, other.reserveBytes)
+    return found.paths
+  }
+}
+
 extension DescribeClusterResponse: IndependentlyChecked {
   static func random(_ values: inout RandomValues) -> Self {
     var message = Self()
@@ -550,6 +573,8 @@ extension DescribeClusterResponse: IndependentlyChecked {
     message.features = values.array { values in values.string() }
     message.uptimeMs = values.integer(UInt64.self)
     message.topicCount = values.integer(UInt32.self)
+    message.nowMs = values.integer(Int64.self)
+    if values.bool() { message.disk = DiskSpace.random(&values) }
     return message
   }
 
@@ -562,6 +587,8 @@ extension DescribeClusterResponse: IndependentlyChecked {
     message.features = values.array { values in values.string() }
     message.uptimeMs = values.integer(UInt64.self)
     message.topicCount = values.integer(UInt32.self)
+    message.nowMs = values.integer(Int64.self)
+    if values.bool() { message.disk = DiskSpace.randomIndependent(&values) }
     return message
   }
 
@@ -574,6 +601,8 @@ extension DescribeClusterResponse: IndependentlyChecked {
     found.check("features", self.features, other.features)
     found.check("uptime_ms", self.uptimeMs, other.uptimeMs)
     found.check("topic_count", self.topicCount, other.topicCount)
+    found.check("now_ms", self.nowMs, other.nowMs)
+    found.check("disk", self.disk, other.hasDisk ? other.disk : nil)
     return found.paths
   }
 }

@@ -25,6 +25,7 @@ let allMessages: [any IndependentlyChecked.Type] = [
   DescribeClusterRequest.self,
   Limits.self,
   MethodDescription.self,
+  DiskSpace.self,
   DescribeClusterResponse.self,
   PingRequest.self,
   PingResponse.self,

@@ -514,45 +514,96 @@ nonisolated struct Tailrace_V1_MethodDescription: Sendable {
   init() {}
 }
 
+/// Room on the disk that the broker keeps its data on.
+nonisolated struct Tailrace_V1_DiskSpace: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Bytes that the broker may still write, the reserve included.
+  var availableBytes: UInt64 = 0
+
+  /// Bytes that are kept free: with less available, produces get STORAGE_FULL.
+  var reserveBytes: UInt64 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
 /// Response of DescribeCluster.
-nonisolated struct Tailrace_V1_DescribeClusterResponse: Sendable {
+nonisolated struct Tailrace_V1_DescribeClusterResponse: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// "0.1.0".
-  var serverVersion: String = String()
+  var serverVersion: String {
+    get {_storage._serverVersion}
+    set {_uniqueStorage()._serverVersion = newValue}
+  }
 
   /// Drawn when the data directory was made; 16 bytes.
-  var clusterID: Data = Data()
+  var clusterID: Data {
+    get {_storage._clusterID}
+    set {_uniqueStorage()._clusterID = newValue}
+  }
 
   /// The bounds in force.
   var limits: Tailrace_V1_Limits {
-    get {_limits ?? Tailrace_V1_Limits()}
-    set {_limits = newValue}
+    get {_storage._limits ?? Tailrace_V1_Limits()}
+    set {_uniqueStorage()._limits = newValue}
   }
   /// Returns true if `limits` has been explicitly set.
-  var hasLimits: Bool {self._limits != nil}
+  var hasLimits: Bool {_storage._limits != nil}
   /// Clears the value of `limits`. Subsequent reads from it will return its default value.
-  mutating func clearLimits() {self._limits = nil}
+  mutating func clearLimits() {_uniqueStorage()._limits = nil}
 
   /// All methods.
-  var methods: [Tailrace_V1_MethodDescription] = []
+  var methods: [Tailrace_V1_MethodDescription] {
+    get {_storage._methods}
+    set {_uniqueStorage()._methods = newValue}
+  }
 
   /// Names of what is there beyond the methods, by name.
-  var features: [String] = []
+  var features: [String] {
+    get {_storage._features}
+    set {_uniqueStorage()._features = newValue}
+  }
 
   /// Milliseconds since the broker started.
-  var uptimeMs: UInt64 = 0
+  var uptimeMs: UInt64 {
+    get {_storage._uptimeMs}
+    set {_uniqueStorage()._uptimeMs = newValue}
+  }
 
   /// How many topics there are, internal ones left out.
-  var topicCount: UInt32 = 0
+  var topicCount: UInt32 {
+    get {_storage._topicCount}
+    set {_uniqueStorage()._topicCount = newValue}
+  }
+
+  /// The broker's clock, milliseconds since 1970-01-01T00:00Z.
+  var nowMs: Int64 {
+    get {_storage._nowMs}
+    set {_uniqueStorage()._nowMs = newValue}
+  }
+
+  /// The room that there is for records; absent: the broker does not know.
+  var disk: Tailrace_V1_DiskSpace {
+    get {_storage._disk ?? Tailrace_V1_DiskSpace()}
+    set {_uniqueStorage()._disk = newValue}
+  }
+  /// Returns true if `disk` has been explicitly set.
+  var hasDisk: Bool {_storage._disk != nil}
+  /// Clears the value of `disk`. Subsequent reads from it will return its default value.
+  mutating func clearDisk() {_uniqueStorage()._disk = nil}
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 
-  fileprivate var _limits: Tailrace_V1_Limits? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// Request of Ping.
@@ -1416,9 +1467,9 @@ nonisolated extension Tailrace_V1_MethodDescription: SwiftProtobuf.Message, Swif
   }
 }
 
-nonisolated extension Tailrace_V1_DescribeClusterResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".DescribeClusterResponse"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}server_version\0\u{3}cluster_id\0\u{1}limits\0\u{1}methods\0\u{1}features\0\u{3}uptime_ms\0\u{3}topic_count\0")
+nonisolated extension Tailrace_V1_DiskSpace: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".DiskSpace"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}available_bytes\0\u{3}reserve_bytes\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1426,55 +1477,152 @@ nonisolated extension Tailrace_V1_DescribeClusterResponse: SwiftProtobuf.Message
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.serverVersion) }()
-      case 2: try { try decoder.decodeSingularBytesField(value: &self.clusterID) }()
-      case 3: try { try decoder.decodeSingularMessageField(value: &self._limits) }()
-      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.methods) }()
-      case 5: try { try decoder.decodeRepeatedStringField(value: &self.features) }()
-      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.uptimeMs) }()
-      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.topicCount) }()
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.availableBytes) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.reserveBytes) }()
       default: break
       }
     }
   }
 
   func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.serverVersion.isEmpty {
-      try visitor.visitSingularStringField(value: self.serverVersion, fieldNumber: 1)
+    if self.availableBytes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.availableBytes, fieldNumber: 1)
     }
-    if !self.clusterID.isEmpty {
-      try visitor.visitSingularBytesField(value: self.clusterID, fieldNumber: 2)
+    if self.reserveBytes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.reserveBytes, fieldNumber: 2)
     }
-    try { if let v = self._limits {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
-    } }()
-    if !self.methods.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.methods, fieldNumber: 4)
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Tailrace_V1_DiskSpace, rhs: Tailrace_V1_DiskSpace) -> Bool {
+    if lhs.availableBytes != rhs.availableBytes {return false}
+    if lhs.reserveBytes != rhs.reserveBytes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Tailrace_V1_DescribeClusterResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".DescribeClusterResponse"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}server_version\0\u{3}cluster_id\0\u{1}limits\0\u{1}methods\0\u{1}features\0\u{3}uptime_ms\0\u{3}topic_count\0\u{3}now_ms\0\u{1}disk\0")
+
+  fileprivate class _StorageClass {
+    var _serverVersion: String = String()
+    var _clusterID: Data = Data()
+    var _limits: Tailrace_V1_Limits? = nil
+    var _methods: [Tailrace_V1_MethodDescription] = []
+    var _features: [String] = []
+    var _uptimeMs: UInt64 = 0
+    var _topicCount: UInt32 = 0
+    var _nowMs: Int64 = 0
+    var _disk: Tailrace_V1_DiskSpace? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _serverVersion = source._serverVersion
+      _clusterID = source._clusterID
+      _limits = source._limits
+      _methods = source._methods
+      _features = source._features
+      _uptimeMs = source._uptimeMs
+      _topicCount = source._topicCount
+      _nowMs = source._nowMs
+      _disk = source._disk
     }
-    if !self.features.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.features, fieldNumber: 5)
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
     }
-    if self.uptimeMs != 0 {
-      try visitor.visitSingularUInt64Field(value: self.uptimeMs, fieldNumber: 6)
+    return _storage
+  }
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._serverVersion) }()
+        case 2: try { try decoder.decodeSingularBytesField(value: &_storage._clusterID) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
+        case 4: try { try decoder.decodeRepeatedMessageField(value: &_storage._methods) }()
+        case 5: try { try decoder.decodeRepeatedStringField(value: &_storage._features) }()
+        case 6: try { try decoder.decodeSingularUInt64Field(value: &_storage._uptimeMs) }()
+        case 7: try { try decoder.decodeSingularUInt32Field(value: &_storage._topicCount) }()
+        case 8: try { try decoder.decodeSingularInt64Field(value: &_storage._nowMs) }()
+        case 9: try { try decoder.decodeSingularMessageField(value: &_storage._disk) }()
+        default: break
+        }
+      }
     }
-    if self.topicCount != 0 {
-      try visitor.visitSingularUInt32Field(value: self.topicCount, fieldNumber: 7)
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._serverVersion.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._serverVersion, fieldNumber: 1)
+      }
+      if !_storage._clusterID.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._clusterID, fieldNumber: 2)
+      }
+      try { if let v = _storage._limits {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      if !_storage._methods.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._methods, fieldNumber: 4)
+      }
+      if !_storage._features.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._features, fieldNumber: 5)
+      }
+      if _storage._uptimeMs != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._uptimeMs, fieldNumber: 6)
+      }
+      if _storage._topicCount != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._topicCount, fieldNumber: 7)
+      }
+      if _storage._nowMs != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._nowMs, fieldNumber: 8)
+      }
+      try { if let v = _storage._disk {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Tailrace_V1_DescribeClusterResponse, rhs: Tailrace_V1_DescribeClusterResponse) -> Bool {
-    if lhs.serverVersion != rhs.serverVersion {return false}
-    if lhs.clusterID != rhs.clusterID {return false}
-    if lhs._limits != rhs._limits {return false}
-    if lhs.methods != rhs.methods {return false}
-    if lhs.features != rhs.features {return false}
-    if lhs.uptimeMs != rhs.uptimeMs {return false}
-    if lhs.topicCount != rhs.topicCount {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._serverVersion != rhs_storage._serverVersion {return false}
+        if _storage._clusterID != rhs_storage._clusterID {return false}
+        if _storage._limits != rhs_storage._limits {return false}
+        if _storage._methods != rhs_storage._methods {return false}
+        if _storage._features != rhs_storage._features {return false}
+        if _storage._uptimeMs != rhs_storage._uptimeMs {return false}
+        if _storage._topicCount != rhs_storage._topicCount {return false}
+        if _storage._nowMs != rhs_storage._nowMs {return false}
+        if _storage._disk != rhs_storage._disk {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

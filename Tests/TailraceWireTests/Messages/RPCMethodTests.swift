@@ -53,14 +53,20 @@ struct RPCMethodTests {
     #expect(described.count == ours.count)
   }
 
-  @Test func `The embedded descriptors hold every message, each file after its imports, without comments`() throws {
+  @Test
+  func
+    `The embedded descriptors hold every message, each file after its imports, and comments alone of what is about the source`()
+    throws
+  {
     let files = try Google_Protobuf_FileDescriptorSet(serializedBytes: Array(DescriptorSet.bytes)).file
     let messages = files.flatMap { file in file.messageType.map { "\(file.package).\($0.name)" } }
     #expect(messages.sorted() == allMessages.map { $0.fullName }.sorted())
     var seen: Set<String> = []
     for file in files {
       #expect(seen.isSuperset(of: file.dependency))
-      #expect(!file.hasSourceCodeInfo)
+      let locations = file.sourceCodeInfo.location
+      #expect(!locations.isEmpty)
+      #expect(locations.allSatisfy { !$0.leadingComments.isEmpty && $0.span.isEmpty && $0.trailingComments.isEmpty })
       seen.insert(file.name)
     }
   }

@@ -19,7 +19,7 @@ import Testing
   }
 
   private func offsets(_ broker: Broker) throws -> [Int] {
-    let text = try broker.output(of: ["group", "describe", "g", "--format", "json"])
+    let text = try broker.output(of: ["group", "describe", "g", "--output", "json"])
     let json = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     return (json["partitions"] as? [[String: Any]] ?? []).map { $0["committed"] as? Int ?? -1 }
   }
@@ -33,7 +33,7 @@ import Testing
       ])
     #expect(try broker.run(["group", "list", "--prefix", "o"]).lines.count == 2)
     #expect(
-      try broker.output(of: ["group", "list", "--prefix", "o", "--format", "json"])
+      try broker.output(of: ["group", "list", "--prefix", "o", "--output", "json"])
         == #"{"group":"other","state":"empty","member_count":0}"# + "\n")
   }
 
@@ -63,7 +63,7 @@ import Testing
 
   @Test func `--watch goes on when the broker is back, and says both in a line`() throws {
     let broker = try brokerWithGroup()
-    let watch = try broker.start(["group", "describe", "g", "--watch", "--interval", "0.01", "--format", "json"])
+    let watch = try broker.start(["group", "describe", "g", "--watch", "--interval", "0.01", "-o", "json"])
     _ = try watch.readLine()
     broker.kill()
     #expect(try watch.readErrorLine().hasSuffix("; trying again"))
@@ -88,7 +88,7 @@ import Testing
 
   @Test func `offsets are moved to a position, by a distance, of some partitions or all`() throws {
     let broker = try brokerWithGroup()
-    let reset = ["group", "reset-offsets", "g"]
+    let reset = ["group", "reset-offsets", "g", "--yes"]
     let dry = try broker.run(reset + ["--to", "beginning", "--dry-run"])
     #expect(dry.status == 0, "\(dry.errors)")
     #expect(dry.lines.dropFirst().allSatisfy { $0.hasSuffix("4  ->    0") })
@@ -111,7 +111,7 @@ import Testing
 
   @Test func `what cannot be moved is told line by line, and the rest is moved`() throws {
     let broker = try brokerWithGroup()
-    let outcome = try broker.run(["group", "reset-offsets", "g", "--to", "0", "--topic", "t:0,7"])
+    let outcome = try broker.run(["group", "reset-offsets", "g", "--yes", "--to", "0", "--topic", "t:0,7"])
     #expect(outcome.status == 13, "\(outcome.errors)")
     #expect(outcome.errorLines.first?.hasPrefix("tailrace: partition 7 of 't': ") == true)
     #expect(outcome.errorLines.last == "tailrace: moved the offsets of 1 partition")
@@ -123,14 +123,19 @@ import Testing
     try broker.output(of: ["consume", "--group", "a", "t", "--exit-at-end"])
     let consumer = try broker.start(["consume", "--group", "busy", "t"])
     _ = try consumer.readLine()
-    let outcome = try broker.run(["group", "delete", "nope", "busy", "g", "a"])
+    let outcome = try broker.run(["group", "delete", "--yes", "nope", "busy", "g", "a"])
     #expect(outcome.status == 13)
     #expect(outcome.text == "deleted group 'g'\ndeleted group 'a'\n")
     #expect(outcome.errorLines.count == 2)
     #expect(outcome.errors.contains("UNKNOWN_GROUP") && outcome.errors.contains("GROUP_NOT_EMPTY"))
-    #expect(try broker.run(["group", "reset-offsets", "busy", "--to", "end"]).status == 17)
+    #expect(try broker.run(["group", "reset-offsets", "busy", "--to", "end", "-y"]).status == 17)
+    #expect(try broker.run(["group", "delete", "busy", "--dry-run"]).status == 17)
     consumer.send(SIGINT)
     _ = try consumer.wait()
+    #expect(try broker.output(of: ["group", "delete", "busy", "--dry-run"]) == "would delete group 'busy'\n")
+    #expect(
+      try broker.output(of: ["group", "delete", "busy", "--yes", "-o", "json"])
+        == #"{"group":"busy","deleted":true}"# + "\n")
     #expect(try broker.run(["group", "describe", "g"]).status == 13)
   }
 }

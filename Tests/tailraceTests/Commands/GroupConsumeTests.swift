@@ -25,7 +25,7 @@ import Testing
 
   /// How many partitions of `t` each member owns, in ascending order, once all of them are owned.
   private func shares(_ broker: Broker) throws -> [Int] {
-    let text = try broker.output(of: ["group", "describe", "g", "--format", "json"])
+    let text = try broker.output(of: ["group", "describe", "g", "--output", "json"])
     let json = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     guard json["state"] as? String == "stable", let members = json["members"] as? [[String: Any]] else { return [] }
     return members.map { member in

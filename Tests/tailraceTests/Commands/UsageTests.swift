@@ -7,7 +7,22 @@ import Testing
     ["nonsense"], ["topic", "create"], ["topic", "create", "a", "--partitions", "0"],
     ["topic", "create", "a", "--partitions", "x"], ["topic", "create", "a", "--config", "novalue"],
     ["topic", "create", "a", "--config", "=v"], ["topic", "add-partitions", "a"],
-    ["topic", "config"], ["topic", "config", "a", "--set", "novalue"], ["topic", "config", "a", "--format", "xml"],
+    ["config", "get"], ["config", "get", "a", "--output", "xml"], ["config", "set", "a"],
+    ["config", "set", "a", "novalue"], ["config", "set", "a", "=v"], ["config", "unset", "a"], ["config", "unset"],
+    ["topic", "delete"], ["topic", "delete", "a"], ["group", "delete", "g"],
+    ["topic", "trim", "a", "--partition", "0", "--before", "end"], ["group", "reset-offsets", "g", "--to", "end"],
+    ["topic", "list", "--server", "a:1", "--context", "b"], ["topic", "list", "-o", "yaml"],
+    ["context", "add", "a"], ["context", "add", "a", "--server", "nonsense"],
+    ["context", "add", "a b", "--server", "h:1"], ["context", "add", "-a", "--server", "h:1"],
+    ["context", "list"], ["context", "show", "a", "--server", "h:1"], ["context", "use"], ["context", "remove"],
+    ["rpc", "list", "NoService"], ["rpc", "describe"], ["rpc", "describe", "Nothing"],
+    ["rpc", "encode"], ["rpc", "encode", "Nothing", "{}"], ["rpc", "encode", "LogService", "{}"],
+    ["rpc", "encode", "PingRequest", "{"], ["rpc", "encode", "PingRequest", #"{"x":1}"#],
+    ["rpc", "encode", "PingRequest", "{} {}", "--binary"], ["rpc", "decode", "PingRequest", "?"],
+    ["rpc", "decode", "PingRequest", "CgM="], ["rpc", "decode", "PingRequest", "@/nonexistent/file"],
+    ["completions"], ["completions", "csh"], ["man", "nothing"], ["man", "topic", "--directory", "x"],
+    ["call", "AdminService/Ping", "--header", "novalue"], ["call", "AdminService/Ping", "--header", "Upper=1"],
+    ["call", "AdminService/Ping", "--header", "=1"], ["call", "AdminService/ListTopics", ""],
     ["topic", "trim", "a"], ["topic", "trim", "a", "--partition", "0"],
     ["topic", "trim", "a", "--partition", "0", "--before", "start"],
     ["topic", "trim", "a", "--partition", "0", "--before", "-1"],
@@ -28,7 +43,7 @@ import Testing
     ["consume", "--group", "g", "a", "--rebalance-timeout", "nan"],
     ["consume", "--group", "g", "a", "--commit-interval", "0"], ["consume", "a", "--commit-interval", "1"],
     ["group", "describe"], ["group", "describe", "g", "--interval", "1"], ["group", "delete"],
-    ["group", "describe", "g", "--watch", "--interval", "0"], ["group", "list", "--format", "xml"],
+    ["group", "describe", "g", "--watch", "--interval", "0"], ["group", "list", "--output", "xml"],
     ["group", "reset-offsets", "g"], ["group", "reset-offsets", "--to", "end"],
     ["group", "reset-offsets", "g", "--to", "end", "--shift-by", "1"],
     ["group", "reset-offsets", "g", "--to", "yesterday"], ["group", "reset-offsets", "g", "--shift-by", "x"],
@@ -83,19 +98,32 @@ import Testing
     #expect(outcome.errors.hasSuffix("; see 'tailrace topic create --help'\n"), "\(outcome.errors)")
   }
 
+  @Test(arguments: [[], ["topic", "list"]])
+  func `the release is told, whatever the command`(command: [String]) throws {
+    #expect(try runTool(command + ["--version"]).text == Version.current + "\n")
+  }
+
   @Test func `a bad address in the environment is a usage error that names the variable`() throws {
     let outcome = try runTool(["topic", "list"], environment: ["TAILRACE_SERVER": "nonsense"])
     #expect(outcome.status == 64)
     #expect(outcome.errors.contains("TAILRACE_SERVER is 'nonsense'"))
   }
 
+  @Test func `a bad format in the environment is a usage error that names the variable`() throws {
+    let outcome = try runTool(["rpc", "list"], environment: ["TAILRACE_OUTPUT": "yaml"])
+    #expect(outcome.status == 64)
+    #expect(outcome.errors.contains("TAILRACE_OUTPUT is 'yaml'; it may be text or json"))
+  }
+
   @Test(arguments: [
-    ["topic", "list"], ["topic", "create", "a"], ["topic", "describe", "a"], ["topic", "delete", "a"],
-    ["topic", "add-partitions", "a", "--partitions", "2"], ["topic", "config", "a"],
-    ["topic", "trim", "a", "--partition", "0", "--before", "end"], ["produce", "a"], ["consume", "a"],
+    ["topic", "list"], ["topic", "create", "a"], ["topic", "describe", "a"], ["topic", "delete", "a", "--yes"],
+    ["topic", "delete", "a", "--dry-run"], ["topic", "add-partitions", "a", "--partitions", "2"],
+    ["config", "get", "a"],
+    ["config", "set", "a", "b=c"], ["config", "unset", "a", "b"], ["cluster", "describe"],
+    ["topic", "trim", "a", "--partition", "0", "--before", "end", "--yes"], ["produce", "a"], ["consume", "a"],
     ["consume", "--group", "g", "a"], ["consume", "--group", "g", "--topic-pattern", "a"], ["group", "list"],
-    ["group", "describe", "g"], ["group", "describe", "g", "--watch"], ["group", "delete", "g"],
-    ["group", "reset-offsets", "g", "--shift-by", "-1"],
+    ["group", "describe", "g"], ["group", "describe", "g", "--watch"], ["group", "delete", "g", "-y"],
+    ["group", "reset-offsets", "g", "--shift-by", "-1", "--yes"],
     ["call", "AdminService/Ping"],
   ])
   func `without a broker every command exits with 22 and says what to do`(arguments: [String]) throws {
@@ -108,7 +136,12 @@ import Testing
 
   @Test(arguments: [
     ["topic"], ["topic", "create"], ["produce"], ["consume"], ["call"], ["log"], ["log", "verify"], ["log", "dump"],
-    ["group"], ["group", "list"], ["group", "describe"], ["group", "delete"], ["group", "reset-offsets"],
+    ["group"], ["group", "list"], ["group", "describe"], ["group", "delete"], ["group", "reset-offsets"], ["config"],
+    ["config", "get"], ["config", "set"], ["config", "unset"], ["cluster"], ["cluster", "describe"], ["rpc"],
+    ["rpc", "list"], ["rpc", "describe"], ["rpc", "encode"], ["rpc", "decode"], ["context"], ["context", "add"],
+    ["context", "use"], ["context", "list"], ["context", "show"], ["context", "remove"], ["doctor"], ["completions"],
+    ["man"], ["topic", "list"], ["topic", "describe"], ["topic", "trim"], ["topic", "delete"],
+    ["topic", "add-partitions"],
   ])
   func `help tells of the exit codes`(command: [String]) throws {
     let outcome = try runTool(command + ["--help"])

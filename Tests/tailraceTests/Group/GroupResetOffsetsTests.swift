@@ -23,11 +23,11 @@ import Testing
 
   @Test func `each partition is shown with its old and new offset`() {
     #expect(
-      GroupResetOffsets.lines(results, format: .text) == [
+      GroupResetOffsets.lines(results, .text) == [
         "TOPIC  PARTITION  OLD      NEW", "t              0  10   ->    0", "t              1  -    ->    5",
       ])
     #expect(
-      GroupResetOffsets.lines(results, format: .json) == [
+      GroupResetOffsets.lines(results, .json) == [
         #"{"topic":"t","partition":0,"old_offset":10,"new_offset":0}"#,
         #"{"topic":"t","partition":1,"old_offset":null,"new_offset":5}"#,
         #"{"topic":"u","partition":2,"old_offset":null,"error":"no topic 'u'"}"#,

@@ -21,7 +21,7 @@ import Testing
 
   @Test func `a group is shown with its members and how far behind it is`() {
     #expect(
-      GroupSnapshot(response).lines(format: .text) == [
+      GroupSnapshot(response).lines(.text) == [
         "group:     billing", "state:     rebalancing", "epoch:     7", "assignor:  round-robin", "members:   2",
         "total lag: 5", "",
         "MEMBER  INSTANCE  CLIENT  ADDRESS      EPOCH  OWNED",
@@ -33,9 +33,9 @@ import Testing
       ])
   }
 
-  @Test func `--format json is one object on a line`() {
+  @Test func `--output json is one object on a line`() {
     #expect(
-      GroupSnapshot(response).lines(format: .json) == [
+      GroupSnapshot(response).lines(.json) == [
         #"{"group":"billing","state":"rebalancing","epoch":7,"assignor":"round-robin","total_lag":5,"members":["#
           + #"{"member":"m1","instance":"i","client":"c\u001b[2J","address":"127.0.0.1:5","epoch":6,"#
           + #""owned":[{"topic":"t","partitions":[0,1,2,4]}],"assignment":[{"topic":"t","partitions":[0,1]}]},"#
@@ -47,8 +47,8 @@ import Testing
 
   @Test func `a group without members and offsets is its head alone`() {
     let empty = DescribeGroupResponse(group: GroupSummary(group: "g", state: .empty))
-    #expect(GroupSnapshot(empty).lines(format: .text).count == 6)
-    #expect(GroupSnapshot(empty).lines(format: .text).contains("assignor:  -"))
+    #expect(GroupSnapshot(empty).lines(.text).count == 6)
+    #expect(GroupSnapshot(empty).lines(.text).contains("assignor:  -"))
   }
 
   @Test func `lags that do not add up to a number are no trap`() {
@@ -69,10 +69,10 @@ import Testing
       GroupSummary(group: "a", state: .stable, memberCount: 12), GroupSummary(group: "long", state: .empty),
     ]
     #expect(
-      GroupList.lines(groups, format: .text) == [
+      GroupList.lines(groups, .text) == [
         "GROUP  STATE   MEMBERS", "a      stable       12", "long   empty         0",
       ])
     #expect(
-      GroupList.lines(groups, format: .json).first == #"{"group":"a","state":"stable","member_count":12}"#)
+      GroupList.lines(groups, .json).first == #"{"group":"a","state":"stable","member_count":12}"#)
   }
 }

@@ -19,6 +19,12 @@ extension LocalLogStore {
     for log in allLogs() { log.state.withLock { _ in } }
   }
 
+  package func space() async -> StoreSpace? {
+    // A disk may hang: not on the caller's thread.
+    let reserve = reserve
+    return try? await pool.run { () throws(StorageError) in reserve.space() }
+  }
+
   /// One round of what is done from time to time: rolls and removes by age and size, forgets producers. The store does
   /// it by itself; tests, whose clock stands still, ask for it.
   package func maintain() async throws(StorageError) {

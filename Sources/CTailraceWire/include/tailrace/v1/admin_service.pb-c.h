@@ -36,6 +36,7 @@ typedef struct Tailrace__V1__AlterConfigResponse Tailrace__V1__AlterConfigRespon
 typedef struct Tailrace__V1__DescribeClusterRequest Tailrace__V1__DescribeClusterRequest;
 typedef struct Tailrace__V1__Limits Tailrace__V1__Limits;
 typedef struct Tailrace__V1__MethodDescription Tailrace__V1__MethodDescription;
+typedef struct Tailrace__V1__DiskSpace Tailrace__V1__DiskSpace;
 typedef struct Tailrace__V1__DescribeClusterResponse Tailrace__V1__DescribeClusterResponse;
 typedef struct Tailrace__V1__PingRequest Tailrace__V1__PingRequest;
 typedef struct Tailrace__V1__PingResponse Tailrace__V1__PingResponse;
@@ -569,6 +570,32 @@ struct  Tailrace__V1__MethodDescription
 
 
 /*
+ * Room on the disk that the broker keeps its data on.
+ */
+struct  Tailrace__V1__DiskSpace
+{
+  ProtobufCMessage base;
+  /*
+   * Bytes that the broker may still write, the reserve included.
+   */
+  uint64_t available_bytes;
+  /*
+   * Bytes that are kept free: with less available, produces get STORAGE_FULL.
+   */
+  uint64_t reserve_bytes;
+};
+#define TAILRACE__V1__DISK_SPACE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__disk_space__descriptor) \
+    , 0, 0 }
+
+
+typedef enum {
+  TAILRACE__V1__DESCRIBE_CLUSTER_RESPONSE___DISK__NOT_SET = 0,
+  TAILRACE__V1__DESCRIBE_CLUSTER_RESPONSE___DISK_DISK = 9
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(TAILRACE__V1__DESCRIBE_CLUSTER_RESPONSE___DISK__CASE)
+} Tailrace__V1__DescribeClusterResponse__DiskCase;
+
+/*
  * Response of DescribeCluster.
  */
 struct  Tailrace__V1__DescribeClusterResponse
@@ -604,10 +631,21 @@ struct  Tailrace__V1__DescribeClusterResponse
    * How many topics there are, internal ones left out.
    */
   uint32_t topic_count;
+  /*
+   * The broker's clock, milliseconds since 1970-01-01T00:00Z.
+   */
+  int64_t now_ms;
+  Tailrace__V1__DescribeClusterResponse__DiskCase _disk_case;
+  union {
+    /*
+     * The room that there is for records; absent: the broker does not know.
+     */
+    Tailrace__V1__DiskSpace *disk;
+  };
 };
 #define TAILRACE__V1__DESCRIBE_CLUSTER_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&tailrace__v1__describe_cluster_response__descriptor) \
-    , (char *)protobuf_c_empty_string, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0 }
+    , (char *)protobuf_c_empty_string, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0, 0, TAILRACE__V1__DESCRIBE_CLUSTER_RESPONSE___DISK__NOT_SET, {0} }
 
 
 /*
@@ -1041,6 +1079,25 @@ Tailrace__V1__MethodDescription *
 void   tailrace__v1__method_description__free_unpacked
                      (Tailrace__V1__MethodDescription *message,
                       ProtobufCAllocator *allocator);
+/* Tailrace__V1__DiskSpace methods */
+void   tailrace__v1__disk_space__init
+                     (Tailrace__V1__DiskSpace         *message);
+size_t tailrace__v1__disk_space__get_packed_size
+                     (const Tailrace__V1__DiskSpace   *message);
+size_t tailrace__v1__disk_space__pack
+                     (const Tailrace__V1__DiskSpace   *message,
+                      uint8_t             *out);
+size_t tailrace__v1__disk_space__pack_to_buffer
+                     (const Tailrace__V1__DiskSpace   *message,
+                      ProtobufCBuffer     *buffer);
+Tailrace__V1__DiskSpace *
+       tailrace__v1__disk_space__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tailrace__v1__disk_space__free_unpacked
+                     (Tailrace__V1__DiskSpace *message,
+                      ProtobufCAllocator *allocator);
 /* Tailrace__V1__DescribeClusterResponse methods */
 void   tailrace__v1__describe_cluster_response__init
                      (Tailrace__V1__DescribeClusterResponse         *message);
@@ -1162,6 +1219,9 @@ typedef void (*Tailrace__V1__Limits_Closure)
                   void *closure_data);
 typedef void (*Tailrace__V1__MethodDescription_Closure)
                  (const Tailrace__V1__MethodDescription *message,
+                  void *closure_data);
+typedef void (*Tailrace__V1__DiskSpace_Closure)
+                 (const Tailrace__V1__DiskSpace *message,
                   void *closure_data);
 typedef void (*Tailrace__V1__DescribeClusterResponse_Closure)
                  (const Tailrace__V1__DescribeClusterResponse *message,
@@ -1293,6 +1353,7 @@ extern const ProtobufCMessageDescriptor tailrace__v1__alter_config_response__des
 extern const ProtobufCMessageDescriptor tailrace__v1__describe_cluster_request__descriptor;
 extern const ProtobufCMessageDescriptor tailrace__v1__limits__descriptor;
 extern const ProtobufCMessageDescriptor tailrace__v1__method_description__descriptor;
+extern const ProtobufCMessageDescriptor tailrace__v1__disk_space__descriptor;
 extern const ProtobufCMessageDescriptor tailrace__v1__describe_cluster_response__descriptor;
 extern const ProtobufCMessageDescriptor tailrace__v1__ping_request__descriptor;
 extern const ProtobufCMessageDescriptor tailrace__v1__ping_response__descriptor;

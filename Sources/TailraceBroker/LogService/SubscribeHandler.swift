@@ -1,0 +1,184 @@
+internal import NIOCore
+internal import Synchronization
+internal import TailraceStorage
+internal import TailraceWire
+
+/// Answers LogService/Subscribe: one response after the other, each when there is something to tell and the peer takes
+/// more (credit on the native door, HTTP/2's flow control on gRPC's). So what is kept for a peer that is slow is one
+/// response. It waits where fetches do.
+final class SubscribeHandler: Sendable {
+  private let topics: TopicTable
+  private let store: any LogStore
+  private let purgatory: FetchPurgatory
+  private let queue: CallQueue
+  private let state = Mutex(State())
+
+  /// Partitions that the subscriptions of a connection may name, in sum.
+  private static let maxTargetsPerConnection = 20_000
+
+  private struct State {
+    /// By connection, as in the purgatory.
+    private(set) var subscriptions: [ObjectIdentifier: [CallID: Subscription]] = [:]
+
+    func all(of connection: ObjectIdentifier) -> [Subscription] {
+      subscriptions[connection].map { Array($0.values) } ?? []
+    }
+
+    subscript(_ key: ParkedFetch.Key) -> Subscription? {
+      get { subscriptions[key.connection]?[key.call] }
+      set {
+        subscriptions[key.connection, default: [:]][key.call] = newValue
+        if subscriptions[key.connection]?.isEmpty == true { subscriptions[key.connection] = nil }
+      }
+    }
+
+    mutating func removeAll(of connection: ObjectIdentifier) { subscriptions[connection] = nil }
+  }
+
+  init(topics: TopicTable, store: any LogStore, purgatory: FetchPurgatory, queue: CallQueue) {
+    self.topics = topics
+    self.store = store
+    self.purgatory = purgatory
+    self.queue = queue
+  }
+
+  /// How many there are now.
+  var count: Int { state.withLock { state in state.subscriptions.values.reduce(0) { $0 + $1.count } } }
+
+  /// Event loop only, as all that follows.
+  func handle(_ call: InboundCall, from connection: any CallConnection) {
+    let subscription: Subscription
+    do throws(RPCError) {
+      subscription = Subscription(try call.decoded(as: SubscribeRequest.self), call.id, connection)
+      _ = try FetchPlan(subscription.request(credit: 1), topics: topics, door: connection.door)
+      try admit(subscription)
+    } catch {
+      connection.respond(.failure(error), to: call.id)
+      return
+    }
+    goOn(subscription)
+  }
+
+  private func admit(_ subscription: Subscription) throws(RPCError) {
+    let most = Self.maxTargetsPerConnection
+    let count = state.withLock { state in
+      let count =
+        state.all(of: subscription.key.connection).reduce(0) { $0 + $1.targets.count } + subscription.targets.count
+      if count <= most { state[subscription.key] = subscription }
+      return count
+    }
+    guard count <= most else {
+      throw RPCError(
+        .resourceExhausted,
+        "the subscriptions of this connection would name \(count) partitions; at most \(most) may", error: .limitReached
+      )
+    }
+  }
+
+  /// The peer takes more of a call's responses.
+  func creditGranted(to call: CallID, on connection: any CallConnection) {
+    let key = ParkedFetch.Key(connection: ObjectIdentifier(connection), call: call)
+    if let subscription = state.withLock({ $0[key] }) { goOn(subscription) }
+  }
+
+  /// Nobody listens any more.
+  func abandon(_ call: CallID, of connection: any CallConnection) {
+    let key = ParkedFetch.Key(connection: ObjectIdentifier(connection), call: call)
+    state.withLock { $0[key] = nil }
+  }
+
+  func abandonAll(of connection: any CallConnection) {
+    state.withLock { $0.removeAll(of: ObjectIdentifier(connection)) }
+  }
+
+  /// The peer sends nothing more, and most likely is gone: streams end.
+  func inputEnded(on connection: any CallConnection) {
+    for subscription in state.withLock({ $0.all(of: ObjectIdentifier(connection)) }) {
+      end(subscription, .failure(RPCError(.cancelled, "the client has closed its side of the connection")))
+    }
+  }
+
+  /// Every stream ends: the server stops. On any thread.
+  func drain() {
+    let all = state.withLock { state in state.subscriptions.values.flatMap(\.values) }
+    for subscription in all {
+      subscription.connection.eventLoop.execute { self.endForShutdown(subscription) }
+    }
+  }
+
+  private func endForShutdown(_ subscription: Subscription) {
+    end(
+      subscription,
+      .failure(RPCError(.unavailable, "the server is shutting down; connect anew", error: .shuttingDown)))
+  }
+
+  private func end(_ subscription: Subscription, _ response: Response) {
+    state.withLock { $0[subscription.key] = nil }
+    purgatory.abandon(subscription.call, of: subscription.connection)
+    subscription.connection.respond(response, to: subscription.call)
+  }
+
+  // MARK: Rounds
+
+  /// Reads on, where the peer takes more and no read is under way.
+  private func goOn(_ subscription: Subscription) {
+    let connection = subscription.connection
+    guard !subscription.isReading, isWanted(subscription) else { return }
+    guard !purgatory.isDraining else { return endForShutdown(subscription) }
+    let credit = connection.credit(of: subscription.call)
+    guard credit > 0 else { return }
+    let plan: FetchPlan
+    do throws(RPCError) {
+      plan = try FetchPlan(subscription.request(credit: credit), topics: topics, door: connection.door)
+    } catch { return end(subscription, .failure(error)) }
+    subscription.isReading = true
+    store.read(plan.reads, maxBytes: plan.bounds.maxBytes, form: .bytes) { outcomes in
+      if connection.eventLoop.inEventLoop {
+        self.look(outcomes, plan, subscription)
+      } else {
+        connection.eventLoop.execute { self.look(outcomes, plan, subscription) }
+      }
+    }
+  }
+
+  private func isWanted(_ subscription: Subscription) -> Bool {
+    state.withLock { $0[subscription.key] === subscription }
+      && subscription.connection.isInFlight(subscription.call)
+  }
+
+  private func look(_ outcomes: [ReadOutcome], _ plan: FetchPlan, _ subscription: Subscription) {
+    guard isWanted(subscription) else { return }
+    if plan.isSatisfied(by: outcomes) { return deliver(outcomes, plan, subscription) }
+    let fetch = ParkedFetch(plan: plan, call: subscription.call, connection: subscription.connection, form: .bytes) {
+      self.deliver($0, plan, subscription)
+    }
+    do throws(RPCError) {
+      try purgatory.park(fetch, after: outcomes)
+    } catch { end(subscription, .failure(error)) }
+  }
+
+  private func deliver(_ outcomes: [ReadOutcome], _ plan: FetchPlan, _ subscription: Subscription) {
+    guard isWanted(subscription) else { return }
+    guard plan.decode else { return send(subscription.take(outcomes, plan), subscription) }
+    // To decompress and take apart what may be many records is not for the event loop.
+    let (connection, call) = (subscription.connection, subscription.call)
+    queue.add(
+      CallQueue.Job(call: call, connection: connection, byteCount: plan.byteCount) {
+        let response = FetchResponseBuilder(plan: plan).fetched(outcomes)
+        connection.eventLoop.execute {
+          guard self.isWanted(subscription) else { return }
+          self.send(subscription.take(response), subscription)
+        }
+      })
+  }
+
+  private func send(_ response: Response?, _ subscription: Subscription) {
+    let connection = subscription.connection
+    subscription.isReading = false
+    if case .failure = response, let response { return end(subscription, response) }
+    if let response { connection.send(response, to: subscription.call) }
+    guard !subscription.targets.isEmpty else { return end(subscription, .end) }
+    // Others of the loop have their turn first.
+    connection.eventLoop.execute { self.goOn(subscription) }
+  }
+}
