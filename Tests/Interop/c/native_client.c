@@ -4,7 +4,8 @@
 #include "golden.h"
 #include "group.h"
 
-enum { KEYS = 8 };
+/* Little credit, so that the broker has to wait for more; a mebibyte is usual. */
+enum { KEYS = 8, CREDIT_BYTES = 500 };
 
 static void produce(Connection *broker, TR(ProduceTarget) *target, TR(ProduceResponse) **response) {
   TR(ProduceRequest) request = TAILRACE__V1__PRODUCE_REQUEST__INIT;
@@ -123,7 +124,7 @@ static void subscribe(Connection *broker, char *topic) {
   TR(RequestHeader) header = TAILRACE__V1__REQUEST_HEADER__INIT;
   header.call_id = ++broker->calls;
   header.method = "tailrace.v1.LogService/Subscribe";
-  header.credit = 1 << 20;
+  header.credit = CREDIT_BYTES;
   send_frame(broker, &header, &request.base);
   header.method = "";
   for (size_t count = 0; count < KEYS + PARTITIONS * SAMPLES;) {
@@ -184,11 +185,9 @@ int main(int count, char **arguments) {
                {"subscribe", subscribe},
                {"share", share},
                {"check_errors", check_errors}};
-  const char *without = getenv("TAILRACE_INTEROP_WITHOUT");
   for (size_t at = 0; at < sizeof steps / sizeof *steps; at++) {
-    int is_skipped = without != NULL && strcmp(steps[at].name, without) == 0;
-    if (!is_skipped) steps[at].run(&broker, topic);
-    printf("%s: %s\n", steps[at].name, is_skipped ? "skipped" : "ok");
+    steps[at].run(&broker, topic);
+    printf("%s: ok\n", steps[at].name);
   }
   disconnect(&broker);
   return 0;

@@ -6,7 +6,8 @@ import struct
 from tailrace.v1 import frame_pb2 as frame
 
 MAX_FRAME_BYTES = 16 << 20
-CREDIT_BYTES = 1 << 20
+# Little, so that the broker has to wait for more; a mebibyte is usual.
+CREDIT_BYTES = 500
 CANCELLED = 1
 
 

@@ -83,7 +83,8 @@ func (broker *connection) call(method string, request, response proto.Message) e
 	return err
 }
 
-const creditBytes = 1 << 20
+// Little, so that the broker has to wait for more; a mebibyte is usual.
+const creditBytes = 500
 
 // stream shows responses as they come until `take` returns false. The broker sends as many bytes as it has credit for:
 // what was taken is granted anew.

@@ -11,7 +11,8 @@ import tailrace.v1.Frame.Status;
 
 /** A connection to the native door, one call at a time. Not thread-safe. */
 final class Connection implements AutoCloseable {
-  private static final int CREDIT_BYTES = 1 << 20;
+  /** Little, so that the broker has to wait for more; a mebibyte is usual. */
+  private static final int CREDIT_BYTES = 500;
   private static final int CANCELLED = 1;
   private static final MessageLite NOTHING = RequestHeader.getDefaultInstance();
 
