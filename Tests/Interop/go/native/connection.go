@@ -7,7 +7,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/golang/protobuf/proto"
+	"google.golang.org/protobuf/proto"
 	"interop/records"
 	v1 "tailrace/v1"
 )

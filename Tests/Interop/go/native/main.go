@@ -9,7 +9,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/golang/protobuf/proto"
+	"google.golang.org/protobuf/proto"
 	"interop/records"
 	v1 "tailrace/v1"
 )

@@ -9,9 +9,9 @@ import (
 	"hash/crc32"
 	"io"
 
-	"github.com/golang/protobuf/proto"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4"
+	"google.golang.org/protobuf/proto"
 	v1 "tailrace/v1"
 )
 
