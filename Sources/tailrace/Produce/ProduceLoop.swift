@@ -109,7 +109,7 @@ struct ProduceLoop {
       return
     }
     if isAtEnd {
-      if accumulator.isEmpty { wait() } else { flush() }
+      if !accumulator.isEmpty { flush() } else if !window.isEmpty { wait() }
       return
     }
     if takeRecords() {

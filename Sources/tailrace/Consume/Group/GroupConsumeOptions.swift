@@ -67,7 +67,7 @@ struct GroupConsumeOptions: ParsableArguments {
   /// The first option that makes sense in a group only.
   private var firstGiven: String? {
     let given: [(String, Bool)] = [
-      ("--topic-pattern", topicPattern != nil), ("--assignor", assignor != nil), ("--instance-id", instanceID != nil),
+      ("--assignor", assignor != nil), ("--instance-id", instanceID != nil),
       ("--client-id", clientID != nil), ("--session-timeout", sessionTimeout != nil),
       ("--rebalance-timeout", rebalanceTimeout != nil), ("--commit-interval", commitInterval != nil),
     ]

@@ -16,13 +16,7 @@ struct PrintQueue {
   /// its end nothing is committed.
   static let pieceBytes = 64 << 10
 
-  private struct Batch {
-    let fetched: FetchedBatch
-    /// Once it is begun.
-    var reader: RecordBatchReader?
-  }
-
-  private var batches: Deque<Batch> = []
+  private var batches: Deque<FetchedRecords> = []
   private var printer: RecordPrinter
   /// Records that may still be printed; nil: no bound.
   private(set) var left: Int?
@@ -39,15 +33,15 @@ struct PrintQueue {
 
   mutating func add(_ more: [FetchedBatch]) {
     for fetched in more {
-      batches.append(Batch(fetched: fetched))
+      batches.append(FetchedRecords(fetched))
       pendingBytes += fetched.records.readableBytes
     }
   }
 
   /// Prints nothing more of these partitions.
   mutating func remove(_ partitions: Set<TopicPartition>) {
-    batches.removeAll { partitions.contains($0.fetched.partition) }
-    pendingBytes = batches.reduce(0) { $0 + $1.fetched.records.readableBytes }
+    batches.removeAll { partitions.contains($0.batch.partition) }
+    pendingBytes = batches.reduce(0) { $0 + $1.batch.records.readableBytes }
   }
 
   mutating func removeAll() {
@@ -61,15 +55,13 @@ struct PrintQueue {
   mutating func next(for descriptor: Descriptor = .standardOutput) throws(CommandFailure) -> PrintPiece? {
     if let failure { throw failure }
     var piece = PrintPiece(output: StandardOutput(descriptor: descriptor))
-    while left != 0, piece.output.bytes.count < Self.pieceBytes, var batch = batches.popFirst() {
-      let partition = batch.fetched.partition
-      do throws(RecordBatchError) {
-        let isDone = try print(&batch, to: &piece)
-        if isDone { pendingBytes -= batch.fetched.records.readableBytes } else { batches.prepend(batch) }
+    while left != 0, piece.output.bytes.count < Self.pieceBytes, var records = batches.popFirst() {
+      do throws(CommandFailure) {
+        let isDone = try print(&records, to: &piece)
+        if isDone { pendingBytes -= records.batch.records.readableBytes } else { batches.prepend(records) }
       } catch {
-        let found = CommandFailure(error).with(prefix: "\(partition.words): ")
-        guard !piece.positions.isEmpty else { throw found }
-        failure = found
+        guard !piece.positions.isEmpty else { throw error }
+        failure = error
         return piece
       }
     }
@@ -77,26 +69,17 @@ struct PrintQueue {
   }
 
   /// True where nothing is left of the batch.
-  private mutating func print(_ batch: inout Batch, to piece: inout PrintPiece) throws(RecordBatchError) -> Bool {
-    let fetched = batch.fetched
-    var reader =
-      if let begun = batch.reader { begun } else {
-        try RecordBatchReader(header: fetched.header, records: fetched.records)
-      }
-    while let record = try reader.next() {
-      guard fetched.wanted.contains(record.offset.rawValue) else { continue }
-      printer.print(record, of: fetched.partition, to: &piece.output)
-      left = left.map { $0 - 1 }
-      piece.positions[fetched.partition] = ReadPosition(
-        offset: record.offset.rawValue + 1, epoch: fetched.header.partitionEpoch)
-      guard left != 0, piece.output.bytes.count < Self.pieceBytes else {
-        batch.reader = reader
-        return false
-      }
+  private mutating func print(_ records: inout FetchedRecords, to piece: inout PrintPiece) throws(CommandFailure) -> Bool
+  {
+    let batch = records.batch
+    while let record = try records.next() {
+      if try printer.print(record, to: &piece.output) { left = left.map { $0 - 1 } }
+      piece.positions[batch.partition] = ReadPosition(offset: record.offset + 1, epoch: batch.header.partitionEpoch)
+      guard left != 0, piece.output.bytes.count < Self.pieceBytes else { return false }
     }
     // Behind the last record may be offsets without one.
-    piece.positions[fetched.partition] = ReadPosition(
-      offset: fetched.wanted.upperBound, epoch: fetched.header.partitionEpoch)
+    piece.positions[batch.partition] = ReadPosition(
+      offset: batch.wanted.upperBound, epoch: batch.header.partitionEpoch)
     return true
   }
 }

@@ -1,0 +1,93 @@
+import Foundation
+import TailraceTestSupport
+
+/// A command on a terminal of its own, as a person has it: the terminal is its input, output and error stream, and Ctrl-C
+/// reaches it.
+final class TerminalSession {
+  /// TIOCSPTLCK and TIOCGPTN of ioctl_tty(2), which Swift does not see.
+  private static let setLock: UInt = 0x4004_5431
+  private static let getNumber: UInt = 0x8004_5430
+
+  private let process = Process()
+  private let master: Int32
+  private let watchdog: Watchdog
+  private let arguments: [String]
+  /// All that the terminal has shown so far, as it was sent.
+  private(set) var screen = ""
+  private var unread = ""
+
+  /// Runs the tool, or another program.
+  init(
+    _ arguments: [String], program: String = Binary.url.path, environment: [String: String] = [:], columns: UInt16 = 200
+  ) throws {
+    self.arguments = [program] + arguments
+    master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+    var (lock, number): (Int32, Int32) = (0, -1)
+    guard master >= 0, ioctl(master, Self.setLock, &lock) == 0, ioctl(master, Self.getNumber, &number) == 0 else {
+      throw ProcessFailure(description: "there is no pseudo-terminal: errno \(errno)")
+    }
+    let path = "/dev/pts/\(number)"
+    var size = winsize(ws_row: 40, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+    _ = ioctl(master, UInt(TIOCSWINSZ), &size)
+    guard let slave = FileHandle(forUpdatingAtPath: path) else {
+      throw ProcessFailure(description: "cannot open the terminal \(path)")
+    }
+    // Makes the terminal the one that controls the program, and hands its exit code on.
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/setsid")
+    process.arguments = ["--ctty", "--wait", program] + arguments
+    process.environment = ["TERM": "xterm", "PATH": "/usr/local/bin:/usr/bin:/bin"].merging(environment) { $1 }
+    watchdog = try Spawning.inTurn { [process] in
+      (process.standardInput, process.standardOutput, process.standardError) = (slave, slave, slave)
+      try process.run()
+      return Watchdog(process)
+    }
+    try slave.close()
+  }
+
+  /// Types, as a person does.
+  func type(_ text: String) throws {
+    try FileHandle(fileDescriptor: master, closeOnDealloc: false).write(contentsOf: Data(text.utf8))
+  }
+
+  /// Waits until the terminal shows `text`; returns what it has shown since the last such call, up to its end.
+  @discardableResult
+  func read(until text: String) throws -> String {
+    while true {
+      if let range = unread.range(of: text) {
+        defer { unread = String(unread[range.upperBound...]) }
+        return String(unread[..<range.upperBound])
+      }
+      guard readSome() else {
+        try watchdog.check(arguments)
+        throw ProcessFailure(description: "\(arguments) ended before it showed '\(text)':\n\(screen)")
+      }
+    }
+  }
+
+  /// Waits for the end; returns the exit code and what was shown since the last `read`.
+  func wait() throws -> (status: Int32, rest: String) {
+    while readSome() {}
+    process.waitUntilExit()
+    try watchdog.check(arguments)
+    return (process.terminationStatus, unread)
+  }
+
+  /// False once nobody has the terminal open any more.
+  private func readSome() -> Bool {
+    var bytes = [UInt8](repeating: 0, count: 4_096)
+    let count = Glibc.read(master, &bytes, bytes.count)
+    guard count > 0 else { return count < 0 && errno == EINTR }
+    let text = String(decoding: bytes[..<count], as: UTF8.self)
+    screen += text
+    unread += text
+    return true
+  }
+
+  deinit {
+    close(master)
+    if process.isRunning {
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+    }
+  }
+}
