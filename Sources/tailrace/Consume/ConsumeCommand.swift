@@ -73,7 +73,7 @@ struct ConsumeCommand: ClientCommand {
         + " nobody in the group waits for one."))
   var exitAtEnd = false
 
-  @OptionGroup(title: "Records") var output: OutputOptions
+  @OptionGroup(title: "Records") var output: RecordOutputOptions
 
   @OptionGroup(title: "Group Options") var member: GroupConsumeOptions
 

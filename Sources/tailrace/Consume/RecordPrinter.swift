@@ -7,7 +7,7 @@ struct RecordPrinter {
   /// Records whose values cannot be decoded are told of one by one up to these.
   private static let maxSkipsTold = 20
 
-  let format: OutputFormat
+  let format: RecordOutputFormat
   /// Between a key and its value, in the forms that print one; nil: keys are not printed.
   var keySeparator: [UInt8]?
   var filter = RecordFilter()
@@ -24,7 +24,7 @@ struct RecordPrinter {
   private var skipped = 0
   private var json = JSONWriter()
 
-  init(format: OutputFormat) { self.format = format }
+  init(format: RecordOutputFormat) { self.format = format }
 
   /// Adds a record to `output`. False where it does not pass the filter, or is skipped.
   mutating func print(

@@ -80,7 +80,8 @@ struct RecordTemplate: Hashable, Sendable {
       rest.removeFirst(2)
       return byte
     case let other:
-      throw Failure(description: "there is no \\\(other.map(String.init) ?? ""); there are \\n, \\t, \\r, \\0, \\e, \\\\, \\xHH")
+      throw Failure(
+        description: "there is no \\\(other.map(String.init) ?? ""); there are \\n, \\t, \\r, \\0, \\e, \\\\, \\xHH")
     }
   }
 }

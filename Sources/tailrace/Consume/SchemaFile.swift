@@ -13,7 +13,9 @@ struct SchemaFile {
     let pool = try pool()
     let wanted = name.hasPrefix(".") ? String(name.dropFirst()) : name
     if let type = pool.message(named: wanted) { return type }
-    let names = pool.messages.lazy.filter { !$0.isMapEntry }.map(\.fullName).filter { !$0.hasPrefix("google.protobuf.") }
+    let names = pool.messages.lazy.filter { !$0.isMapEntry }.map(\.fullName).filter {
+      !$0.hasPrefix("google.protobuf.")
+    }
     let shown = names.prefix(10).joined(separator: ", ") + (names.dropFirst(10).isEmpty ? "" : ", ...")
     throw usage("no message '\(name)' in '\(path)'" + (shown.isEmpty ? "" : "; there are \(shown)"))
   }

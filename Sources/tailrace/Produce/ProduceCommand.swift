@@ -42,7 +42,7 @@ struct ProduceCommand: ClientCommand {
       "Read this instead of standard input; may be given several times.", valueName: "path"))
   var file: [String] = []
 
-  @OptionGroup(title: "Records") var input: InputOptions
+  @OptionGroup(title: "Records") var input: RecordInputOptions
 
   @Option(parsing: .unconditional, help: "Append everything to this partition.")
   var partition: UInt32?
@@ -66,7 +66,9 @@ struct ProduceCommand: ClientCommand {
   var topicName: String? { topic }
 
   func validate() throws {
-    if let rate, !(0.001...1e9).contains(rate) { throw ValidationError("--rate is 0.001 to 1000000000 records a second") }
+    if let rate, !(0.001...1e9).contains(rate) {
+      throw ValidationError("--rate is 0.001 to 1000000000 records a second")
+    }
     _ = try input.inputFormat()
   }
 

@@ -98,7 +98,8 @@ struct RecordAccumulator {
     guard let batch = open.removeValue(forKey: partition) else { return }
     openBytes -= batch.builder.byteCount
     openRecords -= Int(batch.builder.count)
-    closed.append(PendingBatch(partition: partition, batch: try batch.builder.build(compression: compression), lines: batch.lines))
+    closed.append(
+      PendingBatch(partition: partition, batch: try batch.builder.build(compression: compression), lines: batch.lines))
   }
 
   private mutating func pickPartition(for record: InputRecord) throws(InputError) -> UInt32 {

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct RecordPrinterTests {
   private func printed(
-    _ record: ConsumerRecord, _ format: OutputFormat, _ change: (inout RecordPrinter) -> Void = { _ in }
+    _ record: ConsumerRecord, _ format: RecordOutputFormat, _ change: (inout RecordPrinter) -> Void = { _ in }
   ) throws -> String {
     var printer = RecordPrinter(format: format)
     change(&printer)
@@ -58,7 +58,8 @@ import Testing
         key: random.bytes(), value: random.bytes(), headers: headers, timestampMs: Int64(random.below(1 << 40)),
         partition: 2)
       let stored = record(
-        key: original.key, value: original.value, headers: headers.map { RecordHeader($0.key, $0.value) }, timestampMs: original.timestampMs ?? 0)
+        key: original.key, value: original.value, headers: headers.map { RecordHeader($0.key, $0.value) },
+        timestampMs: original.timestampMs ?? 0)
       let line = try printed(stored, .json)
       #expect(!line.dropLast().contains("\n"))
       #expect(try RecordJSONReader.record(of: ByteBuffer(string: line)) == original, "seed \(random.seed)")
@@ -67,7 +68,9 @@ import Testing
 
   @Test func `a separator and the key stand before the value where there is a key`() throws {
     let (with, without) = (record(key: text("k"), value: text("v")), record(key: nil, value: text("v")))
-    for (format, line, bare) in [(OutputFormat.text, "k: v\n", "v\n"), (.raw, "k: v", "v"), (.hex, "6b: 76\n", "76\n")] {
+    for (format, line, bare) in [
+      (RecordOutputFormat.text, "k: v\n", "v\n"), (.raw, "k: v", "v"), (.hex, "6b: 76\n", "76\n"),
+    ] {
       #expect(try printed(with, format) { $0.keySeparator = Array(": ".utf8) } == line)
       #expect(try printed(without, format) { $0.keySeparator = Array(": ".utf8) } == bare)
     }
@@ -97,7 +100,8 @@ import Testing
   }
 
   @Test func `only records that meet all that is asked are printed and counted`() throws {
-    let wanted = record(key: text("k"), value: text("an order"), headers: [RecordHeader("a", "1"), RecordHeader("b", "2")])
+    let wanted = record(
+      key: text("k"), value: text("an order"), headers: [RecordHeader("a", "1"), RecordHeader("b", "2")])
     var filter = RecordFilter(key: text("k"), value: try BytePattern("^an?"))
     filter.headers = try ["a", "b=2"].map { try #require(HeaderFilter(argument: $0)) }
     var printer = RecordPrinter(format: .text)

@@ -69,7 +69,8 @@ struct PrintQueue {
   }
 
   /// True where nothing is left of the batch.
-  private mutating func print(_ records: inout FetchedRecords, to piece: inout PrintPiece) throws(CommandFailure) -> Bool
+  private mutating func print(_ records: inout FetchedRecords, to piece: inout PrintPiece) throws(CommandFailure)
+    -> Bool
   {
     let batch = records.batch
     while let record = try records.next() {

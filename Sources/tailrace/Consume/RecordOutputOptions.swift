@@ -3,12 +3,12 @@ import Foundation
 import NIOCore
 
 /// Which records `consume` prints, and how.
-struct OutputOptions: ParsableArguments {
+struct RecordOutputOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "text, nul, raw, hex, length, json, or a template such as '%t[%p]@%o %k=%v %h\\n'.", valueName: "format"))
-  var format: OutputFormatArgument = .text
+  var format: RecordOutputFormatArgument = .text
 
   @Flag(help: "With --format length: print the key before each value.")
   var keys = false
@@ -87,7 +87,7 @@ struct OutputOptions: ParsableArguments {
     return printer
   }
 
-  private func outputFormat() throws -> OutputFormat {
+  private func outputFormat() throws -> RecordOutputFormat {
     switch format {
     case .text: .text
     case .nul: .nul

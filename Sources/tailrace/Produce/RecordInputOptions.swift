@@ -3,7 +3,7 @@ import NIOCore
 import TailraceWire
 
 /// What records are in the input of `produce`, and what all of them get.
-struct InputOptions: ParsableArguments {
+struct RecordInputOptions: ParsableArguments {
   @Option(help: "text, nul, length, hex, whole or json.")
   var format: InputFormatName = .text
 
@@ -11,7 +11,8 @@ struct InputOptions: ParsableArguments {
   var keys = false
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("The key of all records that have none of their own.", valueName: "text"))
+    parsing: .unconditional,
+    help: ArgumentHelp("The key of all records that have none of their own.", valueName: "text"))
   var key: String?
 
   @Option(

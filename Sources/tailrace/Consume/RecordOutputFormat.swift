@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// How a record is printed.
-enum OutputFormat: Sendable {
+enum RecordOutputFormat: Sendable {
   /// The value and a line feed.
   case text
   /// The value and a NUL.
@@ -18,7 +18,7 @@ enum OutputFormat: Sendable {
 }
 
 /// --format of `consume`: a name, or a template, which has a `%` in it.
-enum OutputFormatArgument: ExpressibleByArgument, Sendable {
+enum RecordOutputFormatArgument: ExpressibleByArgument, Sendable {
   case text, nul, raw, hex, length, json
   case template(String)
 
