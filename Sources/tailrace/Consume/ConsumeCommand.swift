@@ -1,6 +1,4 @@
 import ArgumentParser
-import Foundation
-import NIOCore
 import TailraceClient
 import TailraceWire
 
@@ -132,23 +130,23 @@ struct ConsumeCommand: ClientCommand {
   }
 
   private func consume(as group: String, _ printer: RecordPrinter, _ interruption: Interruption) async throws {
-    let client = client
+    // A group may wait for topics to come, and for its broker; who names one that is not there has more likely made a
+    // mistake.
     let connection = try await client.connect()
-    // A group may wait for topics to come; who names one that is not there has more likely made a mistake.
     for topic in topics { try await check(topic, connection) }
-    let settings = GroupConsumer.Settings(
-      membership: member.membership(group: group, topics: topics),
-      commitIntervalMs: member.commitInterval?.ms ?? 1_000, exitsAtEnd: exitAtEnd)
-    let consumer = GroupConsumer(
-      settings, queue: PrintQueue(printer: printer, limit: max),
-      memberID: UUID().uuidString.lowercased(), fraction: { .random(in: 0...1) })
-    let lookup = StartingPointLookup(group: group, from: try groupStart(), exitsAtEnd: exitAtEnd)
-    var loop = GroupConsumeLoop(
-      consumer: consumer, calls: GroupCalls(connection: connection, lookup: lookup),
-      reconnect: { try await client.connect() }, interruption: interruption)
-    let reason = await loop.run()
-    if interruption.isRequested { throw CommandFailure(reason?.message ?? "", exitCode: interruption.exitCode) }
-    if let reason { throw reason }
+    await connection.close()
+    do {
+      let configuration = member.configuration(group: group, topics: topics, from: try groupStart())
+      var consumption = try GroupConsumption(
+        try Client(try member.clientConfiguration(client)), configuration, group: group, exitsAtEnd: exitAtEnd,
+        printer: printer, limit: max)
+      try await consumption.run(until: interruption)
+    } catch {
+      let failure = (error as? CommandFailure) ?? (error as? TailraceError).map { CommandFailure($0) }
+      guard let failure else { throw error }
+      throw interruption.isRequested ? CommandFailure(failure.message, exitCode: interruption.exitCode) : failure
+    }
+    if interruption.isRequested { throw CommandFailure("", exitCode: interruption.exitCode) }
   }
 
   private func check(_ topic: String, _ connection: Connection) async throws {

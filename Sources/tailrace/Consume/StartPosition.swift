@@ -1,5 +1,6 @@
 import ArgumentParser
 import NIOCore
+import TailraceClient
 import TailraceWire
 
 /// Where to begin reading each partition.
@@ -44,6 +45,18 @@ extension StartPosition: ExpressibleByArgument {
     guard position != .unspecified else { return nil }
     return OffsetQuery(
       topic: topic, topicID: topicID, partition: partition, position: position, timestampMs: timestampMs)
+  }
+}
+
+extension StartPosition {
+  /// The same, as the SDK has it.
+  var ofClient: TailraceClient.StartPosition {
+    switch self {
+    case .beginning: .beginning
+    case .end: .end
+    case .offset(let offset): .offset(offset)
+    case .timestamp(let ms): .timestampMs(ms)
+    }
   }
 }
 
