@@ -36,7 +36,7 @@ struct ConsumeLoop {
         throw error
       }
       let fetched = try session.take(response)
-      if let failure = fetched.failures.first { throw failure.failure }
+      if let failure = fetched.failures.first { throw failure }
       next = startFetch()
       for batch in fetched.batches where left != 0 && !interruption.isRequested { try print(batch) }
       try output.flush()

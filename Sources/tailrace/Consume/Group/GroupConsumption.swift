@@ -42,7 +42,8 @@ struct GroupConsumption {
     let failure = await read()
     await consumer.close()
     if let failure = failure ?? gate.reason { throw failure }
-    if await consumer.leftUncommitted { throw CommandFailure.uncommitted }
+    // Its log has said so.
+    if await consumer.leftUncommitted { throw CommandFailure("", exitCode: ExitStatus.code(of: .unavailable)) }
   }
 
   private mutating func read() async -> CommandFailure? {
@@ -103,9 +104,4 @@ struct GroupConsumption {
       }
     }
   }
-}
-
-extension CommandFailure {
-  fileprivate static let uncommitted = CommandFailure(
-    "the last offsets are not committed: these records will come again", exitCode: ExitStatus.code(of: .unavailable))
 }
