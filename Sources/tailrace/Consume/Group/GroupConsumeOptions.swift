@@ -102,6 +102,10 @@ struct GroupConsumeOptions: ParsableArguments {
     let address = try client.address(environment: ProcessInfo.processInfo.environment)
     var configuration = ClientConfiguration(server: "\(address)", logger: NoticeLog.logger())
     configuration.clientID = clientID ?? "consume-\(getpid())"
+    // A broker that is back keeps a member's place for a session's time-out.
+    if let sessionTimeout {
+      configuration.maxBackoff = min(configuration.maxBackoff, .milliseconds(sessionTimeout.ms / 3))
+    }
     return configuration
   }
 }
