@@ -4,18 +4,18 @@
   internal import Musl
 #endif
 internal import Synchronization
-internal import TailraceWire
+package import TailraceWire
 
 /// A pattern of topic names: a POSIX extended regular expression that a whole name has to match. Thread-safe.
 ///
 /// The system's matcher takes time in proportion to the name, as long as there are no back references; what it makes of a
 /// pattern grows with the repetitions in it. Both are bounded by `TopicPatternCheck`, since patterns come from outside.
-final class TopicPattern: @unchecked Sendable {
+package final class TopicPattern: @unchecked Sendable {
   // `regexec` does not change the expression as far as callers can tell: it has a lock of its own.
   private var expression = regex_t()
 
   /// Throws INVALID_ARGUMENT with what is wrong.
-  init(_ pattern: String) throws(RPCError) {
+  package init(_ pattern: String) throws(RPCError) {
     try TopicPatternCheck.check(pattern)
     let status = regcomp(&expression, "^(\(pattern))$", REG_EXTENDED | REG_NOSUB)
     guard status == 0 else {
@@ -30,7 +30,7 @@ final class TopicPattern: @unchecked Sendable {
 
   deinit { regfree(&expression) }
 
-  func matches(_ topic: String) -> Bool { regexec(&expression, topic, 0, nil, 0) == 0 }
+  package func matches(_ topic: String) -> Bool { regexec(&expression, topic, 0, nil, 0) == 0 }
 }
 
 /// The pattern that was last in use: names are looked through one pattern after the other. Thread-safe.

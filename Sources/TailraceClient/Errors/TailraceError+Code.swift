@@ -26,6 +26,14 @@ extension TailraceError {
       }
     }
 
+    /// The status; nil for a code of the schema.
+    package var status: StatusCode? {
+      switch value {
+      case .error: nil
+      case .status(let status): status
+      }
+    }
+
     /// The name in the schema, without its prefix: "UNKNOWN_TOPIC", "DEADLINE_EXCEEDED".
     public var description: String {
       switch value {

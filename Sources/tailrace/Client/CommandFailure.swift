@@ -1,3 +1,4 @@
+import TailraceClient
 import TailraceWire
 
 /// Why a command failed: one line for a person, and what to exit with.
@@ -22,6 +23,12 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
   /// The failure of a part of a call.
   init(_ error: PartitionError, topic: String? = nil) {
     self.init(RPCError(ExitStatus.status(of: error.code), error.message, error: error.code), topic: topic)
+  }
+
+  /// A failure of the SDK.
+  init(_ error: TailraceError) {
+    let status = error.code.status ?? ExitStatus.status(of: error.code.error)
+    self.init(RPCError(status, error.message, error: error.code.error))
   }
 
   init(_ error: RecordBatchError) {

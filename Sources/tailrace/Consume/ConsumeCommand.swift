@@ -1,6 +1,4 @@
 import ArgumentParser
-import Foundation
-import NIOCore
 import TailraceClient
 import TailraceWire
 
@@ -9,10 +7,18 @@ struct ConsumeCommand: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "consume", abstract: "Print topics' records.",
     discussion: """
-      Prints the value of each record and a line feed, or with --format json an object per line: topic, partition, \
-      offset, timestamp (milliseconds since 1970), key, value, headers (an array of objects of key and value). What is \
-      absent is null; bytes that are not UTF-8 come as key_base64 or value_base64 instead. Records of a partition come \
-      in their order; those of several partitions come mixed.
+      Prints the value of each record and a line feed, or in another form, each of which 'tailrace produce' reads back:
+        text    the value and a line feed
+        nul     the value and a NUL byte
+        length  4 bytes before each value, big-endian, are its length, 0xFFFFFFFF where it is absent; with --keys, the \
+      key is before the value in the same way
+        hex     the value in hexadecimal digits, and a line feed; - is absent
+        raw     the values and nothing between them (produce: whole)
+        json    an object per line: topic, partition, offset, timestamp (milliseconds since 1970), key, value, headers \
+      (an array of objects of key and value). What is absent is null; bytes that are not UTF-8 come as key_base64 or \
+      value_base64 instead
+      Or a template: \(RecordTemplate.help).
+      Records of a partition come in their order; those of several partitions come mixed.
 
       Goes on with new records until it is stopped, unless told otherwise. SIGINT ends it between two records.
 
@@ -24,25 +30,36 @@ struct ConsumeCommand: ClientCommand {
       one with the same --instance-id has replaced ends with 17.
 
       Examples:
-        tailrace consume orders --from 2026-01-31 --exit-at-end
+        tailrace consume orders --from -1h --to -30m --grep '"status":"failed"'
+        tailrace consume orders --from 'last 10' --exit-at-end --format '%p@%o %D %k: %v\\n'
+        tailrace consume events --proto event.proto --type shop.v1.Event --format json
         tailrace consume --group billing orders refunds
         tailrace consume --group audit --topic-pattern 'orders-.*' --format json
 
       \(ExitStatus.help)
       """)
 
-  @Argument(help: "The topic's name; with --group, of one or more topics.")
+  @Argument(help: "The topics' names.")
   var topics: [String] = []
 
-  @Option(parsing: .unconditional, help: "Read only this partition.")
-  var partition: UInt32?
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Read only these partitions.", valueName: "0,2,4-7"))
+  var partition: PartitionList?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Where to begin in each partition: beginning, end, an offset, or a time such as 2026-01-31T23:59:59Z (UTC unless"
-        + " it says otherwise). With --group: no offset, and only where none is stored.", valueName: "position"))
-  var from: StartPosition = .beginning
+      "Where to begin in each partition: beginning, end, an offset, 'last N', a time such as 2026-01-31T23:59:59Z (UTC"
+        + " unless it says otherwise), or one before now such as -5m (ms, s, m, h, d, w). With --group: beginning, end or"
+        + " a time, and only where none is stored.", valueName: "position"))
+  var from: RangeStart = .position(.beginning)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Stop before this place in each partition: end, an offset, or a time, as of when this began.",
+      valueName: "position"))
+  var to: StartPosition?
 
   @Option(
     parsing: .unconditional, help: ArgumentHelp("Stop after this many records.", valueName: "records"))
@@ -54,8 +71,7 @@ struct ConsumeCommand: ClientCommand {
         + " nobody in the group waits for one."))
   var exitAtEnd = false
 
-  @Option(help: "text or json.")
-  var format: RecordFormat = .text
+  @OptionGroup(title: "Records") var output: RecordOutputOptions
 
   @OptionGroup(title: "Group Options") var member: GroupConsumeOptions
 
@@ -65,60 +81,72 @@ struct ConsumeCommand: ClientCommand {
 
   func validate() throws {
     if let max, max < 1 { throw ValidationError("--max is \(max); it is at least 1") }
-    if member.group == nil {
-      guard topics.count == 1 else {
-        throw ValidationError(topics.isEmpty ? "name a topic" : "several topics go with --group")
-      }
-    } else {
-      guard topics.isEmpty != (member.topicPattern == nil) else {
-        throw ValidationError("with --group, name topics or give --topic-pattern")
-      }
-      if partition != nil { throw ValidationError("--partition and --group exclude each other") }
-      if case .offset = from { throw ValidationError("with --group, --from is beginning, end or a time") }
+    guard topics.isEmpty != (member.topicPattern == nil) else {
+      throw ValidationError("name topics, or give --topic-pattern")
+    }
+    if case .beginning = to { throw ValidationError("--to is end, an offset or a time") }
+    guard member.group != nil else { return }
+    if partition != nil { throw ValidationError("--partition and --group exclude each other") }
+    if to != nil { throw ValidationError("--to and --group exclude each other") }
+    if output.count { throw ValidationError("--count and --group exclude each other") }
+    _ = try groupStart()
+  }
+
+  /// Where a group begins that was never there.
+  private func groupStart() throws -> StartPosition {
+    switch from {
+    case .last, .position(.offset): throw ValidationError("with --group, --from is beginning, end or a time")
+    case .position(let position): position
     }
   }
 
   func execute() async throws {
+    let printer = try output.printer()
     let interruption = try Interruption()
     if let group = member.group {
-      try await consume(as: group, interruption)
+      try await consume(as: group, printer, interruption)
     } else {
-      try await consume(topics.first ?? "", interruption)
+      try await consume(printer, interruption)
     }
   }
 
-  private func consume(_ topic: String, _ interruption: Interruption) async throws {
+  private func consume(_ printer: RecordPrinter, _ interruption: Interruption) async throws {
     let client = client
     let fetcher = Fetcher(connection: try await client.connect(), reconnect: { try await client.connect() })
-    let lookup = OffsetLookup(topic: topic, caller: await fetcher.connection)
-    let session = try await lookup.session(partition: partition, from: from, exitAtEnd: exitAtEnd)
+    let connection = await fetcher.connection
+    let selection = member.topicPattern.map { TopicSelection.pattern($0) } ?? .names(topics)
+    let lookup = OffsetLookup(
+      caller: connection, from: from, to: to, exitsAtEnd: exitAtEnd, partitions: partition?.partitions)
+    var cursors: [PartitionCursor] = []
+    for topic in try await selection.topics(over: connection) { cursors += try await lookup.cursors(of: topic) }
     interruption.onRequest { Task { await fetcher.stop() } }
     var loop = ConsumeLoop(
-      session: session, fetcher: fetcher, interruption: interruption, printer: RecordPrinter(format: format), limit: max
-    )
+      session: ConsumeSession(cursors: cursors), fetcher: fetcher, interruption: interruption, printer: printer,
+      limit: max)
     try await loop.run()
+    if output.count { try StandardOutput.print("\(loop.printer.count)") }
     // What was printed is whole; only that it was not all is told.
     if interruption.isRequested { throw CommandFailure("", exitCode: interruption.exitCode) }
   }
 
-  private func consume(as group: String, _ interruption: Interruption) async throws {
-    let client = client
+  private func consume(as group: String, _ printer: RecordPrinter, _ interruption: Interruption) async throws {
+    // A group may wait for topics to come, and for its broker; who names one that is not there has more likely made a
+    // mistake.
     let connection = try await client.connect()
-    // A group may wait for topics to come; who names one that is not there has more likely made a mistake.
     for topic in topics { try await check(topic, connection) }
-    let settings = GroupConsumer.Settings(
-      membership: member.membership(group: group, topics: topics),
-      commitIntervalMs: member.commitInterval?.ms ?? 1_000, exitsAtEnd: exitAtEnd)
-    let consumer = GroupConsumer(
-      settings, queue: PrintQueue(printer: RecordPrinter(format: format), limit: max),
-      memberID: UUID().uuidString.lowercased(), fraction: { .random(in: 0...1) })
-    let lookup = StartingPointLookup(group: group, from: from, exitsAtEnd: exitAtEnd)
-    var loop = GroupConsumeLoop(
-      consumer: consumer, calls: GroupCalls(connection: connection, lookup: lookup),
-      reconnect: { try await client.connect() }, interruption: interruption)
-    let reason = await loop.run()
-    if interruption.isRequested { throw CommandFailure(reason?.message ?? "", exitCode: interruption.exitCode) }
-    if let reason { throw reason }
+    await connection.close()
+    do {
+      let configuration = member.configuration(group: group, topics: topics, from: try groupStart())
+      var consumption = try GroupConsumption(
+        try Client(try member.clientConfiguration(client)), configuration, group: group, exitsAtEnd: exitAtEnd,
+        printer: printer, limit: max)
+      try await consumption.run(until: interruption)
+    } catch {
+      let failure = (error as? CommandFailure) ?? (error as? TailraceError).map { CommandFailure($0) }
+      guard let failure else { throw error }
+      throw interruption.isRequested ? CommandFailure(failure.message, exitCode: interruption.exitCode) : failure
+    }
+    if interruption.isRequested { throw CommandFailure("", exitCode: interruption.exitCode) }
   }
 
   private func check(_ topic: String, _ connection: Connection) async throws {

@@ -5,12 +5,12 @@ struct ConsumeLoop {
   private var session: ConsumeSession
   private let fetcher: Fetcher
   private let interruption: Interruption
-  private var printer: RecordPrinter
+  private(set) var printer: RecordPrinter
   /// Records still to be printed; nil: no bound.
   private var left: Int?
   private var output = StandardOutput()
 
-  /// Output is written at this many bytes, and after each response.
+  /// Output is written once it is as long, and after each response.
   private static let outputBytes = 256 << 10
 
   init(
@@ -36,7 +36,7 @@ struct ConsumeLoop {
         throw error
       }
       let fetched = try session.take(response)
-      if let failure = fetched.failures.first { throw failure.failure }
+      if let failure = fetched.failures.first { throw failure }
       next = startFetch()
       for batch in fetched.batches where left != 0 && !interruption.isRequested { try print(batch) }
       try output.flush()
@@ -52,19 +52,17 @@ struct ConsumeLoop {
     return Task { [fetcher] in try await fetcher.fetch(request) }
   }
 
-  private mutating func print(_ batch: FetchedBatch) throws {
-    do throws(RecordBatchError) {
-      var reader = try RecordBatchReader(header: batch.header, records: batch.records)
-      while left != 0, let record = try reader.next() {
-        guard batch.wanted.contains(record.offset.rawValue) else { continue }
-        printer.print(record, of: batch.partition, to: &output)
-        left = left.map { $0 - 1 }
+  private mutating func print(_ batch: FetchedBatch) throws(CommandFailure) {
+    var records = FetchedRecords(batch)
+    do throws(CommandFailure) {
+      while left != 0, let record = try records.next() {
+        if try printer.print(record, to: &output) { left = left.map { $0 - 1 } }
+        if output.bytes.count >= Self.outputBytes { try output.flush() }
       }
     } catch {
-      // What is whole before the damage is printed.
+      // What is whole before the failure is printed.
       try output.flush()
-      throw CommandFailure(error).with(prefix: "\(batch.partition.words): ")
+      throw error
     }
-    if output.bytes.count >= Self.outputBytes { try output.flush() }
   }
 }

@@ -14,38 +14,17 @@ struct ConsumeSession: Sendable {
 
   private var cursors: [PartitionCursor]
   /// Where in `cursors` each partition is.
-  private var places: [TopicPartition: Int] = [:]
+  private let places: [TopicPartition: Int]
   /// Where the next request begins, so that each partition has its turn at the front.
   private var firstTurn = 0
 
-  init(cursors: [PartitionCursor] = []) {
+  init(cursors: [PartitionCursor]) {
     self.cursors = cursors
-    findPlaces()
+    places = Dictionary(zip(cursors.lazy.map(\.id), cursors.indices)) { first, _ in first }
   }
 
   /// Whether all partitions were read to their ends.
   var isAtEnd: Bool { cursors.allSatisfy(\.isAtEnd) }
-
-  /// Begins to read a partition; where it is read already, from another place.
-  mutating func add(_ cursor: PartitionCursor) {
-    if let place = places[cursor.id] {
-      cursors[place] = cursor
-    } else {
-      places[cursor.id] = cursors.count
-      cursors.append(cursor)
-    }
-  }
-
-  /// Reads these partitions no further. An answer to a request from before must not be taken.
-  mutating func remove(_ partitions: Set<TopicPartition>) {
-    cursors.removeAll { partitions.contains($0.id) }
-    findPlaces()
-  }
-
-  /// Goes on elsewhere in a partition that does not hold what is wanted.
-  mutating func move(_ partition: TopicPartition, to offset: Int64) {
-    if let place = places[partition] { cursors[place].move(to: offset) }
-  }
 
   /// The next request.
   mutating func nextRequest() -> FetchRequest {
@@ -72,7 +51,7 @@ struct ConsumeSession: Sendable {
         throw CommandFailure(RPCError(.internalError, "the broker's answer is about another partition"))
       }
       if let error = partition.error {
-        fetched.failures.append(FetchFailure(error, of: partition, at: cursors[place]))
+        fetched.failures.append(CommandFailure(error, of: partition, at: cursors[place]))
         continue
       }
       for message in partition.batches {
@@ -88,17 +67,13 @@ struct ConsumeSession: Sendable {
     }
     return fetched
   }
-
-  private mutating func findPlaces() {
-    places = Dictionary(zip(cursors.lazy.map(\.id), cursors.indices)) { first, _ in first }
-  }
 }
 
 /// What a response brought.
 struct Fetched {
   /// In order, with the offsets that are wanted of each.
   var batches: [FetchedBatch] = []
-  var failures: [FetchFailure] = []
+  var failures: [CommandFailure] = []
 }
 
 /// A batch as it was fetched, not decoded yet.

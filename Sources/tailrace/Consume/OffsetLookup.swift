@@ -2,47 +2,94 @@ import NIOCore
 import TailraceClient
 import TailraceWire
 
-/// Finds out where to begin and to end.
+/// Finds out where to begin and to end in topics' partitions.
 struct OffsetLookup {
-  let topic: String
   let caller: Connection
+  let from: RangeStart
+  /// Nothing from there on; nil: no end.
+  let to: StartPosition?
+  /// Nothing behind what is the end now.
+  let exitsAtEnd: Bool
+  /// Nil: all.
+  let partitions: [UInt32]?
 
-  /// A session for one partition, or for all.
-  func session(partition: UInt32?, from: StartPosition, exitAtEnd: Bool) async throws -> ConsumeSession {
-    let description = try await AdminServiceClient(caller: caller).describeTopic(
-      DescribeTopicRequest(name: topic), options: ClientOptions.callOptions)
+  /// Where each partition of a topic is read.
+  func cursors(of topic: String) async throws -> [PartitionCursor] {
+    let description = try await describe(topic)
     let topicID = description.topic?.topicID ?? ByteBuffer()
-    let ends = description.partitions.filter { partition == nil || $0.partition == partition }
-    if let partition, ends.isEmpty {
-      throw CommandFailure(
-        PartitionError(
-          code: .unknownPartition,
-          message: "partition \(partition) does not exist: '\(topic)' has"
-            + " \(partitionsText(UInt32(clamping: description.partitions.count))), from 0 on"))
+    let found = try chosen(of: description, topic)
+    let starts = try await starts(of: found, topic, topicID)
+    let ends = try await ends(of: found, topic, topicID)
+    return found.indices.map { index in
+      // What is asked for and not there yet is waited for, but for what is to end now.
+      let end = exitsAtEnd ? Swift.min(found[index].highWatermark, ends?[index] ?? .max) : ends?[index]
+      return PartitionCursor(
+        TopicPartition(topic: topic, partition: found[index].partition), topicID: topicID, offset: starts[index],
+        end: end.map { Swift.max(starts[index], $0) })
     }
-    if case .offset(let offset) = from { try check(offset, in: ends) }
-    let starts = try await offsets(of: ends.map(\.partition), topicID, from)
-    return ConsumeSession(
-      cursors: zip(ends, starts).map { end, start in
-        PartitionCursor(
-          TopicPartition(topic: topic, partition: end.partition), topicID: topicID, offset: start,
-          end: exitAtEnd ? Swift.max(start, end.highWatermark) : nil)
-      })
   }
 
-  private func check(_ offset: Int64, in partitions: [PartitionDescription]) throws(CommandFailure) {
-    for partition in partitions where offset < partition.logStartOffset || offset > partition.highWatermark {
-      throw .offsetOutOfRange(
-        offset, partition.logStartOffset, partition.highWatermark,
-        partition: TopicPartition(topic: topic, partition: partition.partition))
+  private func describe(_ topic: String) async throws -> DescribeTopicResponse {
+    do throws(RPCError) {
+      return try await AdminServiceClient(caller: caller).describeTopic(
+        DescribeTopicRequest(name: topic), options: ClientOptions.callOptions)
+    } catch {
+      throw CommandFailure(error, topic: topic)
+    }
+  }
+
+  private func chosen(
+    of description: DescribeTopicResponse, _ topic: String
+  ) throws(CommandFailure) -> [PartitionDescription] {
+    guard let partitions else { return description.partitions }
+    let known = Dictionary(description.partitions.map { ($0.partition, $0) }) { first, _ in first }
+    var chosen: [PartitionDescription] = []
+    for partition in partitions {
+      guard let found = known[partition] else {
+        throw CommandFailure(
+          PartitionError(
+            code: .unknownPartition,
+            message: "partition \(partition) does not exist: '\(topic)' has"
+              + " \(partitionsText(UInt32(clamping: description.partitions.count))), from 0 on"))
+      }
+      chosen.append(found)
+    }
+    return chosen
+  }
+
+  private func starts(
+    of partitions: [PartitionDescription], _ topic: String, _ topicID: ByteBuffer
+  ) async throws -> [Int64] {
+    switch from {
+    case .last(let count): return partitions.map { Swift.max($0.logStartOffset, $0.highWatermark - count) }
+    case .position(.offset(let offset)):
+      for partition in partitions where offset < partition.logStartOffset || offset > partition.highWatermark {
+        throw CommandFailure.offsetOutOfRange(
+          offset, partition.logStartOffset, partition.highWatermark,
+          partition: TopicPartition(topic: topic, partition: partition.partition))
+      }
+      return partitions.map { _ in offset }
+    case .position(let position): return try await offsets(of: partitions, topic, topicID, position)
+    }
+  }
+
+  private func ends(
+    of partitions: [PartitionDescription], _ topic: String, _ topicID: ByteBuffer
+  ) async throws -> [Int64]? {
+    switch to {
+    case nil: nil
+    case .offset(let offset): partitions.map { _ in offset }
+    case .end: partitions.map(\.highWatermark)
+    case let position?: try await offsets(of: partitions, topic, topicID, position)
     }
   }
 
   private func offsets(
-    of partitions: [UInt32], _ topicID: ByteBuffer, _ position: StartPosition
+    of partitions: [PartitionDescription], _ topic: String, _ topicID: ByteBuffer, _ position: StartPosition
   ) async throws -> [Int64] {
-    if case .offset(let offset) = position { return partitions.map { _ in offset } }
-    let queries = partitions.compactMap { position.query(topic: topic, topicID: topicID, partition: $0) }
+    let queries = partitions.compactMap {
+      position.query(topic: topic, topicID: topicID, partition: $0.partition)
+    }
     return try await caller.lookUp(queries).map { query, result in
       if let error = result.error {
         throw CommandFailure(error, topic: topic).with(

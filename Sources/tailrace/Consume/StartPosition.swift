@@ -1,5 +1,6 @@
 import ArgumentParser
 import NIOCore
+import TailraceClient
 import TailraceWire
 
 /// Where to begin reading each partition.
@@ -24,7 +25,9 @@ extension StartPosition: ExpressibleByArgument {
         guard let offset = Int64(argument) else { return nil }
         self = .offset(offset)
       } else {
-        guard let ms = Timestamp.parse(argument) else { return nil }
+        guard let ms = Timestamp.parse(argument) ?? RelativeTime.parse(argument, nowMs: Clock.nowMs()) else {
+          return nil
+        }
         self = .timestamp(ms)
       }
     }
@@ -42,5 +45,54 @@ extension StartPosition: ExpressibleByArgument {
     guard position != .unspecified else { return nil }
     return OffsetQuery(
       topic: topic, topicID: topicID, partition: partition, position: position, timestampMs: timestampMs)
+  }
+}
+
+extension StartPosition {
+  /// The same, as the SDK has it.
+  var ofClient: TailraceClient.StartPosition {
+    switch self {
+    case .beginning: .beginning
+    case .end: .end
+    case .offset(let offset): .offset(offset)
+    case .timestamp(let ms): .timestampMs(ms)
+    }
+  }
+}
+
+/// Where `consume` begins in each partition.
+enum RangeStart: ExpressibleByArgument, Hashable, Sendable {
+  case position(StartPosition)
+  /// So many offsets before the end, or at the beginning where there are fewer.
+  case last(Int64)
+
+  /// `last 100`, `last:100`, or a position.
+  init?(argument: String) {
+    let word = "last"
+    guard argument.hasPrefix(word) else {
+      guard let position = StartPosition(argument: argument) else { return nil }
+      self = .position(position)
+      return
+    }
+    let rest = argument.dropFirst(word.utf8.count)
+    guard rest.first == " " || rest.first == ":", let count = Int64(rest.dropFirst()), count > 0 else { return nil }
+    self = .last(count)
+  }
+}
+
+/// A time before now, such as `-5m`: `ms`, `s`, `m`, `h`, `d` and `w` are units.
+enum RelativeTime {
+  private static let units: [Substring: Double] = [
+    "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000,
+  ]
+
+  /// Milliseconds since 1970, not before; nil where `text` is no such time.
+  static func parse(_ text: String, nowMs: Int64) -> Int64? {
+    guard text.first == "-" else { return nil }
+    let digits = text.dropFirst().prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+    guard let number = Double(digits), let unit = units[text[digits.endIndex...]] else { return nil }
+    let ms = number * unit
+    guard ms < 9e15 else { return nil }
+    return max(0, nowMs - Int64(ms))
   }
 }

@@ -1,4 +1,5 @@
 import NIOCore
+import TailraceWire
 
 #if canImport(Glibc)
   import Glibc
@@ -13,25 +14,23 @@ enum KeyExtraction {
   /// Before the first occurrence of these bytes, which are at least one; the value is after it.
   case separator([UInt8])
   /// What the expression's first group captures, or all that it matches where it has no group; the line is the value.
-  ///
-  /// Unicode scalars are matched. A line that is not UTF-8 is matched as if each byte were a character of Latin-1.
-  case regex(Regex<AnyRegexOutput>)
+  case regex(BytePattern)
+  /// What lies there in the line, which is a JSON text and the value: a string's characters, a number's digits, the text
+  /// of anything else; none where it is null or not there.
+  case field(JSONPath)
 
-  /// Throws what is wrong with the pattern.
-  static func regex(pattern: String) throws -> KeyExtraction {
-    .regex(try Regex(pattern).matchingSemantics(.unicodeScalar))
-  }
-
-  /// The record of a line: without a key where the separator or a match is not in it.
-  func record(of line: ByteBuffer) -> InputRecord {
+  /// The record of a line: without a key where there is none in it. Throws where it has to be JSON and is not.
+  func record(of line: ByteBuffer) throws(InputError) -> InputRecord {
     switch self {
     case .none: InputRecord(value: line)
     case .separator(let separator): Self.split(line, at: separator)
-    case .regex(let regex): InputRecord(key: Self.key(of: line, regex), value: line)
+    case .regex(let pattern): InputRecord(key: pattern.firstCapture(in: line), value: line)
+    case .field(let path): InputRecord(key: try Self.key(of: line, at: path), value: line)
     }
   }
 
-  private static func split(_ line: ByteBuffer, at separator: [UInt8]) -> InputRecord {
+  /// Both sides of the first occurrence of `separator`; the whole line as a value where it is not in it.
+  static func split(_ line: ByteBuffer, at separator: [UInt8]) -> InputRecord {
     guard let place = line.withUnsafeReadableBytes({ firstIndex(of: separator, in: $0) }) else {
       return InputRecord(value: line)
     }
@@ -54,19 +53,20 @@ enum KeyExtraction {
     return nil
   }
 
-  private static func key(of line: ByteBuffer, _ regex: Regex<AnyRegexOutput>) -> ByteBuffer? {
-    if let text = line.withUnsafeReadableBytes({ String(validating: $0, as: UTF8.self) }) {
-      return match(text, regex).map { ByteBuffer(substring: $0) }
+  private static func key(of line: ByteBuffer, at path: JSONPath) throws(InputError) -> ByteBuffer? {
+    let json: JSONValue
+    do throws(JSONParseError) {
+      json = try JSONParser.parse(line)
+    } catch {
+      throw InputError("not a JSON text: \(error)")
     }
-    var latin1 = String.UnicodeScalarView()
-    latin1.append(contentsOf: line.readableBytesView.lazy.map { Unicode.Scalar($0) })
-    return match(String(latin1), regex).map { key in
-      ByteBuffer(bytes: key.unicodeScalars.lazy.map { UInt8(truncatingIfNeeded: $0.value) })
+    switch path.value(in: json) {
+    case nil, .null?: return nil
+    case .string(let text)?: return ByteBuffer(string: text)
+    case let value?:
+      var writer = JSONWriter()
+      writer.value(value)
+      return ByteBuffer(bytes: writer.bytes)
     }
-  }
-
-  private static func match(_ text: String, _ regex: Regex<AnyRegexOutput>) -> Substring? {
-    guard let output = (try? regex.firstMatch(in: text))?.output else { return nil }
-    return output.count > 1 ? output[1].substring : output[0].substring
   }
 }

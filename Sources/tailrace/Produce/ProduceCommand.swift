@@ -6,17 +6,30 @@ import TailraceWire
 /// `tailrace produce`.
 struct ProduceCommand: ClientCommand {
   static let configuration = CommandConfiguration(
-    commandName: "produce", abstract: "Append lines to a topic.",
+    commandName: "produce", abstract: "Append lines, or records in another form, to a topic.",
     discussion: """
       Each line is a record; what is in it is kept byte for byte, without the line feed. Records with a key go where \
       the key's hash says, others to the partitions in turn. Prints how many records were acknowledged.
 
-      With --format json, a line is an object as 'tailrace consume --format json' prints it: key or key_base64, value \
-      or value_base64, headers ([{"key": ..., "value" or "value_base64": ...}]), timestamp (milliseconds, or like \
-      2026-01-31T23:59:59Z), partition; topic and offset are ignored, as are blank lines.
+      --format says how records are told apart, and 'tailrace consume' prints each form likewise:
+        text    a line each
+        nul     each ends with a NUL byte
+        length  4 bytes before each value, big-endian, are its length, 0xFFFFFFFF where it is absent (a tombstone); \
+      with --keys, the key is before the value in the same way
+        hex     a line each, in hexadecimal digits; - is absent
+        whole   each file is one value
+        json    a line each, an object: key or key_base64, value or value_base64, headers ([{"key": ..., "value" or \
+      "value_base64": ...}]), timestamp (milliseconds, or like 2026-01-31T23:59:59Z), partition; topic and offset are \
+      ignored, as are blank lines
 
-      After a failure nothing more is read, and the message tells how many records were acknowledged. Lines before one \
-      that is no record are sent. SIGINT stops at once, and tells what was acknowledged.
+      With --on-error stop, nothing is read after what is no record, and the message tells how many records were \
+      acknowledged; what is before it is sent. After a failure of the broker nothing more is sent. SIGINT stops at once, \
+      and tells what was acknowledged.
+
+      Examples:
+        tailrace produce clicks --file access.log --key-regex '^\\S+' --compression zstd
+        find . -print0 | tailrace produce paths --format nul
+        tailrace produce orders --key-field customer.id --rate 100 < orders.jsonl
 
       \(ExitStatus.help)
       """)
@@ -24,26 +37,25 @@ struct ProduceCommand: ClientCommand {
   @Argument(help: "The topic's name.")
   var topic: String
 
-  @Option(help: ArgumentHelp("Read this instead of standard input.", valueName: "path"))
-  var file: String?
-
-  @Option(help: "text or json.")
-  var format: RecordFormat = .text
-
   @Option(
-    parsing: .unconditional,
     help: ArgumentHelp(
-      "The key is what the first group of this regular expression captures in the line, or all that it matches.",
-      valueName: "regex"))
-  var keyRegex: String?
+      "Read this instead of standard input; may be given several times.", valueName: "path"))
+  var file: [String] = []
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("The key is what stands before the first of these, the value what follows.", valueName: "text"))
-  var keySeparator: String?
+  @OptionGroup(title: "Records") var input: RecordInputOptions
 
   @Option(parsing: .unconditional, help: "Append everything to this partition.")
   var partition: UInt32?
+
+  @Option(help: "How batches are compressed: none, gzip, lz4 or zstd.")
+  var compression: CompressionArgument = .none
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Send so many records a second at most.", valueName: "records"))
+  var rate: Double?
+
+  @Option(help: "What to do at what is no record: stop or skip. Either tells where it is.")
+  var onError: ErrorPolicy = .stop
 
   @Option(
     help: "When a record counts as acknowledged: none, written or durable. (default: as the topic's durability says)")
@@ -54,18 +66,15 @@ struct ProduceCommand: ClientCommand {
   var topicName: String? { topic }
 
   func validate() throws {
-    guard keyRegex == nil || keySeparator == nil else {
-      throw ValidationError("--key-regex and --key-separator exclude each other")
+    if let rate, !(0.001...1e9).contains(rate) {
+      throw ValidationError("--rate is 0.001 to 1000000000 records a second")
     }
-    guard format == .text || (keyRegex == nil && keySeparator == nil) else {
-      throw ValidationError("with --format json, keys are in the JSON: leave --key-regex and --key-separator out")
-    }
-    _ = try inputFormat()
+    _ = try input.inputFormat()
   }
 
   func execute() async throws {
-    let input = try openInput()
-    let lines = try inputFormat()
+    let files = try InputFiles(file)
+    let format = try input.inputFormat()
     let interruption = try Interruption()
     let client = client
     let connection = try await client.connect()
@@ -82,9 +91,10 @@ struct ProduceCommand: ClientCommand {
     var loop = try ProduceLoop(
       ProduceLoop.Configuration(
         topic: topic, topicID: description.topic?.topicID ?? ByteBuffer(), partitionCount: partitionCount,
-        maxBatchBytes: Self.maxBatchBytes(description.config), fixedPartition: partition, format: lines,
-        acks: acks?.acks ?? .unspecified, input: input),
-      connection: connection, reconnect: { try await client.connect() }, interruption: interruption)
+        maxBatchBytes: Self.maxBatchBytes(description.config), fixedPartition: partition, format: format,
+        compression: compression.compression, rate: rate, skipsErrors: onError == .skip,
+        acks: acks?.acks ?? .unspecified),
+      files: files, connection: connection, reconnect: { try await client.connect() }, interruption: interruption)
     await loop.run()
     try report(loop, interruption)
   }
@@ -102,34 +112,35 @@ struct ProduceCommand: ClientCommand {
       throw CommandFailure("interrupted; \(tally.summary)", exitCode: interruption.exitCode)
     }
     let verb = acks == .notAwaited ? "sent" : "produced"
-    try StandardOutput.print("\(verb) \(recordsText(tally.acknowledged))")
+    let skipped = tally.skipped > 0 ? ", \(tally.skippedText)" : ""
+    try StandardOutput.print("\(verb) \(recordsText(tally.acknowledged))\(skipped)")
   }
+}
 
-  private func openInput() throws(CommandFailure) -> Descriptor {
-    guard let file else { return .standardInput }
-    do throws(SystemError) {
-      return try Descriptor.open(reading: file)
-    } catch {
-      throw CommandFailure("cannot open '\(file)': \(error)", exitCode: ExitStatus.usage)
-    }
-  }
+/// --on-error.
+enum ErrorPolicy: String, ExpressibleByArgument, CaseIterable {
+  case stop
+  case skip
+}
 
-  private func inputFormat() throws -> InputFormat {
-    if format == .json { return .json }
-    if let keySeparator {
-      guard !keySeparator.isEmpty else { throw ValidationError("--key-separator is empty") }
-      return .text(.separator(Array(keySeparator.utf8)))
-    }
-    guard let keyRegex else { return .text(.none) }
-    do {
-      return .text(try .regex(pattern: keyRegex))
-    } catch {
-      throw ValidationError("--key-regex '\(keyRegex)' is no regular expression: \(error)")
+/// --compression.
+enum CompressionArgument: String, ExpressibleByArgument, CaseIterable {
+  case none
+  case gzip
+  case lz4
+  case zstd
+
+  var compression: Compression {
+    switch self {
+    case .none: .none
+    case .gzip: .gzip
+    case .lz4: .lz4
+    case .zstd: .zstd
     }
   }
 }
 
-/// How records are read or printed.
+/// How results are printed.
 enum RecordFormat: String, ExpressibleByArgument, CaseIterable {
   case text
   case json

@@ -8,11 +8,11 @@ import TailraceWire
   import Musl
 #endif
 
-/// Reads lines, gathers batches, keeps a window of requests in flight. Blocks its thread from the first line to the
+/// Reads records, gathers batches, keeps a window of requests in flight. Blocks its thread from the first record to the
 /// last answer.
 ///
-/// While the input keeps coming, batches are filled; when it pauses and nothing is in flight, what is there is sent. So
-/// a file goes in large batches, and a line typed by hand goes at once.
+/// While the input keeps coming, batches are filled; when it pauses, or the pace makes it wait, and nothing is in flight,
+/// what is there is sent. So a file goes in large batches, and a line typed by hand goes at once.
 struct ProduceLoop {
   /// Bytes read at a time.
   private static let chunkBytes = 256 << 10
@@ -25,6 +25,8 @@ struct ProduceLoop {
   private static let requestBatches = 500
   /// How long answers are awaited after a failure or an interruption.
   private static let drainMs: Int64 = 5_000
+  /// Records that are left out are told of one by one up to these.
+  private static let maxSkipsTold = 20
 
   struct Configuration {
     var topic: String
@@ -33,8 +35,12 @@ struct ProduceLoop {
     var maxBatchBytes: Int
     var fixedPartition: UInt32?
     var format: InputFormat
+    var compression: Compression
+    /// Records a second; nil: as many as there are.
+    var rate: Double?
+    /// Whether what is no record is left out; else it is the end.
+    var skipsErrors: Bool
     var acks: Acks
-    var input: Descriptor
   }
 
   private let configuration: Configuration
@@ -42,20 +48,21 @@ struct ProduceLoop {
   private let reconnect: () async throws -> Connection
   private let interruption: Interruption
   private let window: ProduceWindow
-  private var splitter: LineSplitter
+  private var files: InputFiles
+  private var reader: InputReader
   private var accumulator: RecordAccumulator
+  private var pace: Pace?
   private var outbox: [[PendingBatch]] = []
-  private var lineCount = 0
-  /// Nothing more is read: the input is at its end, or `inputFailure` says why.
-  private var isAtEnd = false
+  /// Records, or lines, of the files before the one at hand.
+  private var numberBefore = 0
   private var inputFailure: CommandFailure?
-  private var progress = Progress()
+  private var progress: Progress
   private(set) var tally: ProduceTally
 
   /// `reconnect` makes another connection, for when the input paused so long that the broker closed the first.
   init(
-    _ configuration: Configuration, connection: Connection, reconnect: @escaping () async throws -> Connection,
-    interruption: Interruption
+    _ configuration: Configuration, files: InputFiles, connection: Connection,
+    reconnect: @escaping () async throws -> Connection, interruption: Interruption
   ) throws(SystemError) {
     self.configuration = configuration
     self.connection = connection
@@ -63,13 +70,19 @@ struct ProduceLoop {
     self.interruption = interruption
     window = try ProduceWindow(
       topic: configuration.topic, topicID: configuration.topicID, acks: configuration.acks)
-    splitter = LineSplitter(
-      maxLineBytes: configuration.format.maxLineBytes(maxBatchBytes: configuration.maxBatchBytes))
+    self.files = files
+    reader = InputReader(configuration.format, maxBatchBytes: configuration.maxBatchBytes)
+    pace = configuration.rate.map { Pace(perSecond: $0) }
+    // Who types records sees them; a count among them would disturb.
+    progress = Progress(isShown: Descriptor.standardError.isTerminal && files.current?.isTerminal != true)
     accumulator = RecordAccumulator(
       partitionCount: configuration.partitionCount, targetBatchBytes: Self.batchBytes,
       maxBatchBytes: configuration.maxBatchBytes, fixedPartition: configuration.fixedPartition,
-      firstPartition: UInt32.random(in: 0..<max(1, configuration.partitionCount)))
-    tally = ProduceTally(topic: configuration.topic, isUnacknowledged: configuration.acks == .none)
+      firstPartition: UInt32.random(in: 0..<max(1, configuration.partitionCount)),
+      compression: configuration.compression)
+    tally = ProduceTally(
+      topic: configuration.topic, isUnacknowledged: configuration.acks == .none,
+      unit: configuration.format.framing.unit)
   }
 
   /// Runs until the input is at its end and answered, or something fails. The tally tells.
@@ -81,78 +94,129 @@ struct ProduceLoop {
     progress.clear()
   }
 
+  /// Nothing more is read: the input is at its end, or `inputFailure` says why.
+  private var isAtEnd: Bool { files.current == nil || inputFailure != nil }
+
   private var isDone: Bool { isAtEnd && outbox.isEmpty && accumulator.isEmpty && window.isEmpty }
 
   private mutating func step() async {
     window.takeAnswers(into: &tally)
     progress.show(tally.acknowledged)
-    guard tally.failure == nil else { return }
     while !outbox.isEmpty && !window.isFull && tally.failure == nil { await send(outbox.removeFirst()) }
     guard tally.failure == nil else { return }
-    if !outbox.isEmpty || isAtEnd {
-      if isAtEnd && outbox.isEmpty && !accumulator.isEmpty { return flush() }
-      guard !window.isEmpty else { return }
-      Descriptor.wait(for: [Interest(window.descriptor, .reading), Interest(interruption.descriptor, .reading)])
+    guard outbox.isEmpty else {
+      wait()
       return
     }
-    readWhenReady()
+    if isAtEnd {
+      if !accumulator.isEmpty { flush() } else if !window.isEmpty { wait() }
+      return
+    }
+    if takeRecords() {
+      readWhenReady()
+    } else if !accumulator.isEmpty && window.isEmpty && outbox.isEmpty {
+      flush()
+    } else if outbox.isEmpty {
+      wait(untilMs: pace?.nextMs)
+    }
+  }
+
+  /// Waits for answers and signals, and for the input where that is given. Returns whether that is there.
+  @discardableResult
+  private func wait(for input: Descriptor? = nil, untilMs: Int64? = nil) -> Bool {
+    var interests = [Interest(window.descriptor, .reading), Interest(interruption.descriptor, .reading)]
+    if let input { interests.append(Interest(input, .reading)) }
+    let leftMs = untilMs.map { max(0, $0 - Clock.monotonicMs()) }
+    let timeoutMs = [leftMs, progress.refreshMs].compactMap { $0 }.min()
+    let ready = Descriptor.wait(for: interests, timeoutMs: timeoutMs.map { Int32(clamping: $0) })
+    return input.map(ready.contains) ?? false
+  }
+
+  // MARK: The input
+
+  /// Takes what was read. False where there is more, but its time has not come.
+  private mutating func takeRecords() -> Bool {
+    let nowMs = Clock.nowMs()
+    while tally.failure == nil && !isAtEnd {
+      guard pace?.take(nowMs: Clock.monotonicMs()) != false else { return false }
+      do throws(InputError) {
+        guard let record = try reader.next() else { break }
+        try add(record, nowMs)
+      } catch {
+        leaveOut(error)
+      }
+    }
+    if accumulator.openBytes >= Self.maxOpenBytes { flush() }
+    return true
   }
 
   private mutating func readWhenReady() {
-    let input = Interest(configuration.input, .reading)
-    if Descriptor.wait(for: [input], timeoutMs: 0).isEmpty {
+    guard let input = files.current, outbox.isEmpty, tally.failure == nil else { return }
+    if Descriptor.wait(for: [Interest(input, .reading)], timeoutMs: 0).isEmpty {
       if !accumulator.isEmpty && window.isEmpty { return flush() }
-      let ready = Descriptor.wait(
-        for: [
-          input, Interest(window.descriptor, .reading), Interest(interruption.descriptor, .reading),
-        ])
-      guard ready.contains(configuration.input) else { return }
+      guard wait(for: input) else { return }
     }
-    read()
-  }
-
-  private mutating func read() {
-    do {
-      let input = configuration.input
-      let count = try splitter.fill { buffer throws(SystemError) in
+    do throws(SystemError) {
+      let count = try reader.fill { buffer throws(SystemError) in
         try input.read(into: &buffer, maxBytes: Self.chunkBytes)
       }
-      let nowMs = Clock.nowMs()
-      if count == 0 {
-        isAtEnd = true
-        if let last = splitter.finish() { try take(last, nowMs) }
-      } else {
-        while let line = try splitter.next() { try take(line, nowMs) }
-      }
-      if isAtEnd || accumulator.openBytes >= Self.maxOpenBytes { flush() }
-    } catch let error as SystemError {
-      endInput(CommandFailure("cannot read the input: \(error)", exitCode: ExitStatus.inputOutputFailed))
-    } catch let error as LineTooLong {
-      failLine(
-        lineCount + 1, "longer than \(error.maxBytes) bytes: no batch of this topic holds it, see max_batch_bytes")
-    } catch let error as RecordBatchError {
-      tally.fail(CommandFailure(error))
+      if count == 0 { finishFile() }
     } catch {
-      failLine(lineCount, "\(error)")
+      let name = files.name.map { "'\($0)'" } ?? "the input"
+      endInput(CommandFailure("cannot read \(name): \(error)", exitCode: ExitStatus.inputOutputFailed))
     }
   }
 
-  private mutating func take(_ line: ByteBuffer, _ nowMs: Int64) throws {
-    lineCount += 1
-    guard let record = try configuration.format.record(of: line) else { return }
-    for batch in try accumulator.add(record, line: lineCount, nowMs: nowMs) { outbox.append([batch]) }
+  private mutating func finishFile() {
+    do throws(InputError) {
+      if let last = try reader.finish() { try add(last, Clock.nowMs()) }
+    } catch {
+      leaveOut(error)
+    }
+    guard inputFailure == nil else { return }
+    numberBefore += reader.number
+    reader.restart()
+    do throws(CommandFailure) {
+      try files.advance()
+    } catch {
+      endInput(error)
+    }
+    if isAtEnd { flush() }
   }
 
-  private mutating func failLine(_ line: Int, _ reason: String) {
-    endInput(CommandFailure("line \(line): \(reason)", exitCode: ExitStatus.invalidInput))
+  private mutating func add(_ record: InputRecord, _ nowMs: Int64) throws(InputError) {
+    do {
+      for batch in try accumulator.add(record, line: numberBefore + reader.number, nowMs: nowMs) {
+        outbox.append([batch])
+      }
+    } catch let error as InputError {
+      throw error
+    } catch {
+      tally.fail(CommandFailure("a batch cannot be built: \(error)", exitCode: ExitStatus.invalidInput))
+    }
   }
 
-  /// What was read before is still sent: all lines before the faulty one are stored, none after it.
+  /// Something is no record: it is skipped, or it is the end. Then all that was before it is stored, and nothing after.
+  private mutating func leaveOut(_ error: InputError) {
+    let file = files.name.map { " of '\($0)'" } ?? ""
+    let text = "\(configuration.format.framing.unit) \(reader.number)\(file): \(error)"
+    guard configuration.skipsErrors else {
+      return endInput(CommandFailure(text, exitCode: ExitStatus.invalidInput))
+    }
+    tally.skip()
+    guard tally.skipped <= Self.maxSkipsTold else { return }
+    progress.clear()
+    let more = tally.skipped == Self.maxSkipsTold ? "; more are counted only" : ""
+    StandardError.write("tailrace: \("\(text); skipped\(more)".withoutControls)\n")
+  }
+
+  /// What was read before is still sent.
   private mutating func endInput(_ failure: CommandFailure) {
     inputFailure = failure
-    isAtEnd = true
     flush()
   }
+
+  // MARK: What is sent
 
   private mutating func flush() {
     do {

@@ -13,10 +13,15 @@ struct ProduceTally {
   private(set) var unknown = 0
   /// Records that were read, but not sent.
   private(set) var unsent = 0
+  /// What was no record.
+  private(set) var skipped = 0
   private(set) var failure: CommandFailure?
+  private let unit: String
 
-  init(topic: String, isUnacknowledged: Bool) {
+  /// `unit`: what a record of the input is called in messages.
+  init(topic: String, isUnacknowledged: Bool, unit: String = "line") {
     self.topic = topic
+    self.unit = unit
     self.isUnacknowledged = isUnacknowledged
   }
 
@@ -38,6 +43,9 @@ struct ProduceTally {
   /// Counts records that were read, but not sent.
   mutating func leaveOut(_ records: Int) { unsent += records }
 
+  /// Counts what was no record.
+  mutating func skip() { skipped += 1 }
+
   /// Counts records whose answer was not awaited.
   mutating func giveUp(on batches: [PendingBatch]) {
     unknown += batches.reduce(0) { $0 + $1.recordCount }
@@ -54,8 +62,12 @@ struct ProduceTally {
     if refused > 0 { parts.append("\(refused) refused") }
     if unknown > 0 { parts.append("of \(unknown) it is not known whether they are stored") }
     if unsent > 0 { parts.append("\(unsent) not sent") }
+    if skipped > 0 { parts.append(skippedText) }
     return parts.joined(separator: ", ")
   }
+
+  /// "1 line skipped".
+  var skippedText: String { "\(skipped) \(unit)\(skipped == 1 ? "" : "s") skipped" }
 
   private mutating func take(_ result: ProduceResult?, for batch: PendingBatch) {
     guard let result, result.error != nil || result.batches.count == 1 else {
@@ -82,7 +94,7 @@ struct ProduceTally {
 
   private func place(of batch: PendingBatch) -> String {
     let lines = batch.lines
-    let range = lines.count == 1 ? "line \(lines.lowerBound)" : "lines \(lines.lowerBound)-\(lines.upperBound)"
+    let range = lines.count == 1 ? "\(unit) \(lines.lowerBound)" : "\(unit)s \(lines.lowerBound)-\(lines.upperBound)"
     return "\(range) (partition \(batch.partition) of '\(topic)')"
   }
 }

@@ -22,6 +22,7 @@ struct RecordAccumulator {
   let maxBatchBytes: Int
   /// Takes precedence over what records say.
   let fixedPartition: UInt32?
+  let compression: Compression
 
   private var open: [UInt32: OpenBatch] = [:]
   private var nextPartition: UInt32
@@ -36,12 +37,14 @@ struct RecordAccumulator {
 
   /// `firstPartition`: where the turns of records without a key begin.
   init(
-    partitionCount: UInt32, targetBatchBytes: Int, maxBatchBytes: Int, fixedPartition: UInt32?, firstPartition: UInt32
+    partitionCount: UInt32, targetBatchBytes: Int, maxBatchBytes: Int, fixedPartition: UInt32?, firstPartition: UInt32,
+    compression: Compression = .none
   ) {
     self.partitionCount = max(1, partitionCount)
     self.targetBatchBytes = min(targetBatchBytes, maxBatchBytes)
     self.maxBatchBytes = maxBatchBytes
     self.fixedPartition = fixedPartition
+    self.compression = compression
     nextPartition = firstPartition % self.partitionCount
   }
 
@@ -95,7 +98,8 @@ struct RecordAccumulator {
     guard let batch = open.removeValue(forKey: partition) else { return }
     openBytes -= batch.builder.byteCount
     openRecords -= Int(batch.builder.count)
-    closed.append(PendingBatch(partition: partition, batch: try batch.builder.build(), lines: batch.lines))
+    closed.append(
+      PendingBatch(partition: partition, batch: try batch.builder.build(compression: compression), lines: batch.lines))
   }
 
   private mutating func pickPartition(for record: InputRecord) throws(InputError) -> UInt32 {

@@ -6,7 +6,8 @@ import NIOCore
   import Musl
 #endif
 
-/// A file descriptor, read and written by blocking system calls. Nobody closes it: it lives as long as the process.
+/// A file descriptor, read and written by blocking system calls. Whoever opened it may close it; the standard ones live as
+/// long as the process.
 struct Descriptor: Hashable, Sendable {
   let number: Int32
 
@@ -24,6 +25,9 @@ struct Descriptor: Hashable, Sendable {
       guard errno == EINTR else { throw .last }
     }
   }
+
+  /// Gives it back; it must not be used any more.
+  func close() { systemClose(number) }
 
   /// Reads at most `maxBytes` to the end of `buffer`, waiting until there is something. Returns how many; 0 at the end.
   func read(into buffer: inout ByteBuffer, maxBytes: Int) throws(SystemError) -> Int {
@@ -105,6 +109,8 @@ extension Descriptor {
 // The C library's functions, which the methods of the same name hide.
 
 private func systemOpen(_ path: String, _ flags: Int32) -> Int32 { open(path, flags) }
+
+private func systemClose(_ descriptor: Int32) { _ = close(descriptor) }
 
 private func systemRead(_ descriptor: Int32, _ memory: UnsafeMutableRawPointer?, _ count: Int) -> Int {
   read(descriptor, memory, count)

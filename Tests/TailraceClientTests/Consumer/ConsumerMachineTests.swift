@@ -144,11 +144,64 @@ private let lost = RPCError(.unavailable, "the connection was lost")
     #expect(play.opened == [0: 2])
   }
 
-  @Test func `a static member that is fenced ends: its successor is there`() {
+  @Test(arguments: [ErrorCode.fencedMember, .unknownMember])
+  func `a static member that is out ends where another one has its place`(code: ErrorCode) {
+    var play = ConsumerPlay.member([0], instanceID: "i")
+    play.fail(.heartbeat, RPCError(.failedPrecondition, "out", error: code))
+    play.pass(ms: Backoff.firstMs)
+    #expect(play.join == nil)
+    play.answer(.describe, .described(group([("other", "j"), ("new", "i"), ("plain", nil)])))
+    #expect(play.finished??.code == .fencedMember)
+    #expect(
+      play.finished??.message.contains("by another process with the same instance id, 'i': client-new at peer") == true)
+    #expect(play.machine.hasEnded && play.leave == nil && play.join == nil)
+  }
+
+  @Test func `a static member that was paused past its session looks before it joins`() {
+    var play = ConsumerPlay.member([0], instanceID: "i")
+    play.pass(ms: 9_000)
+    play.pass(ms: Backoff.firstMs)
+    #expect(play.join == nil)
+    play.answer(.describe, .described(group([("new", "i")])))
+    #expect(play.finished??.code == .fencedMember)
+  }
+
+  @Test func `a static member whose place nobody has joins again`() {
     var play = ConsumerPlay.member([0], instanceID: "i")
     play.fail(.heartbeat, RPCError(.failedPrecondition, "out", error: .fencedMember))
-    #expect(play.finished??.code == .fencedMember)
-    #expect(play.machine.hasEnded && play.leave == nil)
+    play.pass(ms: Backoff.firstMs)
+    play.answer(.describe, .described(group([("m", "i"), ("other", "j")])))
+    #expect(play.join?.memberID == "m")
+    #expect(play.finished == nil)
+  }
+
+  @Test(arguments: [ErrorCode.unknownGroup, .limitReached])
+  func `a static member joins a group that is not there, or too large to look at`(code: ErrorCode) {
+    var play = ConsumerPlay.member([0], instanceID: "i")
+    play.fail(.heartbeat, RPCError(.notFound, "out", error: .unknownMember))
+    play.pass(ms: Backoff.firstMs)
+    play.fail(.describe, RPCError(code == .limitReached ? .resourceExhausted : .notFound, "?", error: code))
+    #expect(play.join?.memberID == "m")
+  }
+
+  @Test func `a static member looks once the broker is back`() {
+    var play = ConsumerPlay.member([0], instanceID: "i")
+    play.fail(.heartbeat, lost)
+    play.pass(ms: 9_000)
+    #expect(play.join == nil)
+    play.connect()
+    play.fail(.describe, lost)
+    play.pass(ms: Backoff.maxMs)
+    play.connect()
+    play.answer(.describe, .described(group([])))
+    #expect(play.join != nil)
+  }
+
+  private func group(_ members: [(id: String, instance: String?)]) -> DescribeGroupResponse {
+    DescribeGroupResponse(
+      members: members.map {
+        MemberDescription(memberID: $0.id, instanceID: $0.instance, clientID: "client-\($0.id)", peer: "peer")
+      })
   }
 
   @Test func `when the broker is not heard of for a session, it joins again`() {

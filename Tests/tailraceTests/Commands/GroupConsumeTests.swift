@@ -155,6 +155,40 @@ import Testing
     #expect(try second.wait().status == 130)
   }
 
+  @Test func `a broker that is away is waited for, which is told once, and so is its return`() throws {
+    let broker = try broker(records: 4)
+    let consumer = try broker.start(consume + ["--session-timeout", "5"])
+    for _ in 0..<4 { _ = try consumer.readLine() }
+    broker.kill()
+    let lost = try consumer.readErrorLine()
+    #expect(lost.hasPrefix("tailrace: connection lost: ") && lost.hasSuffix("; trying again"), "\(lost)")
+    try broker.restart()
+    #expect(try consumer.readErrorLine() == "tailrace: connected again")
+    try produce(4..<8, to: broker)
+    // What was printed and not committed before may come again.
+    var seen: Set<String> = []
+    while !seen.isSuperset(of: ["4", "5", "6", "7"]) { seen.insert(try consumer.readLine()) }
+    consumer.send(SIGINT)
+    let outcome = try consumer.wait()
+    #expect(outcome.status == 130)
+    #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+    #expect(try broker.run(consume + ["--exit-at-end"]).lines.isEmpty)
+  }
+
+  @Test func `who ends while the broker is away says that the last offsets are not committed`() throws {
+    let broker = try broker(records: 4)
+    let consumer = try broker.start(consume + ["--commit-interval", "3600"])
+    for _ in 0..<4 { _ = try consumer.readLine() }
+    broker.kill()
+    _ = try consumer.readErrorLine()
+    consumer.send(SIGTERM)
+    let outcome = try consumer.wait()
+    #expect(outcome.status == 143)
+    #expect(
+      outcome.errorLines.last == "tailrace: the last offsets are not committed: these records will come again",
+      "\(outcome.errors)")
+  }
+
   private func awaitEmpty(_ broker: Broker) throws {
     for _ in 0..<300 {
       if try broker.output(of: ["group", "list"]).contains("empty") { return }

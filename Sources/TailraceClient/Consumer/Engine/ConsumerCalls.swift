@@ -35,6 +35,8 @@ struct ConsumerCalls: Sendable {
       return send(.groupServiceCommitOffset, request, over: connection, completion) { .committed($0) }
     case .leave(let request):
       return send(.groupServiceLeaveGroup, request, over: connection, completion) { (_: LeaveGroupResponse) in .left }
+    case .describe(let request):
+      return send(.groupServiceDescribeGroup, request, over: connection, completion) { .described($0) }
     case .fetch(let request):
       return send(.logServiceFetch, request, over: connection, maxWaitMs: request.maxWaitMs, completion) {
         .fetched($0)

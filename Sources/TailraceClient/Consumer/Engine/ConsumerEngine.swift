@@ -64,6 +64,12 @@ actor ConsumerEngine {
   /// Why it has ended, or is about to; nil: all is well.
   var reason: TailraceError? { machine.reason }
 
+  /// Whether it is a member that reads all that it shall own, and lets nothing go.
+  var readsItsShare: Bool { machine.readsItsShare }
+
+  /// Whether anything is read and not committed.
+  var hasUncommitted: Bool { machine.ledger.hasUncommitted }
+
   /// Asks something of the machine, and waits until it is done.
   func ask(_ question: @Sendable (inout ConsumerMachine, UInt64) -> Void) async throws(TailraceError) {
     guard !machine.hasEnded else { throw ConsumerMachine.closed }

@@ -7,6 +7,8 @@ enum ConsumerCall: Sendable {
   case heartbeat(HeartbeatRequest)
   case commit(CommitOffsetRequest)
   case leave(LeaveGroupRequest)
+  /// Who is in the group, of which it is no member any more.
+  case describe(DescribeGroupRequest)
   case fetch(FetchRequest)
   /// Which partitions there are, where no group says so.
   case discover
@@ -17,7 +19,7 @@ enum ConsumerCall: Sendable {
 
   /// Of all but fetches and look-ups one is under way at a time.
   enum Kind: Hashable, CaseIterable {
-    case join, heartbeat, commit, leave, fetch, discover, position, lookUp
+    case join, heartbeat, commit, leave, describe, fetch, discover, position, lookUp
   }
 
   var kind: Kind {
@@ -26,6 +28,7 @@ enum ConsumerCall: Sendable {
     case .heartbeat: .heartbeat
     case .commit: .commit
     case .leave: .leave
+    case .describe: .describe
     case .fetch: .fetch
     case .discover: .discover
     case .position: .position
@@ -40,6 +43,7 @@ enum ConsumerAnswer: Sendable {
   case heard(HeartbeatResponse)
   case committed(CommitOffsetResponse)
   case left
+  case described(DescribeGroupResponse)
   case fetched(FetchResponse)
   case discovered(PartitionAssignment)
   case positioned([StartingPoint])

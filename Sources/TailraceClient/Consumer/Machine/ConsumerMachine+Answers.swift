@@ -49,6 +49,7 @@ extension ConsumerMachine {
     case .committed(let response):
       if case .commit(let request) = call { take(response, of: request.offsets, nowMs: nowMs) }
     case .left: membership?.left()
+    case .described(let response): goOn(in: response, nowMs: nowMs)
     }
   }
 
@@ -125,7 +126,7 @@ extension ConsumerMachine {
       let partition = TopicPartition(topic: commit.topic, partition: commit.partition)
       switch error.code {
       case .unknownMember, .fencedMember:
-        return lose(RPCError(.failedPrecondition, error.message, error: error.code), nowMs: nowMs)
+        return rejoin(error.message, nowMs: nowMs)
       case .notOwner, .unknownTopic, .unknownTopicID, .unknownPartition:
         failCommits(of: [partition], TailraceError(error))
         abandon([partition], nowMs: nowMs)
@@ -145,8 +146,12 @@ extension ConsumerMachine {
       membership?.left()
       return
     }
+    // Nobody is in a group that is not there. What is too large to be described is joined unseen.
+    if call.kind == .describe, [.unknownGroup, .limitReached].contains(error.error) {
+      return goOn(in: DescribeGroupResponse(), nowMs: nowMs)
+    }
     if [.unknownMember, .fencedMember, .unknownGroup].contains(error.error), membership != nil {
-      return lose(error, nowMs: nowMs)
+      return rejoin(error.message, nowMs: nowMs)
     }
     switch error.code {
     case .unavailable: loseConnection(nowMs: nowMs, id, call)
@@ -164,14 +169,6 @@ extension ConsumerMachine {
       default: stop(TailraceError(error), nowMs: nowMs)
       }
     }
-  }
-
-  private mutating func lose(_ error: RPCError, nowMs: Int64) {
-    // A static member is fenced by its successor: to come back would fence that one in turn, and so on.
-    if error.error == .fencedMember && membership?.settings.instanceID != nil {
-      stop(TailraceError(error), nowMs: nowMs)
-    }
-    rejoin(error.message, nowMs: nowMs)
   }
 
   private mutating func again(_ id: UInt64, _ call: ConsumerCall, atMs: Int64) {

@@ -160,7 +160,8 @@ extension ConsumerMachine {
 
   // MARK: Membership
 
-  /// The membership is over: nothing is owned any more, and it joins again.
+  /// The membership is over: nothing is owned any more, and it joins again. A static member looks first whether another
+  /// one has its place: to join then would throw that one out, and so on.
   mutating func rejoin(_ why: String, nowMs: Int64) {
     for kind in ConsumerCall.Kind.allCases { cancel(kind) }
     let lost = Array(owned.keys)
@@ -169,15 +170,32 @@ extension ConsumerMachine {
     (owned, ownership, missing) = ([:], PartitionAssignment(), PartitionAssignment())
     committing = []
     session = FetchSession(settings.fetch)
-    ledger = CommitLedger()
+    // At the end it is still told what is not committed.
+    if !isEnding { ledger = CommitLedger() }
     membership?.end()
     let error = TailraceError(.fencedMember, why)
     for request in commitRequests { outbox.append(.answer(request.id, .failure(error))) }
     commitRequests = []
     failSeeks(of: Set(lost), error)
     guard !isEnding else { return }
+    if membership?.settings.instanceID == nil { sayRejoining(why) } else { unlookedEnd = why }
+    retryAtMs[.describe] = backOff(.join, nowMs: nowMs)
+  }
+
+  private mutating func sayRejoining(_ why: String) {
     outbox.append(.log(.info, "joining the group again, what was not committed will come again: \(why)"))
-    backOff(.join, nowMs: nowMs)
+  }
+
+  /// A static member has looked at the group of which it is no member any more.
+  mutating func goOn(in group: DescribeGroupResponse, nowMs: Int64) {
+    guard let why = unlookedEnd, let membership else { return }
+    unlookedEnd = nil
+    guard let successor = membership.successor(in: group) else { return sayRejoining(why) }
+    let text =
+      "replaced in group '\(membership.settings.group)' by another process with the same instance id,"
+      + " '\(successor.instanceID ?? "")': \(successor.clientID) at \(successor.peer); if both are to run, give each an"
+      + " instance id of its own"
+    stop(TailraceError(.fencedMember, text), nowMs: nowMs)
   }
 
   /// Not at once again; returns when.

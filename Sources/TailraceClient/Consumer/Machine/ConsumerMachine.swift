@@ -112,6 +112,8 @@ struct ConsumerMachine {
   var commitRequests: [CommitRequest] = []
   var seeks: [Seek] = []
   var outbox: [ConsumerStep] = []
+  /// Why a static member is none any more, until it has looked whether another one has its place.
+  var unlookedEnd: String?
 
   var isEnding = false
   /// Why it ends; nil: all is well.
@@ -182,6 +184,12 @@ struct ConsumerMachine {
     missing.isEmpty && owned.values.allSatisfy { $0.phase == .assigning || $0.phase == .reading }
   }
 
+  /// Whether it is a member that reads all that it shall own, and lets nothing go.
+  var readsItsShare: Bool {
+    membership?.isMember == true && membership?.isInDoubt == false && missing.isEmpty
+      && owned.values.allSatisfy { $0.phase == .reading }
+  }
+
   /// What it shall own.
   var assignment: PartitionAssignment {
     isEnding ? PartitionAssignment() : membership?.assignment ?? discovered ?? PartitionAssignment()
@@ -196,7 +204,8 @@ struct ConsumerMachine {
   private func wantedMs(_ kind: ConsumerCall.Kind) -> Int64? {
     let isInDoubt = membership?.isInDoubt ?? false
     switch kind {
-    case .join: return membership?.isMember == false && !isEnding ? 0 : nil
+    case .join: return membership?.isMember == false && unlookedEnd == nil && !isEnding ? 0 : nil
+    case .describe: return unlookedEnd != nil && !isEnding ? 0 : nil
     case .heartbeat: return membership?.isMember == true && !canLeave ? membership?.heartbeatDueMs : nil
     case .leave: return membership?.isMember == true && canLeave ? 0 : nil
     case .commit: return membership?.isMember == true && !isInDoubt ? commitDueMs : nil
@@ -242,6 +251,7 @@ struct ConsumerMachine {
     // A static member's place is kept for it: it goes without its instance's id.
     case .leave:
       return membership.map { .leave(LeaveGroupRequest(group: $0.settings.group, memberID: $0.memberID)) }
+    case .describe: return membership.map { .describe(DescribeGroupRequest(group: $0.settings.group)) }
     case .discover: return .discover
     case .position: return .position(missing)
     case .lookUp: return lookUp()
@@ -268,7 +278,7 @@ struct ConsumerMachine {
     endAtMs = nowMs + settings.closeMs
     outbox.append(.finish(error))
     // A join is waited for: who has joined has to leave.
-    for kind in [.position, .discover, .lookUp, .fetch] as [ConsumerCall.Kind] { cancel(kind) }
+    for kind in [.position, .discover, .lookUp, .fetch, .describe] as [ConsumerCall.Kind] { cancel(kind) }
     failSeeks(of: Set(owned.keys), Self.closed)
     missing = PartitionAssignment()
     release(owned.filter { $0.value.phase == .reading }.map(\.key))

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import TailraceClient
 import TailraceWire
 
@@ -67,7 +68,7 @@ struct GroupConsumeOptions: ParsableArguments {
   /// The first option that makes sense in a group only.
   private var firstGiven: String? {
     let given: [(String, Bool)] = [
-      ("--topic-pattern", topicPattern != nil), ("--assignor", assignor != nil), ("--instance-id", instanceID != nil),
+      ("--assignor", assignor != nil), ("--instance-id", instanceID != nil),
       ("--client-id", clientID != nil), ("--session-timeout", sessionTimeout != nil),
       ("--rebalance-timeout", rebalanceTimeout != nil), ("--commit-interval", commitInterval != nil),
     ]
@@ -80,13 +81,43 @@ struct GroupConsumeOptions: ParsableArguments {
     throw ValidationError("\(name) is \(low.formatted) to \(high) seconds")
   }
 
-  /// How to be a member of `group`.
-  func membership(group: String, topics: [String]) -> GroupMembership.Settings {
-    GroupMembership.Settings(
-      group: group, clientID: clientID ?? "consume-\(getpid())", instanceID: instanceID, topics: topics,
-      topicPattern: topicPattern, assignor: assignor?.assignor ?? .unspecified,
-      sessionTimeoutMs: UInt32(clamping: sessionTimeout?.ms ?? 0),
-      rebalanceTimeoutMs: UInt32(clamping: rebalanceTimeout?.ms ?? 0))
+  /// How to be a member of `group`, which begins at `from` where it was never before.
+  func configuration(group: String, topics: [String], from: StartPosition) -> ConsumerConfiguration {
+    let subscription: ConsumerConfiguration.Subscription =
+      topicPattern.map { .groupPattern(group, pattern: $0) } ?? .group(group, topics: topics)
+    var configuration = ConsumerConfiguration(subscription)
+    configuration.startPosition = from.ofClient
+    configuration.commit = .automatic(every: .milliseconds(commitInterval?.ms ?? 1_000))
+    configuration.instanceID = instanceID
+    if let sessionTimeout { configuration.sessionTimeout = .milliseconds(sessionTimeout.ms) }
+    if let rebalanceTimeout { configuration.rebalanceTimeout = .milliseconds(rebalanceTimeout.ms) }
+    if let assignor { configuration.assignor = assignor.ofClient }
+    // What is at work is done with before a partition goes: not more than a reader takes soon.
+    configuration.maxBatchRecords = 100
+    return configuration
+  }
+
+  /// How to reach the broker.
+  func clientConfiguration(_ client: ClientOptions) throws -> ClientConfiguration {
+    let address = try client.choice(environment: ProcessInfo.processInfo.environment).address
+    var configuration = ClientConfiguration(server: "\(address)", logger: NoticeLog.logger())
+    configuration.clientID = clientID ?? "consume-\(getpid())"
+    // A broker that is back keeps a member's place for a session's time-out.
+    if let sessionTimeout {
+      configuration.maxBackoff = min(configuration.maxBackoff, .milliseconds(sessionTimeout.ms / 3))
+    }
+    return configuration
+  }
+}
+
+extension AssignorArgument {
+  /// The same, as the SDK has it.
+  fileprivate var ofClient: ConsumerConfiguration.Assignor {
+    switch self {
+    case .sticky: .sticky
+    case .range: .range
+    case .roundRobin: .roundRobin
+    }
   }
 }
 
