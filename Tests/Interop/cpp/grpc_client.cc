@@ -143,7 +143,8 @@ int main(int count, char** arguments) {
   check_golden_files(arguments[4]);
   auto address = std::string(arguments[1]) + ":" + arguments[2];
   auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-  Services services{v1::AdminService::NewStub(channel), v1::GroupService::NewStub(channel), v1::LogService::NewStub(channel)};
+  Services services{v1::AdminService::NewStub(channel), v1::GroupService::NewStub(channel),
+                    v1::LogService::NewStub(channel)};
   v1::CreateTopicRequest request;
   request.set_name(topic);
   request.set_partition_count(partitions);

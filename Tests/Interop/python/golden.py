@@ -34,9 +34,10 @@ def stored_batch(codec):
     content = records.encode_batch(records.sample_records(), codec).records
     header = HEADER.pack(
         0x7A, padded_varint(112 + len(content)), 0x0D, 1, 0x11, 42, 0x1D, 6, 0x25, 5, 0x2D, 3, 0x31, records.BASE_MS,
-        0x39, records.BASE_MS + 300, 0x41, records.BASE_MS + 1000, 0x4D, codec, 0x51, 4711, 0x5D, 2, 0x65, 100, 0x69, 40,
-        0x75, len(content), 0x7D, records.crc32c(content))
-    return header + struct.pack("<HI", 0x185, records.crc32c(header)) + b"\x8a\1" + padded_varint(len(content)) + content
+        0x39, records.BASE_MS + 300, 0x41, records.BASE_MS + 1000, 0x4D, codec, 0x51, 4711, 0x5D, 2, 0x65, 100, 0x69,
+        40, 0x75, len(content), 0x7D, records.crc32c(content))
+    checksum = struct.pack("<HI", 0x185, records.crc32c(header))
+    return header + checksum + b"\x8a\1" + padded_varint(len(content)) + content
 
 
 def produce_request():

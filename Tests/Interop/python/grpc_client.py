@@ -1,4 +1,5 @@
-"""Tailrace from Python over gRPC: what grpcio-tools generates, and grpcio. Usage: grpc_client.py HOST PORT TOPIC TESTDATA"""
+"""Tailrace from Python over gRPC: what grpcio-tools generates, and grpcio.
+Usage: grpc_client.py HOST PORT TOPIC TESTDATA"""
 
 import pathlib
 import sys
@@ -21,7 +22,8 @@ class Broker:
     """The three services, over one channel."""
 
     def __init__(self, channel):
-        self.admin, self.groups, self.log = AdminServiceStub(channel), GroupServiceStub(channel), LogServiceStub(channel)
+        self.admin, self.groups = AdminServiceStub(channel), GroupServiceStub(channel)
+        self.log = LogServiceStub(channel)
 
 
 def checked(part):
@@ -39,7 +41,8 @@ def produce_plain(broker, topic):
     """Eight records with keys and headers; the broker makes batches of them, and finds the partition by the key."""
     header = record.Header(key="source", value=b"interop")
     keys = [b"key-%d" % number for number in range(8)]
-    plain = [log.ProduceRecord(key=key, value=b"of " + key, headers=[header], timestamp_ms=records.BASE_MS) for key in keys]
+    plain = [log.ProduceRecord(key=key, value=b"of " + key, headers=[header], timestamp_ms=records.BASE_MS)
+             for key in keys]
     result = produce(broker, log.ProduceTarget(topic=topic, records=plain))
     for key, stored in zip(keys, result.records, strict=True):
         assert checked(stored).partition == records.partition_of(key, PARTITIONS), key
@@ -107,7 +110,8 @@ class Member:
 
     def beat(self):
         """Whoever reads and commits does so before he lets go of what is not listed any more."""
-        request = group.HeartbeatRequest(group=self.name, member_id=self.id, member_epoch=self.epoch, owned=self.assignment)
+        request = group.HeartbeatRequest(
+            group=self.name, member_id=self.id, member_epoch=self.epoch, owned=self.assignment)
         answer = self.groups.Heartbeat(request, timeout=SECONDS)
         self.epoch, self.assignment = answer.member_epoch, answer.assignment
 
@@ -117,7 +121,8 @@ class Member:
     def commit(self, topic, offsets):
         """Returns the error codes, in order; 0: stored."""
         commits = [group.OffsetCommit(topic=topic, partition=number, offset=at) for number, at in offsets.items()]
-        request = group.CommitOffsetRequest(group=self.name, member_id=self.id, member_epoch=self.epoch, offsets=commits)
+        request = group.CommitOffsetRequest(
+            group=self.name, member_id=self.id, member_epoch=self.epoch, offsets=commits)
         return [result.error.code for result in self.groups.CommitOffset(request, timeout=SECONDS).results]
 
 

@@ -24,7 +24,8 @@ def produce_plain(broker, topic):
     """Eight records with keys and headers; the broker makes batches of them, and finds the partition by the key."""
     header = record.Header(key="source", value=b"interop")
     keys = [b"key-%d" % number for number in range(8)]
-    plain = [log.ProduceRecord(key=key, value=b"of " + key, headers=[header], timestamp_ms=records.BASE_MS) for key in keys]
+    plain = [log.ProduceRecord(key=key, value=b"of " + key, headers=[header], timestamp_ms=records.BASE_MS)
+             for key in keys]
     request = log.ProduceRequest(targets=[log.ProduceTarget(topic=topic, records=plain)])
     result = checked(broker.call("LogService/Produce", request, log.ProduceResponse).results[0])
     for key, stored in zip(keys, result.records, strict=True):
@@ -95,7 +96,8 @@ class Member:
 
     def beat(self):
         """Whoever reads and commits does so before he lets go of what is not listed any more."""
-        request = group.HeartbeatRequest(group=self.name, member_id=self.id, member_epoch=self.epoch, owned=self.assignment)
+        request = group.HeartbeatRequest(
+            group=self.name, member_id=self.id, member_epoch=self.epoch, owned=self.assignment)
         answer = self.broker.call("GroupService/Heartbeat", request, group.HeartbeatResponse)
         self.epoch, self.assignment = answer.member_epoch, answer.assignment
 
@@ -105,7 +107,8 @@ class Member:
     def commit(self, topic, offsets):
         """Returns the error codes, in order; 0: stored."""
         commits = [group.OffsetCommit(topic=topic, partition=number, offset=at) for number, at in offsets.items()]
-        request = group.CommitOffsetRequest(group=self.name, member_id=self.id, member_epoch=self.epoch, offsets=commits)
+        request = group.CommitOffsetRequest(
+            group=self.name, member_id=self.id, member_epoch=self.epoch, offsets=commits)
         response = self.broker.call("GroupService/CommitOffset", request, group.CommitOffsetResponse)
         return [result.error.code for result in response.results]
 
@@ -128,7 +131,8 @@ def share(broker, topic):
         read = fetch(broker, topic, member.partitions(), decode=True)
         assert member.commit(topic, {number: part.next_offset - 1 for number, part in read.items()}) == [0, 0]
     assert first.commit(topic, {second.partitions()[0]: 1}) == [error.ERROR_CODE_NOT_OWNER]
-    described = broker.call("GroupService/DescribeGroup", group.DescribeGroupRequest(group=name), group.DescribeGroupResponse)
+    described = broker.call("GroupService/DescribeGroup", group.DescribeGroupRequest(group=name),
+                            group.DescribeGroupResponse)
     assert described.group.state == group.GROUP_STATE_STABLE and len(described.members) == 2
     assert [(part.committed.partition, part.lag) for part in described.partitions] == [(0, 1), (1, 1), (2, 1), (3, 1)]
     for member in members:
