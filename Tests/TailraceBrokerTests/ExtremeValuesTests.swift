@@ -35,7 +35,12 @@ import Testing
           abandoned = ids[index]
           await broker.connection.abandon(ids[index])
         }
+        for (id, call) in zip(ids, calls) where call.0.isServerStreaming && messages.random.below(2) == 0 {
+          await broker.connection.grant(100_000, to: id)
+        }
         await broker.connection.advance(byMs: 60_000)
+        // Streams end only by this.
+        await broker.connection.endInput()
         for (id, call) in zip(ids, calls) where id != abandoned {
           let response = await broker.connection.response(to: id)
           codes[response.failure?.code ?? .ok, default: 0] += 1

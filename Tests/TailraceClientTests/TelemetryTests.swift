@@ -82,28 +82,35 @@ import Testing
 
   @Test func `a server that is about to stop finishes its calls, and new ones go to its successor`() async throws {
     let (old, new) = (EchoDispatcher(), EchoDispatcher())
-    let first = try await server(old)
-    let port = first.boundAddress.port ?? 0
-    var configuration = ClientConfiguration(server: "127.0.0.1:\(port)")
-    configuration.initialBackoff = .milliseconds(5)
-    let client = try Client(configuration)
-    async let parked = client.call(.logServiceFetch, FetchRequest(), as: FetchResponse.self)
-    while old.parked.isEmpty { await Task.yield() }
-    async let stopping: Void = first.shutdown(grace: .seconds(300))
-    // The address is free once the first one listens no more.
-    var second: Server?
-    while second == nil {
-      second = try? await server(new, port: port)
-      await Task.yield()
+    try await withServer(old) { first, port in
+      var configuration = ClientConfiguration(server: "127.0.0.1:\(port)")
+      configuration.initialBackoff = .milliseconds(5)
+      // However busy the machine is.
+      configuration.callTimeout = .seconds(300)
+      let client = try Client(configuration)
+      async let parked = client.call(.logServiceFetch, FetchRequest(), as: FetchResponse.self)
+      while old.parked.isEmpty { await Task.yield() }
+      async let stopping: Void = first.shutdown(grace: .seconds(300))
+      // The address is free once the first one listens no more.
+      var found: Server?
+      while found == nil {
+        found = try? await server(new, port: port)
+        await Task.yield()
+      }
+      let second = try #require(found)
+      do {
+        for call in old.parked { call.connection.respond(.message(ByteBuffer()), to: call.call.id) }
+        _ = try await parked
+        async let next = client.call(.logServiceFetch, FetchRequest(), as: FetchResponse.self)
+        while new.parked.isEmpty { await Task.yield() }
+        for call in new.parked { call.connection.respond(.message(ByteBuffer()), to: call.call.id) }
+        _ = try await next
+      } catch {
+        Issue.record(error)
+      }
+      await client.close()
+      await second.shutdown(grace: .zero)
+      await stopping
     }
-    for call in old.parked { call.connection.respond(.message(ByteBuffer()), to: call.call.id) }
-    _ = try await parked
-    async let next = client.call(.logServiceFetch, FetchRequest(), as: FetchResponse.self)
-    while new.parked.isEmpty { await Task.yield() }
-    for call in new.parked { call.connection.respond(.message(ByteBuffer()), to: call.call.id) }
-    _ = try await next
-    await stopping
-    await client.close()
-    await second?.shutdown(grace: .zero)
   }
 }

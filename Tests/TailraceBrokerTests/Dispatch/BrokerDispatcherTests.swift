@@ -30,13 +30,6 @@ import Testing
     }
   }
 
-  @Test func `a stream is refused until there are streams`() async throws {
-    try await withFixture { broker in
-      let response = await broker.connection.call(.logServiceSubscribe, ByteBuffer())
-      #expect(response.failure == .unimplemented(.logServiceSubscribe))
-    }
-  }
-
   @Test func `every method refuses bytes that are no message, and none answers twice`() async throws {
     try await withFixture { broker in
       for method in RPCMethod.allCases {

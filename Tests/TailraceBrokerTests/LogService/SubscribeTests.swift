@@ -135,8 +135,7 @@ import Testing
       let call = try await subscribe(fixture, request())
       await fixture.connection.grant(1_000, to: call)
       await fixture.connection.advance(byMs: 0)
-      fixture.broker.dispatcher.inputEnded(on: fixture.connection)
-      await fixture.connection.advance(byMs: 0)
+      await fixture.connection.endInput()
       #expect(fixture.connection.answers(to: call).first?.failure?.code == .cancelled)
       #expect(fixture.broker.purgatory.count == 0)
     }

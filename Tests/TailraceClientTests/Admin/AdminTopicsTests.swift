@@ -113,7 +113,7 @@ import Testing
       #expect(cluster.version == "test" && cluster.clusterID.utf8.count == 32 && cluster.topicCount == 0)
       #expect(cluster.limits.maxPartitionsPerTopic == 10_000)
       #expect(cluster.methods.contains("tailrace.v1.LogService/Produce"))
-      #expect(!cluster.methods.contains("tailrace.v1.LogService/Subscribe"))
+      #expect(cluster.methods.contains("tailrace.v1.LogService/Subscribe"))
       #expect(cluster.features.contains("compression.zstd"))
       #expect(try await admin.ping() > .zero)
     }

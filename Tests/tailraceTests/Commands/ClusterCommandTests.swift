@@ -24,6 +24,6 @@ import Testing
     #expect(lines.contains("version:  \(Version.current)"))
     #expect(lines.contains { $0.hasPrefix("disk:     ") && $0.hasSuffix("7 MiB of them kept free") })
     #expect(lines.contains { $0.hasPrefix("max_connections ") && $0.hasSuffix(" 123") })
-    #expect(lines.contains { $0.hasPrefix("tailrace.v1.LogService/Subscribe ") && $0.hasSuffix(" no") })
+    #expect(lines.contains { $0.hasPrefix("tailrace.v1.LogService/Subscribe ") && $0.hasSuffix(" yes") })
   }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Kills a process that runs for longer than any test should take.
+/// Kills a process that runs for longer than any test should take, beside hundreds of others on a machine of two cores.
 final class Watchdog: Sendable {
   /// What the process did when it was killed.
   private let lastSeen = Mutex<String?>(nil)
@@ -12,7 +12,7 @@ final class Watchdog: Sendable {
     let source: any DispatchSourceTimer
   }
 
-  init(_ process: Process, seconds: Int = 60) {
+  init(_ process: Process, seconds: Int = 600) {
     let source = DispatchSource.makeTimerSource(queue: .global())
     timer = KeptTimer(source: source)
     let id = process.processIdentifier

@@ -11,7 +11,7 @@ final class TerminalSession {
   private let process = Process()
   private let master: Int32
   /// No wait takes longer than this from the start: whoever is on the terminal is sent SIGHUP then.
-  private let deadline = ContinuousClock.now + .seconds(60)
+  private let deadline = ContinuousClock.now + .seconds(600)
   private let arguments: [String]
   /// All that the terminal has shown so far, as it was sent.
   private(set) var screen = ""
