@@ -1,3 +1,8 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#endif
 internal import NIOCore
 internal import Synchronization
 internal import TailraceWire
@@ -55,6 +60,8 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
   private var output = ByteBuffer()
   private var deadlineTimer: Scheduled<Void>?
   private var deadlineTimerAt = NIODeadline.distantFuture
+  /// Bytes that the kernel gathers before it tells that there are some.
+  private var awaitedBytes = 1
   private var receivedAt = NIODeadline.uptimeNanoseconds(0)
   /// No call is sent before this: the server asked for it.
   private var throttledUntil = NIODeadline.uptimeNanoseconds(0)
@@ -149,8 +156,20 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
+    awaitMuch(context)
     flush()
     closeIfRetired()
+  }
+
+  /// Of a large answer the kernel is to gather a good part before it wakes this thread: to wake for each few kilobytes
+  /// costs both sides more than the bytes do.
+  private func awaitMuch(_ context: ChannelHandlerContext) {
+    let missing = decoder.missingBytes
+    let wanted = missing < gatheredBytes ? 1 : gatheredBytes
+    guard wanted != awaitedBytes else { return }
+    awaitedBytes = wanted
+    try? context.channel.syncOptions?.setOption(
+      .socketOption(NIOBSDSocket.Option(rawValue: SO_RCVLOWAT)), value: wanted)
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -449,6 +468,8 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
 
 /// Requests gathered are handed to the channel at this many bytes.
 private let outputBytes = 256 << 10
+/// Bytes of a large answer that are awaited before they are read.
+private let gatheredBytes = 256 << 10
 /// Buffers of large answers that are kept to be used again.
 private let spareFrames = 8
 /// The end of a message is copied behind the rest where it is shorter than this.

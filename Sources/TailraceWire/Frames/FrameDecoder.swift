@@ -74,6 +74,12 @@ package struct FrameDecoder: Sendable {
   /// Bytes held for the frame that is not complete yet.
   package var partialBytes: Int { partial?.readableBytes ?? 0 }
 
+  /// Bytes that the frame which is not complete yet lacks; 0 where there is none, or its length is not known.
+  package var missingBytes: Int {
+    guard let partial, !isPartialWhole, let extent = try? Extent(partial, limits) else { return 0 }
+    return extent.frameBytes - partial.readableBytes
+  }
+
   /// Bytes held in all: those and what was received and not taken yet.
   package var bufferedBytes: Int { partialBytes + (incoming?.readableBytes ?? 0) }
 
