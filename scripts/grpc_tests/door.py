@@ -15,7 +15,7 @@ from tailrace.v1 import admin_service_pb2 as admin
 from tailrace.v1 import admin_service_pb2_grpc as admin_grpc
 
 # One event loop: whatever harms a connection there harms the neighbour, which is on the same.
-OPTIONS = ("--event-loops", "1", "--stall-seconds", "2", "--drain-seconds", "10")
+OPTIONS = ("--event-loops", "1", "--stall-seconds", "2", "--drain-seconds", "6")
 GROWTH_MB = 60
 # The tests run on few cores, which others use, too.
 SLOWEST_SECONDS = 1

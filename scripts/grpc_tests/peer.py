@@ -65,6 +65,8 @@ class Peer:
         self.next_stream = 1
         self.unread = bytearray()
         self.send_bytes(PREFACE + frames.SettingsFrame(0, settings=dict(settings or {})).serialize())
+        # Only then it knows how many streams it may open.
+        self.until(lambda: self.settings)
 
     def __enter__(self) -> "Peer":
         return self
