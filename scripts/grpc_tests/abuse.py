@@ -1,4 +1,4 @@
-"""What peers do to wear out an HTTP/2 server. After each: it was bounded, memory too, and a neighbour got its answers."""
+"""What peers do to wear out an HTTP/2 server: each is bounded, memory too, and a neighbour gets its answers."""
 
 import time
 

@@ -99,14 +99,15 @@ class Frames(door.DoorCase):
         self.assert_still_serves()
 
     def test_timeout_that_is_none_is_refused(self):
-        for text in ("", "1", "S", "-1S", "+1S", "1s", "1 S", "123456789S", "1.5S", "0x1S", "٣S".encode().decode("latin1")):
+        for text in ("", "1", "S", "-1S", "+1S", "1s", "1 S", "123456789S", "1.5S", "0x1S", "\u0663S"):
             with self.subTest(text):
                 self.assert_trailers_only(self.peer.call(replaced={"grpc-timeout": text}), INVALID)
 
     def test_timeout_is_read_in_all_units(self):
         wait = log.FetchRequest(targets=[log.FetchTarget(topic="quiet")], max_wait_ms=30_000).SerializeToString()
         self.peer.call(CREATE, admin.CreateTopicRequest(name="quiet").SerializeToString())
-        for text, seconds in (("1S", 1), ("300m", 0.3), ("300000u", 0.3), ("99999999n", 0.1), ("0S", 0), ("00000001m", 0)):
+        units = (("1S", 1), ("300m", 0.3), ("300000u", 0.3), ("99999999n", 0.1), ("0S", 0), ("00000001m", 0))
+        for text, seconds in units:
             with self.subTest(text):
                 started = time.monotonic()
                 answer = self.peer.call(FETCH, wait, replaced={"grpc-timeout": text})
@@ -130,7 +131,8 @@ class Frames(door.DoorCase):
         packed = gzip.compress(admin.PingRequest(payload=b"p" * 4_000).SerializeToString())
         cases = [({}, packed, 1, INTERNAL), ({"grpc-encoding": "identity"}, packed, 1, INTERNAL),
                  ({"grpc-encoding": "gzip"}, packed, 1, OK), ({"grpc-encoding": "gzip"}, b"", 0, OK),
-                 ({"grpc-encoding": "gzip"}, packed[:-9], 1, INTERNAL), ({"grpc-encoding": "gzip"}, b"junk", 1, INTERNAL),
+                 ({"grpc-encoding": "gzip"}, packed[:-9], 1, INTERNAL),
+                 ({"grpc-encoding": "gzip"}, b"junk", 1, INTERNAL),
                  ({"grpc-encoding": "gzip"}, packed, 2, INTERNAL)]
         for headers, message, flag, status in cases:
             with self.subTest(headers=headers, size=len(message), flag=flag):

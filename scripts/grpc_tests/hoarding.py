@@ -157,8 +157,8 @@ class Hoarding(door.AbuseCase):
             target = log.FetchTarget(topic="measured")
             stream = peer.open(request(SUBSCRIBE), framed(log.SubscribeRequest(targets=[target]).SerializeToString()))
             for pings in range(10):
-                size = len(peer.answers[stream].body)
-                self.assertTrue(peer.until(lambda: len(peer.answers[stream].body) > size), f"{pings} pings, {peer.goaway}")
+                size, said = len(peer.answers[stream].body), f"{pings} pings"
+                self.assertTrue(peer.until(lambda: len(peer.answers[stream].body) > size), said)
                 peer.send(frames.PingFrame(0, b"measure!"))
-                self.assertTrue(peer.until(lambda: peer.pongs > pings), f"{pings} pings, {peer.goaway}")
+                self.assertTrue(peer.until(lambda: peer.pongs > pings), said)
             self.assertIsNone(peer.goaway)

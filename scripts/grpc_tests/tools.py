@@ -37,7 +37,8 @@ class Tools(door.DoorCase):
     def test_topic_is_made_written_and_read(self):
         self.curl("-d", '{"name": "curled", "partitionCount": 2}', path="/tailrace.v1.AdminService/CreateTopic")
         target = {"topic": "curled", "records": [{"key": "aw==", "value": "dg==", "partition": 1}]}
-        produced = json.loads(self.curl("-d", json.dumps({"targets": [target]}), path="/tailrace.v1.LogService/Produce"))
+        produce = {"targets": [target]}
+        produced = json.loads(self.curl("-d", json.dumps(produce), path="/tailrace.v1.LogService/Produce"))
         self.assertEqual(produced["results"][0]["records"][0]["partition"], 1)
         fetch = {"targets": [{"topic": "curled", "partition": 1}], "decode": True}
         fetched = json.loads(self.curl("-d", json.dumps(fetch), path="/tailrace.v1.LogService/Fetch"))
