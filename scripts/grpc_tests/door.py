@@ -16,6 +16,7 @@ from tailrace.v1 import admin_service_pb2_grpc as admin_grpc
 
 # One event loop: whatever harms a connection there harms the neighbour, which is on the same.
 OPTIONS = ("--event-loops", "1", "--stall-seconds", "2", "--drain-seconds", "6")
+START_SECONDS = 30
 GROWTH_MB = 60
 # The tests run on few cores, which others use, too.
 SLOWEST_SECONDS = 1
@@ -36,10 +37,15 @@ class DoorCase(unittest.TestCase):
 
 
 def start_broker(directory: pathlib.Path, options: Sequence[str] = OPTIONS) -> Broker:
-    """A broker that serves."""
+    """A broker that has said that it serves: before that SIGTERM may find it without a handler."""
     broker = Broker(os.environ["TAILRACE_BINARY"], directory, options)
-    with broker.connect():
-        return broker
+    deadline = time.monotonic() + START_SECONDS
+    while "listening on" not in broker.log.read_text("utf-8", "replace"):
+        if broker.process.poll() is not None or time.monotonic() > deadline:
+            broker.__exit__()
+            raise AssertionError(f"the broker does not serve: {broker.last_words()}")
+        time.sleep(0.01)
+    return broker
 
 
 def channel_to(port: int, options: Sequence[tuple] = ()) -> grpc.Channel:

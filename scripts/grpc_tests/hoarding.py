@@ -5,7 +5,7 @@ import time
 
 import grpc
 import grpc_tests.door as door
-from grpc_tests.peer import FETCH, PING, Peer, framed, request
+from grpc_tests.peer import Peer, framed, request
 from hyperframe import frame as frames
 from tailrace.v1 import admin_service_pb2 as admin
 from tailrace.v1 import log_service_pb2 as log
@@ -16,7 +16,7 @@ REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 SUBSCRIBE = "/tailrace.v1.LogService/Subscribe"
 INITIAL_WINDOW = 4
 OK, DEADLINE, EXHAUSTED = 0, 4, 8
-REFUSED_STREAM, ENHANCE_YOUR_CALM, PROTOCOL_ERROR = 7, 11, 1
+PROTOCOL_ERROR, REFUSED_STREAM = 1, 7
 MIB = 1 << 20
 
 
