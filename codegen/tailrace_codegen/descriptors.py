@@ -18,7 +18,9 @@ def descriptor_set(protos) -> bytes:
         copy.ClearField("source_code_info")
         for location in proto.source_code_info.location:
             if location.leading_comments:
-                copy.source_code_info.location.add(path=location.path, leading_comments=location.leading_comments)
+                # A location without a span is none to some languages' libraries.
+                copy.source_code_info.location.add(
+                    path=location.path, span=[0, 0, 0], leading_comments=location.leading_comments)
     return result.SerializeToString(deterministic=True)
 
 

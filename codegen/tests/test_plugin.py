@@ -116,7 +116,8 @@ class PluginTest(unittest.TestCase):
         proto.source_code_info.location.add(path=[4, 1], span=[4, 5, 6])
         kept = descriptor_pb2.FileDescriptorSet.FromString(descriptor_set([proto])).file[0].source_code_info.location
         self.assertEqual([(list(location.path), location.leading_comments) for location in kept], [([4, 0], " A leaf.\n")])
-        self.assertFalse(any(location.span or location.trailing_comments for location in kept))
+        self.assertEqual([list(location.span) for location in kept], [[0, 0, 0]])
+        self.assertFalse(any(location.trailing_comments for location in kept))
 
 
 if __name__ == "__main__":

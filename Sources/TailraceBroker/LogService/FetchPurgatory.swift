@@ -177,7 +177,7 @@ package final class FetchPurgatory: Sendable {
   /// Reads again; `then` is called on the event loop.
   private func read(_ fetch: ParkedFetch, then: @escaping @Sendable ([ReadOutcome]) -> Void) {
     let eventLoop = fetch.connection.eventLoop
-    store.read(fetch.plan.reads, maxBytes: fetch.plan.bounds.maxBytes, form: fetch.form) { outcomes in
+    store.read(fetch.plan.reads, maxBytes: fetch.plan.bounds.maxBytes, form: .chunks) { outcomes in
       if eventLoop.inEventLoop { then(outcomes) } else { eventLoop.execute { then(outcomes) } }
     }
   }

@@ -14,8 +14,6 @@ final class ParkedFetch: Sendable {
   let key: Key
   let plan: FetchPlan
   let connection: any CallConnection
-  /// Of what it is answered with.
-  let form: ReadForm
   /// Called on the event loop, once, unless the fetch is abandoned.
   let answer: @Sendable ([ReadOutcome]) -> Void
   private let state = Mutex(State())
@@ -30,13 +28,12 @@ final class ParkedFetch: Sendable {
   }
 
   init(
-    plan: FetchPlan, call: CallID, connection: any CallConnection, form: ReadForm = .chunks,
+    plan: FetchPlan, call: CallID, connection: any CallConnection,
     answer: @escaping @Sendable ([ReadOutcome]) -> Void
   ) {
     key = Key(connection: ObjectIdentifier(connection), call: call)
     self.plan = plan
     self.connection = connection
-    self.form = form
     self.answer = answer
   }
 

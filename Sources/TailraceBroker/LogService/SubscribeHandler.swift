@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import NIOCore
 internal import Synchronization
 internal import TailraceStorage
@@ -16,9 +17,39 @@ final class SubscribeHandler: Sendable {
   /// Partitions that the subscriptions of a connection may name, in sum.
   private static let maxTargetsPerConnection = 20_000
 
+  /// Bytes that a connection's reads under way may bring, in sum: until they are sent, nothing else counts them.
+  private static let maxReadingBytes = 8 << 20
+
   private struct State {
     /// By connection, as in the purgatory.
     private(set) var subscriptions: [ObjectIdentifier: [CallID: Subscription]] = [:]
+    /// What reads under way may bring, and who waits to read, by connection.
+    private var reads: [ObjectIdentifier: (bytes: Int, waiting: Deque<Subscription>)] = [:]
+
+    /// True where so many bytes may be read now; else whoever asks is returned by `endRead` later.
+    mutating func beginRead(_ byteCount: Int, _ subscription: Subscription) -> Bool {
+      var entry = reads[subscription.key.connection] ?? (0, [])
+      let mayRead = entry.bytes == 0 || entry.bytes + byteCount <= SubscribeHandler.maxReadingBytes
+      if mayRead { entry.bytes += byteCount } else { entry.waiting.append(subscription) }
+      reads[subscription.key.connection] = entry
+      return mayRead
+    }
+
+    /// A read is over. Returns who may try now.
+    mutating func endRead(_ byteCount: Int, of connection: ObjectIdentifier) -> Subscription? {
+      guard let entry = reads[connection] else { return nil }
+      reads[connection] = (entry.bytes - byteCount, entry.waiting)
+      return nextWaiting(of: connection)
+    }
+
+    /// The next of those who wait, and are wanted still.
+    mutating func nextWaiting(of connection: ObjectIdentifier) -> Subscription? {
+      guard var entry = reads.removeValue(forKey: connection) else { return nil }
+      var next = entry.waiting.popFirst()
+      while let found = next, self[found.key] !== found { next = entry.waiting.popFirst() }
+      if entry.bytes > 0 || !entry.waiting.isEmpty { reads[connection] = entry }
+      return next
+    }
 
     func all(of connection: ObjectIdentifier) -> [Subscription] {
       subscriptions[connection].map { Array($0.values) } ?? []
@@ -32,7 +63,10 @@ final class SubscribeHandler: Sendable {
       }
     }
 
-    mutating func removeAll(of connection: ObjectIdentifier) { subscriptions[connection] = nil }
+    mutating func removeAll(of connection: ObjectIdentifier) {
+      subscriptions[connection] = nil
+      reads[connection] = nil
+    }
   }
 
   init(topics: TopicTable, store: any LogStore, purgatory: FetchPurgatory, queue: CallQueue) {
@@ -132,13 +166,33 @@ final class SubscribeHandler: Sendable {
       plan = try FetchPlan(subscription.request(credit: credit), topics: topics, door: connection.door)
     } catch { return end(subscription, .failure(error)) }
     subscription.isReading = true
+    let byteCount = plan.bounds.maxBytes
+    // Whoever waits for others is resumed when one of them is done.
+    guard state.withLock({ $0.beginRead(byteCount, subscription) }) else { return }
+    let permit = ReadPermit { [weak self] in self?.endRead(byteCount, subscription) }
     store.read(plan.reads, maxBytes: plan.bounds.maxBytes, form: .bytes) { outcomes in
       if connection.eventLoop.inEventLoop {
-        self.look(outcomes, plan, subscription)
+        self.look(outcomes, plan, subscription, permit)
       } else {
-        connection.eventLoop.execute { self.look(outcomes, plan, subscription) }
+        connection.eventLoop.execute { self.look(outcomes, plan, subscription, permit) }
       }
     }
+  }
+
+  /// On any thread.
+  private func endRead(_ byteCount: Int, _ subscription: Subscription) {
+    guard let next = state.withLock({ $0.endRead(byteCount, of: subscription.key.connection) }) else { return }
+    next.connection.eventLoop.execute { self.resume(next) }
+  }
+
+  /// It is its turn to read; where it does not, another one's.
+  private func resume(_ subscription: Subscription) {
+    subscription.isReading = false
+    goOn(subscription)
+    guard !subscription.isReading,
+      let next = state.withLock({ $0.nextWaiting(of: subscription.key.connection) })
+    else { return }
+    next.connection.eventLoop.execute { self.resume(next) }
   }
 
   private func isWanted(_ subscription: Subscription) -> Bool {
@@ -146,20 +200,28 @@ final class SubscribeHandler: Sendable {
       && subscription.connection.isInFlight(subscription.call)
   }
 
-  private func look(_ outcomes: [ReadOutcome], _ plan: FetchPlan, _ subscription: Subscription) {
+  private func look(
+    _ outcomes: [ReadOutcome], _ plan: FetchPlan, _ subscription: Subscription, _ permit: ReadPermit
+  ) {
     guard isWanted(subscription) else { return }
-    if plan.isSatisfied(by: outcomes) { return deliver(outcomes, plan, subscription) }
-    let fetch = ParkedFetch(plan: plan, call: subscription.call, connection: subscription.connection, form: .bytes) {
-      self.deliver($0, plan, subscription)
+    if plan.isSatisfied(by: outcomes) { return deliver(outcomes, plan, subscription, permit) }
+    // What wakes it is not kept: many are woken at a time, and read in turn.
+    let fetch = ParkedFetch(plan: plan, call: subscription.call, connection: subscription.connection) { _ in
+      subscription.isReading = false
+      self.goOn(subscription)
     }
     do throws(RPCError) {
       try purgatory.park(fetch, after: outcomes)
     } catch { end(subscription, .failure(error)) }
   }
 
-  private func deliver(_ outcomes: [ReadOutcome], _ plan: FetchPlan, _ subscription: Subscription) {
-    guard isWanted(subscription) else { return }
-    guard plan.decode else { return send(subscription.take(outcomes, plan), subscription) }
+  private func deliver(
+    _ outcomes: [ReadOutcome], _ plan: FetchPlan, _ subscription: Subscription, _ permit: ReadPermit
+  ) {
+    guard plan.decode else {
+      send(subscription.take(outcomes, plan), subscription)
+      return withExtendedLifetime(permit) {}
+    }
     // To decompress and take apart what may be many records is not for the event loop.
     let (connection, call) = (subscription.connection, subscription.call)
     queue.add(
@@ -168,6 +230,7 @@ final class SubscribeHandler: Sendable {
         connection.eventLoop.execute {
           guard self.isWanted(subscription) else { return }
           self.send(subscription.take(response), subscription)
+          withExtendedLifetime(permit) {}
         }
       })
   }
@@ -181,4 +244,13 @@ final class SubscribeHandler: Sendable {
     // Others of the loop have their turn first.
     connection.eventLoop.execute { self.goOn(subscription) }
   }
+}
+
+/// The right to read; given back with its last reference, wherever the read ends.
+private final class ReadPermit: Sendable {
+  private let giveBack: @Sendable () -> Void
+
+  init(_ giveBack: @escaping @Sendable () -> Void) { self.giveBack = giveBack }
+
+  deinit { giveBack() }
 }

@@ -42,7 +42,8 @@ extension GRPCConnectionHandler {
   private func checkOnPeer() {
     guard phase == .open else { return }
     let now = eventLoop.now
-    if unsentUnaryBytes > 0 && now - lastSent >= limits.stallTimeout {
+    let awaitedBytes = isDraining ? unsentBytes : unsentUnaryBytes
+    if awaitedBytes > 0 && now - lastSent >= limits.stallTimeout {
       logger.info("connection cut: the peer does not read its answers", metadata: [LogKey.peer: "\(peer)"])
       context?.close(promise: nil)
     } else if streams.isEmpty && unsentBytes == 0 && now - lastTraffic >= limits.idleTimeout {
@@ -50,10 +51,21 @@ extension GRPCConnectionHandler {
       startDraining()
     } else {
       getOnWithoutBudget(now)
+      if !budget.hasRoom { cutStreams(now) }
       for (id, stream) in streams where stream.isStalled(at: now, limits.stallTimeout) && isReading {
         fail(id, RPCError(.deadlineExceeded, "a request was begun, and nothing more of it came in time"))
       }
       awaitWork()
+    }
+  }
+
+  /// While the process's memory is used up, streams whose peers take nothing are no longer kept for them.
+  private func cutStreams(_ now: NIODeadline) {
+    for (id, stream) in streams where stream.unsentBytes > 0 && now - stream.lastSent >= limits.stallTimeout {
+      _ = remove(id)
+      // What waits to be sent goes with the stream.
+      reset(id, .enhanceYourCalm)
+      abandon(id, stream)
     }
   }
 
@@ -63,10 +75,21 @@ extension GRPCConnectionHandler {
   package func startDraining() {
     guard phase == .open, !isDraining else { return }
     isDraining = true
-    // Calls of later streams were not looked at: clients make them elsewhere.
-    write(.rootStream, .goAway(lastStreamID: lastStream, errorCode: .noError, opaqueData: nil))
-    endWatches()
+    sayGoAway()
+    endOwnStreams()
     work()
+  }
+
+  /// Tells the peer to make new calls elsewhere. Those that are on their way already are refused, each by itself.
+  ///
+  /// The frame goes past `NIOHTTP2Handler`, which from its own GOAWAY on takes the DATA of such a call for an error of the
+  /// whole connection: length 8 (3 bytes), type 7, flags 0, stream 0, the last stream's number, NO_ERROR.
+  private func sayGoAway() {
+    guard let context, let outlet = try? context.pipeline.syncOperations.context(handler: http2) else { return }
+    flush()
+    var frame = ByteBuffer()
+    frame.writeMultipleIntegers(UInt8(0), UInt16(8), UInt8(7), UInt8(0), UInt32(0), UInt32(Int32.max), UInt32(0))
+    outlet.writeAndFlush(NIOAny(frame), promise: nil)
   }
 
   /// Closes where nothing is left to do for a server that stops. True if so.
@@ -83,6 +106,9 @@ extension GRPCConnectionHandler {
     }
     // A gRPC client that shuts its side is gone: calls that wait for something are answered now.
     dispatcher.inputEnded(on: self)
+    for (id, stream) in streams where !stream.isCalled {
+      fail(id, RPCError(.cancelled, "the client has closed its side of the connection"))
+    }
     isDraining = true
     work()
   }
@@ -118,6 +144,7 @@ extension GRPCConnectionHandler {
     outbox.close()
     queue = InboundCalls()
     streams = [:]
+    heldUpStreams = []
     partialBytes = 0
     settleBudget()
     dispatcher.connectionClosed(self)

@@ -97,6 +97,7 @@ extension GRPCConnectionHandler {
     unsentBytes += count
     unsentMemoryBytes += memoryBytes
     if isUnary { unsentUnaryBytes += count }
+    if stream.unsentBytes == 0 { streams[id]?.lastSent = eventLoop.now }
     streams[id]?.unsentBytes += count
     let promise = eventLoop.makePromise(of: Void.self)
     promise.futureResult.whenComplete { _ in
@@ -112,15 +113,21 @@ extension GRPCConnectionHandler {
     unsentBytes -= count
     unsentMemoryBytes -= memoryBytes
     if isUnary { unsentUnaryBytes -= count }
-    streams[id]?.unsentBytes -= count
     lastSent = eventLoop.now
+    streams[id]?.unsentBytes -= count
+    streams[id]?.lastSent = lastSent
     lastTraffic = lastSent
     guard phase == .open else { return }
-    if let stream = streams[id], stream.isHeldUp, stream.unsentBytes <= Self.streamOutputBytes / 2 {
-      streams[id]?.isHeldUp = false
+    if isDraining || !queue.isEmpty || !isReading || !heldUpStreams.isEmpty { awaitWork() }
+  }
+
+  /// Output was sent: those that stream may add some.
+  func resumeStreams() {
+    guard !heldUpStreams.isEmpty, hasRoom, unsentBytes <= Self.connectionOutputBytes / 2 else { return }
+    for id in heldUpStreams where (streams[id]?.unsentBytes ?? 0) <= Self.streamOutputBytes / 2 {
+      heldUpStreams.remove(id)
       dispatcher.creditGranted(to: CallID(id), on: self)
     }
-    if isDraining || !queue.isEmpty || !isReading { awaitWork() }
   }
 
   // MARK: Ends of streams
@@ -171,7 +178,6 @@ extension GRPCConnectionHandler {
     guard let context else { return }
     context.write(wrapOutboundOut(HTTP2Frame(streamID: id, payload: payload)), promise: nil)
     needsFlush = true
-    pings.sent()
   }
 }
 

@@ -14,7 +14,7 @@ extension GRPCConnectionHandler {
       receive(bytes, on: frame.streamID)
       if data.endStream { endInput(frame.streamID) }
     case .ping(_, let isAnswer):
-      if !isAnswer { noteping() }
+      if !isAnswer { notePing() }
     default: break
     }
   }
@@ -108,6 +108,7 @@ extension GRPCConnectionHandler {
   func remove(_ id: HTTP2StreamID) -> GRPCStream? {
     guard let stream = streams.removeValue(forKey: id) else { return nil }
     partialBytes -= stream.heldBytes
+    heldUpStreams.remove(id)
     return stream
   }
 

@@ -56,7 +56,8 @@ extension GRPCConnectionHandler {
     write(event.streamID, .windowUpdate(windowSizeIncrement: increment))
   }
 
-  func noteping() {
+  func notePing() {
+    if watcher.takeHasSent() { pings.sent() }
     guard pings.isTooMany(at: eventLoop.now) else { return }
     logger.info("connection cut: too many pings", metadata: [LogKey.peer: "\(peer)"])
     let reason = ByteBuffer(string: "too_many_pings")

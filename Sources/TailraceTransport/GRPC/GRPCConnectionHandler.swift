@@ -29,6 +29,8 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
   let budget: MemoryBudget
   let logger: Logger
   let outbox: Outbox
+  /// The handler in front of this one.
+  let http2: NIOHTTP2Handler
   let watcher: GoAwayWatcher
 
   // Event loop only, from here on.
@@ -47,6 +49,8 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
   var partialBytes = 0
   /// Whether frames were written since the last flush.
   var needsFlush = false
+  /// Calls that stream, and wait for output to be sent.
+  var heldUpStreams: Set<HTTP2StreamID> = []
   /// Whether `work` will be called soon.
   var isWorkAwaited = false
   var isWorking = false
@@ -69,8 +73,11 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
   var tick: Scheduled<Void>?
   var lingerTimer: Scheduled<Void>?
 
-  init(eventLoop: any EventLoop, environment: ConnectionEnvironment, watcher: GoAwayWatcher) {
+  init(
+    eventLoop: any EventLoop, environment: ConnectionEnvironment, http2: NIOHTTP2Handler, watcher: GoAwayWatcher
+  ) {
     self.eventLoop = eventLoop
+    self.http2 = http2
     self.watcher = watcher
     dispatcher = environment.dispatcher
     limits = environment.limits
@@ -108,13 +115,16 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
 
   package func credit(of call: CallID) -> Int {
     guard let stream = streams[call.stream] else { return 0 }
-    let credit = Self.streamOutputBytes - stream.unsentBytes
-    if credit <= 0 { streams[call.stream]?.isHeldUp = true }
+    let room = hasRoom ? Self.connectionOutputBytes - unsentBytes : 0
+    let credit = min(Self.streamOutputBytes - stream.unsentBytes, room)
+    if credit <= 0 { heldUpStreams.insert(call.stream) }
     return credit
   }
 
   /// What is kept for a peer that takes a stream more slowly than it could go.
   static let streamOutputBytes = 1 << 20
+  /// The same for all streams of a connection together.
+  static let connectionOutputBytes = 8 << 20
 
   package func isInFlight(_ call: CallID) -> Bool { phase == .open && streams[call.stream]?.isCalled == true }
 
@@ -147,8 +157,9 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
     guard phase == .open else { return }
     scheduleDeadline()
     if closeIfDone() { return }
+    resumeStreams()
     readOn()
-    if !queue.isEmpty && !hasBudget { awaitBudget() }
+    if !(queue.isEmpty && heldUpStreams.isEmpty) && !hasBudget { awaitBudget() }
   }
 
   /// Has `work` called soon.
@@ -236,13 +247,25 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
   }
 }
 
-/// Notes whether the connection was given up: then a GOAWAY with a reason was sent. Isolation: its event loop.
+/// Notes what leaves: whether the connection was given up, which a GOAWAY with a reason tells, and whether something
+/// else than an answer to a ping did. Isolation: its event loop.
 package final class GoAwayWatcher: NIOHTTP2FrameDelegate {
   private(set) var hasFailed = false
+  private var hasSent = false
 
   package init() {}
 
   package func wroteFrame(_ frame: HTTP2Frame) {
-    if case .goAway(_, let code, _) = frame.payload, code != .noError { hasFailed = true }
+    switch frame.payload {
+    case .goAway(_, let code, _) where code != .noError: hasFailed = true
+    case .data, .headers, .windowUpdate: hasSent = true
+    default: break
+    }
+  }
+
+  /// Whether something was sent since this was last asked.
+  func takeHasSent() -> Bool {
+    defer { hasSent = false }
+    return hasSent
   }
 }

@@ -42,6 +42,8 @@ package enum GRPCDoor {
     stream.streamErrorRateLimit.maximumCount = Bounds.maxResets
     let http2 = NIOHTTP2Handler(
       mode: .server, frameDelegate: watcher, connectionConfiguration: connection, streamConfiguration: stream)
-    return (http2, GRPCConnectionHandler(eventLoop: eventLoop, environment: environment, watcher: watcher))
+    return (
+      http2, GRPCConnectionHandler(eventLoop: eventLoop, environment: environment, http2: http2, watcher: watcher)
+    )
   }
 }

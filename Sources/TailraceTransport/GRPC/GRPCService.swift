@@ -44,6 +44,11 @@ private enum ServingStatus: UInt64 {
 extension GRPCConnectionHandler {
   /// Answers one of many requests.
   func serve(_ request: ByteBuffer, on id: HTTP2StreamID) {
+    // An answer is many times its question: whoever reads none is not told more.
+    guard hasRoom, (streams[id]?.unsentBytes ?? 0) < Self.streamOutputBytes else {
+      return fail(
+        id, RPCError(.resourceExhausted, "answers wait to be read; read them, then try again", error: .limitReached))
+    }
     guard let answer = Reflection.tailrace.answer(request) else {
       return fail(id, RPCError(.invalidArgument, "the request is no ServerReflectionRequest"))
     }
@@ -78,17 +83,16 @@ extension GRPCConnectionHandler {
     return isRead ? name : nil
   }
 
-  /// Tells those who watch that this server stops.
-  func endWatches() {
-    for (id, stream) in streams where stream.target.isWatch && stream.isInputEnded {
-      send([.bytes(ServingStatus.notServing.message)], on: id)
-      end(id, RPCError(.unavailable, "the server is shutting down; connect anew", error: .shuttingDown))
+  /// Ends what only this side could: whoever watches is told that the server stops.
+  func endOwnStreams() {
+    for (id, stream) in streams {
+      guard case .here(let service) = stream.target else { continue }
+      if service == .healthWatch, stream.isInputEnded { send([.bytes(ServingStatus.notServing.message)], on: id) }
+      if service == .reflection || stream.isInputEnded {
+        end(id, RPCError(.unavailable, "the server is shutting down; connect anew", error: .shuttingDown))
+      }
     }
   }
-}
-
-extension GRPCStream.Target {
-  fileprivate var isWatch: Bool { if case .here(.healthWatch) = self { true } else { false } }
 }
 
 extension ByteBuffer {

@@ -28,8 +28,8 @@ struct GRPCStream {
   var lastInput: NIODeadline
   /// Bytes of its answers that are not sent yet.
   var unsentBytes = 0
-  /// Whether whoever streams waits for those to be sent.
-  var isHeldUp = false
+  /// When some of those were last sent, or there were none.
+  var lastSent: NIODeadline
 
   init(_ target: Target, _ head: GRPCRequestHead, now: NIODeadline, limits: FrameLimits) {
     self.target = target
@@ -38,6 +38,7 @@ struct GRPCStream {
     compressesAnswers = head.isCompressed && head.acceptsGzip
     assembler = GRPCMessageAssembler(maxMessageBytes: limits.maxFrameBytes, mayBeCompressed: head.isCompressed)
     lastInput = now
+    lastSent = now
   }
 
   /// Bytes in memory that wait for the rest of the request.

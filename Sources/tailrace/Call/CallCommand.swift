@@ -3,7 +3,7 @@ import NIOCore
 import TailraceClient
 import TailraceWire
 
-/// `tailrace call`: any unary RPC, from JSON to JSON.
+/// `tailrace call`: any RPC, from JSON to JSON.
 struct CallCommand: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "call", abstract: "Make calls: JSON in, JSON out.",
@@ -13,7 +13,7 @@ struct CallCommand: ClientCommand {
       the methods, and 'tailrace rpc describe METHOD' shows their messages.
 
       There may be several requests in a row, each made when the one before was answered: then each response is on a \
-      line of its own. The first that fails ends it, unless --keep-going is given. Who gives none with - or @ makes no call.
+      line of its own; so are those of a call that is answered with a stream, as they come. The first that fails ends it, unless --keep-going is given. Who gives none with - or @ makes no call.
 
       Examples:
         tailrace call AdminService/ListTopics '{"prefix": "page_"}'
@@ -34,8 +34,10 @@ struct CallCommand: ClientCommand {
   var header: [HeaderArgument] = []
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Give each call up after this many seconds.", valueName: "seconds"))
-  var timeout: Double = 60
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Give each call up after this many seconds. (default: 60; never, where a stream answers)", valueName: "seconds"))
+  var timeout: Double?
 
   @Flag(help: "Leave out members of requests that name no field, in place of refusing them.")
   var allowUnknownFields = false
@@ -49,16 +51,21 @@ struct CallCommand: ClientCommand {
   @OptionGroup var client: ClientOptions
 
   func validate() throws {
-    guard timeout > 0, timeout <= 86_400 else { throw ValidationError("--timeout is up to 86400 seconds, and above 0") }
+    guard timeout.map({ $0 > 0 && $0 <= 86_400 }) ?? true else {
+      throw ValidationError("--timeout is up to 86400 seconds, and above 0")
+    }
     guard header.count <= 64 else { throw ValidationError("--header is given \(header.count) times; 64 are the most") }
   }
 
   func execute() async throws {
     let rpc = try Self.find(method)
     var session = try CallSession(
-      rpc, client: client, isPretty: request != "-" && !request.hasPrefix("@") && Descriptor.standardOutput.isTerminal)
+      rpc, client: client,
+      isPretty: request != "-" && !request.hasPrefix("@") && !rpc.isServerStreaming
+        && Descriptor.standardOutput.isTerminal)
     session.metadata = header.map(\.metadata)
-    session.timeout = .milliseconds(Int64((timeout * 1_000).rounded(.up)))
+    session.timeout =
+      timeout.map { .milliseconds(Int64(($0 * 1_000).rounded(.up))) } ?? (rpc.isServerStreaming ? nil : .seconds(60))
     session.allowsUnknownFields = allowUnknownFields
     session.isVerbose = verbose
     var requests = JSONTextReader(
@@ -80,14 +87,7 @@ struct CallCommand: ClientCommand {
   }
 
   private static func find(_ name: String) throws(CommandFailure) -> RPCMethod {
-    if let method = MethodName.find(name) {
-      guard !method.isServerStreaming else {
-        throw CommandFailure(
-          "\(method.fullName) answers with a stream, which the native door does not carry in this release; "
-            + "'tailrace consume' reads records as they come", exitCode: ExitStatus.usage)
-      }
-      return method
-    }
+    if let method = MethodName.find(name) { return method }
     let near = MethodName.near(name)
     let hint =
       near.isEmpty

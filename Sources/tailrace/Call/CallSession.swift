@@ -15,7 +15,8 @@ struct CallSession {
   private let encoding: ProtobufJSON.EncodingOptions
   private var connection: Connection?
   var metadata: [Metadata] = []
-  var timeout = Duration.seconds(60)
+  /// Nil: none.
+  var timeout: Duration? = .seconds(60)
   var allowsUnknownFields = false
   var isVerbose = false
 
@@ -34,11 +35,14 @@ struct CallSession {
       request.number > 1 || source != "the request" ? "request \(request.number) (line \(request.line)): " : ""
     let message = try encode(request.bytes, place.isEmpty ? "the request: " : place)
     let connection = try await connected()
-    let answer: ByteBuffer
-    do throws(RPCError) { answer = try await exchange(message, over: connection) } catch {
+    let printer = ResponsePrinter(output, encoding)
+    do throws(RPCError) {
+      try await exchange(message, over: connection, printer)
+    } catch {
+      try printer.check()
       throw CommandFailure(error).with(prefix: place)
     }
-    try StandardOutput.print(try decode(answer))
+    try printer.check()
   }
 
   private mutating func connected() async throws -> Connection {
@@ -50,27 +54,39 @@ struct CallSession {
     return made
   }
 
-  private func exchange(_ message: ByteBuffer, over connection: Connection) async throws(RPCError) -> ByteBuffer {
+  private func exchange(
+    _ message: ByteBuffer, over connection: Connection, _ printer: ResponsePrinter
+  ) async throws(RPCError) {
     guard isVerbose else {
-      return try await connection.call(method, message, CallOptions(timeout: timeout, metadata: metadata))
+      return try await make(message, over: connection, CallOptions(timeout: timeout, metadata: metadata), printer)
     }
-    tell("> \(method.fullName), \(message.readableBytes) bytes, \(Quantity.latency(timeout)) at most")
+    let most = timeout.map { ", \(Quantity.latency($0)) at most" } ?? ""
+    tell("> \(method.fullName), \(message.readableBytes) bytes\(most)")
     for entry in metadata { tell("> \(entry.key): \(entry.value)") }
     let received = Mutex<[Metadata]>([])
     let start = ContinuousClock.now
     let result = await Result { () async throws(RPCError) in
-      try await connection.call(
-        method, message,
+      try await make(
+        message, over: connection,
         CallOptions(
-          timeout: timeout, metadata: metadata, onMetadata: { entries in received.withLock { $0 = entries } }))
+          timeout: timeout, metadata: metadata, onMetadata: { entries in received.withLock { $0 = entries } }), printer)
     }
     let took = Quantity.latency(ContinuousClock.now - start)
     switch result {
-    case .success(let answer): tell("< OK, \(answer.readableBytes) bytes, in \(took)")
+    case .success: tell("< OK, \(printer.byteCount) bytes, in \(took)")
     case .failure(let error): tell("< \(error.code.name), in \(took)")
     }
     for entry in received.withLock({ $0 }) { tell("< \(entry.key): \(entry.value)") }
-    return try result.get()
+    try result.get()
+  }
+
+  private func make(
+    _ message: ByteBuffer, over connection: Connection, _ options: CallOptions, _ printer: ResponsePrinter
+  ) async throws(RPCError) {
+    guard method.isServerStreaming else {
+      return try printer.print(try await connection.call(method, message, options))
+    }
+    try await connection.stream(method, message, options) { response throws(RPCError) in try printer.print(response) }
   }
 
   private func tell(_ line: String) { StandardError.write("\(line.withoutControls)\n") }
@@ -83,13 +99,44 @@ struct CallSession {
       throw CommandFailure("\(place)\(error)", exitCode: ExitStatus.usage)
     }
   }
+}
 
-  private func decode(_ answer: ByteBuffer) throws(CommandFailure) -> String {
+/// Prints the responses of a call, a line each unless they are pretty. Thread-safe.
+private final class ResponsePrinter: Sendable {
+  private let type: MessageDescriptor
+  private let options: ProtobufJSON.EncodingOptions
+  private let state = Mutex((byteCount: 0, failure: nil as (any Error)?))
+
+  init(_ type: MessageDescriptor, _ options: ProtobufJSON.EncodingOptions) {
+    self.type = type
+    self.options = options
+  }
+
+  /// Of all responses.
+  var byteCount: Int { state.withLock { $0.byteCount } }
+
+  /// Fails with CANCELLED where it cannot be printed; `check` tells why.
+  func print(_ response: ByteBuffer) throws(RPCError) {
+    state.withLock { $0.byteCount += response.readableBytes }
+    do {
+      try StandardOutput.print(try decode(response))
+    } catch {
+      state.withLock { $0.failure = error }
+      throw RPCError(.cancelled, "the response cannot be printed")
+    }
+  }
+
+  private func decode(_ response: ByteBuffer) throws(CommandFailure) -> String {
     do throws(JSONMappingError) {
-      return try ProtobufJSON.encode(answer, as: output, options: encoding)
+      return try ProtobufJSON.encode(response, as: type, options: options)
     } catch {
       throw CommandFailure(RPCError(.internalError, "the broker's answer: \(error)"))
     }
+  }
+
+  /// Throws what made printing fail, if it did.
+  func check() throws {
+    if let failure = state.withLock({ $0.failure }) { throw failure }
   }
 }
 

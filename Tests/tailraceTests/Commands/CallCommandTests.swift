@@ -59,12 +59,29 @@ import Testing
     #expect(outcome.errors.contains("DEADLINE_EXCEEDED"))
   }
 
-  @Test func `names that do not exist and streams are told of in one line`() throws {
+  @Test func `names that do not exist are told of in one line`() throws {
     let unknown = try runTool(["call", "LogService/Fetsh"])
     #expect(unknown.errorLines == ["tailrace: there is no method 'LogService/Fetsh'; did you mean LogService/Fetch?"])
-    let stream = try runTool(["call", "LogService/Subscribe"])
-    #expect(stream.errorLines.count == 1)
-    #expect(stream.errors.contains("answers with a stream"))
+  }
+
+  @Test func `a stream's responses are a line each, as they come, until it ends or is given up`() throws {
+    let broker = try Broker()
+    try broker.createTopic("t")
+    let request = #"{"targets": [{"topic": "t"}], "decode": true}"#
+    let call = try broker.start(["call", "LogService/Subscribe", request])
+    for text in ["one", "two"] {
+      _ = try broker.output(of: ["produce", "t"], input: "\(text)\n".utf8)
+      #expect(try call.readLine().contains(Data(text.utf8).base64EncodedString()))
+    }
+    call.send(SIGINT)
+    #expect(try call.wait().status != 0)
+    let late = try broker.run(["call", "LogService/Subscribe", request, "--timeout", "0.2"])
+    #expect(late.lines.count == 1)
+    #expect(late.status == 12, "\(late.errors)")
+    #expect(late.errorLines.count == 1)
+    let gone = try broker.run(["call", "LogService/Subscribe", #"{"targets": [{"topic": "x"}]}"#])
+    #expect(gone.status == 0 && gone.lines.count == 1, "\(gone.errors)")
+    #expect(gone.lines.first?.contains("UNKNOWN_TOPIC") == true)
   }
 
   @Test func `several requests in a row have a line of response each`() throws {
