@@ -66,7 +66,8 @@ struct RPCMethodTests {
       #expect(seen.isSuperset(of: file.dependency))
       let locations = file.sourceCodeInfo.location
       #expect(!locations.isEmpty)
-      #expect(locations.allSatisfy { !$0.leadingComments.isEmpty && $0.span.isEmpty && $0.trailingComments.isEmpty })
+      #expect(
+        locations.allSatisfy { !$0.leadingComments.isEmpty && $0.span == [0, 0, 0] && $0.trailingComments.isEmpty })
       seen.insert(file.name)
     }
   }

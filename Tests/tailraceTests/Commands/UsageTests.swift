@@ -67,7 +67,7 @@ import Testing
     ["call", "AdminService/ListTopics", "{"],
     ["call", "AdminService/ListTopics", #"{"nofield":1}"#], ["call", "AdminService/ListTopics", "@/nonexistent/file"],
     ["call", "AdminService/ListTopics", "--timeout", "0"], ["call", "AdminService/ListTopics", "--timeout", "inf"],
-    ["call", "AdminService/ListTopics", "--timeout", "nan"], ["call", "LogService/Subscribe"],
+    ["call", "AdminService/ListTopics", "--timeout", "nan"], ["call", "LogService/Subscribe", "["],
     ["bench", "produce", "--acks", "none"], ["bench", "produce", "--record-size", "-1"],
     ["bench", "produce", "--records-per-batch", "-1"],
     ["bench", "produce", "--connections", "1000", "--depth", "1000"], ["bench", "latency", "--rate", "0"],
