@@ -104,13 +104,14 @@ broker_pid=
 broker_address=
 broker_log=
 
-# Starts a broker on a free port: $1 = binary, $2 = data directory, $3 = its log. Sets broker_pid and broker_address.
+# Starts a broker on a free port: $1 = binary, $2 = data directory, $3 = its log, the rest: flags. Sets
+# broker_pid and broker_address.
 start_broker() {
   local deadline=$((SECONDS + 30))
   broker_log=$3
   broker_address=
   : > "$broker_log"
-  "$1" serve --data-dir "$2" --listen 127.0.0.1:0 < /dev/null > /dev/null 2> "$broker_log" &
+  "$1" serve --data-dir "$2" --listen 127.0.0.1:0 "${@:4}" < /dev/null > /dev/null 2> "$broker_log" &
   broker_pid=$!
   while [[ -z $broker_address ]]; do
     if ! kill -0 "$broker_pid" 2> /dev/null || ((SECONDS > deadline)); then

@@ -74,7 +74,7 @@ package final class FakeCallConnection: CallConnection {
   package func release(_ byteCount: Int) { state.withLock { $0.heldBytes -= byteCount } }
 
   package func send(_ message: Response, to call: CallID) {
-    let bytes = message.byteCount
+    let bytes = message.chunks?.byteCount ?? 0
     state.withLock { state in
       state.messages[call, default: []].append(message)
       state.credit[call, default: 0] -= bytes
@@ -222,17 +222,5 @@ extension Response {
   /// The failure; nil where it is none.
   package var failure: RPCError? {
     if case .failure(let error) = self { error } else { nil }
-  }
-}
-
-extension Response {
-  /// Bytes of its message.
-  fileprivate var byteCount: Int {
-    switch self {
-    case .message(let bytes): bytes.readableBytes
-    case .short(let bytes): bytes.count
-    case .chunks(let chunks): chunks.reduce(0) { $0 + $1.count }
-    case .failure, .end: 0
-    }
   }
 }

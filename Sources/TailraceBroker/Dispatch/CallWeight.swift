@@ -28,6 +28,8 @@ enum CallWeight {
       || PartCount.count(in: message, field: 2, inner: [4, 5], most: produceParts) > produceParts
   }
 
+  static func isHeavyFetch(_ request: FetchRequest) -> Bool { request.targets.count > fetchParts }
+
   /// Refusals take more words than requests.
   static func isHeavyCommit(_ message: ByteBuffer) -> Bool {
     // CommitOffsetRequest.offsets

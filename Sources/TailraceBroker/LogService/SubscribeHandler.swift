@@ -76,11 +76,17 @@ final class SubscribeHandler: Sendable {
     self.queue = queue
   }
 
-  /// How many there are now.
-  var count: Int { state.withLock { state in state.subscriptions.values.reduce(0) { $0 + $1.count } } }
-
-  /// Event loop only, as all that follows.
+  /// Event loop only, as all that follows but where it says otherwise.
   func handle(_ call: InboundCall, from connection: any CallConnection) {
+    if CallWeight.isHeavyFetch(call.message) {
+      queue.add(call, from: connection) { self.begin($0, from: connection) }
+    } else {
+      begin(call, from: connection)
+    }
+  }
+
+  /// On any thread.
+  private func begin(_ call: InboundCall, from connection: any CallConnection) {
     let subscription: Subscription
     do throws(RPCError) {
       subscription = Subscription(try call.decoded(as: SubscribeRequest.self), call.id, connection)
@@ -90,7 +96,11 @@ final class SubscribeHandler: Sendable {
       connection.respond(.failure(error), to: call.id)
       return
     }
-    goOn(subscription)
+    if connection.eventLoop.inEventLoop {
+      goOn(subscription)
+    } else {
+      connection.eventLoop.execute { self.goOn(subscription) }
+    }
   }
 
   private func admit(_ subscription: Subscription) throws(RPCError) {
@@ -161,11 +171,22 @@ final class SubscribeHandler: Sendable {
     guard !purgatory.isDraining else { return endForShutdown(subscription) }
     let credit = connection.credit(of: subscription.call)
     guard credit > 0 else { return }
+    subscription.isReading = true
+    let request = subscription.request(credit: credit)
+    guard CallWeight.isHeavyFetch(request) else { return read(request, subscription) }
+    queue.add(
+      CallQueue.Job(call: subscription.call, connection: connection, byteCount: request.targets.count * 256) {
+        self.read(request, subscription)
+      })
+  }
+
+  /// On any thread.
+  private func read(_ request: FetchRequest, _ subscription: Subscription) {
+    let connection = subscription.connection
     let plan: FetchPlan
     do throws(RPCError) {
-      plan = try FetchPlan(subscription.request(credit: credit), topics: topics, door: connection.door)
+      plan = try FetchPlan(request, topics: topics, door: connection.door)
     } catch { return end(subscription, .failure(error)) }
-    subscription.isReading = true
     let byteCount = plan.bounds.maxBytes
     // Whoever waits for others is resumed when one of them is done.
     guard state.withLock({ $0.beginRead(byteCount, subscription) }) else { return }

@@ -66,7 +66,11 @@ final class Subscription: @unchecked Sendable {
       var target = target
       if partition.error != nil || partition.nextOffset > target.offset { news.partitions.append(partition) }
       guard partition.error == nil else { continue }
-      target.offset = max(target.offset, partition.nextOffset)
+      if partition.nextOffset > target.offset {
+        target.offset = partition.nextOffset
+        // Whatever fell back before this epoch was gone already when it was read.
+        target.lastEpoch = partition.partitionEpoch
+      }
       left.append(target)
     }
     targets = left

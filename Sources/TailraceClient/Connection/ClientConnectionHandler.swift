@@ -164,12 +164,14 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
   /// Of a large answer the kernel is to gather a good part before it wakes this thread: to wake for each few kilobytes
   /// costs both sides more than the bytes do.
   private func awaitMuch(_ context: ChannelHandlerContext) {
-    let missing = decoder.missingBytes
-    let wanted = missing < gatheredBytes ? 1 : gatheredBytes
-    guard wanted != awaitedBytes else { return }
-    awaitedBytes = wanted
+    wait(for: decoder.missingBytes < gatheredBytes ? 1 : gatheredBytes, context)
+  }
+
+  private func wait(for byteCount: Int, _ context: ChannelHandlerContext) {
+    guard byteCount != awaitedBytes else { return }
+    awaitedBytes = byteCount
     try? context.channel.syncOptions?.setOption(
-      .socketOption(NIOBSDSocket.Option(rawValue: SO_RCVLOWAT)), value: wanted)
+      .socketOption(NIOBSDSocket.Option(rawValue: SO_RCVLOWAT)), value: byteCount)
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -399,7 +401,8 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
     var isSilent = false
     for case (let id, let pending?) in inFlight {
       if pending.deadline <= now {
-        isSilent = isSilent || receivedAt < pending.sentAt
+        // While the kernel gathers, bytes may have come that nobody was told of.
+        isSilent = isSilent || (awaitedBytes == 1 && receivedAt < pending.sentAt)
         giveUp(id)
         pending.completion(.failure(error))
       } else {
@@ -413,6 +416,8 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
       for call in overdue { call.completion(.failure(error)) }
     }
     for call in waiting { earliest = min(earliest, deadline(of: call)) }
+    // So that the next time it can be judged.
+    if let context { wait(for: 1, context) }
     if isSilent && configuration.endsWhenSilent {
       fail(RPCError(.unavailable, "\(server) does not answer any more"))
       return

@@ -14,9 +14,7 @@ extension GRPCConnectionHandler {
   func answer(_ response: Response, to id: HTTP2StreamID) {
     guard phase == .open, streams[id]?.isCalled == true else { return }
     switch response {
-    case .message(let message): answer([.bytes(message)], to: id)
-    case .short(let message): answer([.bytes(message.withUnsafeBytes { ByteBuffer(bytes: $0) })], to: id)
-    case .chunks(let chunks): answer(chunks, to: id)
+    case .message, .short, .chunks: answer(response.chunks ?? [], to: id)
     case .failure(let error): end(id, error)
     case .end:
       // Without a message there were no headers either.
@@ -49,7 +47,7 @@ extension GRPCConnectionHandler {
       streams[id]?.hasHead = true
       write(id, .headers(.init(headers: GRPCTrailers.head(gzip: stream.compressesAnswers))))
     }
-    let count = chunks.reduce(0) { $0 + $1.count }
+    let count = chunks.byteCount
     if stream.compressesAnswers, count >= compressedBytes, let message = compressed(chunks) {
       var framed = ByteBuffer()
       framed.writeMultipleIntegers(UInt8(1), UInt32(message.readableBytes))
@@ -178,12 +176,5 @@ extension GRPCConnectionHandler {
     guard let context else { return }
     context.write(wrapOutboundOut(HTTP2Frame(streamID: id, payload: payload)), promise: nil)
     needsFlush = true
-  }
-}
-
-extension [Chunk] {
-  /// Bytes in memory; what lies in files takes none.
-  var memoryBytes: Int {
-    reduce(0) { sum, chunk in if case .bytes(let bytes) = chunk { sum + bytes.readableBytes } else { sum } }
   }
 }

@@ -5,7 +5,7 @@ internal import TailraceWire
 
 /// The windows of HTTP/2's flow control that this side opens. How much may come is decided by reading or not, so a
 /// window is opened anew as soon as half of it is used: it never is what caps the throughput.
-struct GRPCWindows {
+enum GRPCWindows {
   /// Of each stream, in bytes.
   static let streamBytes = 1 << 20
   /// Of all streams of a connection together.

@@ -65,7 +65,6 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
   /// Since when it could not read for want of memory.
   var starvedSince: NIODeadline?
   var pings = PingPolicy()
-  var windows = GRPCWindows()
   /// No call's deadline is earlier than this.
   var earliestDeadline = NIODeadline.distantFuture
   var deadlineTimer: Scheduled<Void>?
@@ -103,13 +102,8 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
   }
 
   package func send(_ message: Response, to call: CallID) {
-    guard phase == .open, streams[call.stream]?.isCalled == true else { return }
-    switch message {
-    case .message(let bytes): send([.bytes(bytes)], on: call.stream)
-    case .short(let bytes): send([.bytes(bytes.withUnsafeBytes { ByteBuffer(bytes: $0) })], on: call.stream)
-    case .chunks(let chunks): send(chunks, on: call.stream)
-    case .failure, .end: return
-    }
+    guard isInFlight(call), let chunks = message.chunks else { return }
+    send(chunks, on: call.stream)
     awaitWork()
   }
 

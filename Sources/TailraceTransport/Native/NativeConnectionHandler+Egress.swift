@@ -40,15 +40,9 @@ extension NativeConnectionHandler {
 
   /// Writes one of the messages of a call that streams.
   func stream(_ message: Response, to call: CallID) {
-    let chunks: [Chunk]
-    switch message {
-    case .message(let bytes): chunks = [.bytes(bytes)]
-    case .short(let bytes): chunks = [.bytes(bytes.withUnsafeBytes { ByteBuffer(bytes: $0) })]
-    case .chunks(let all): chunks = all
-    case .failure, .end: return
-    }
-    let count = chunks.reduce(0) { $0 + $1.count }
-    guard phase == .open, let clientID = calls.spend(count, of: call) else { return }
+    guard phase == .open, let chunks = message.chunks else { return }
+    let count = chunks.byteCount
+    guard let clientID = calls.spend(count, of: call) else { return }
     gatheredBytes += encoder.writeResponsePrefix(
       clientID, messageBytes: count, isLast: false, reconnectAdvised: isDraining, to: &gather)
     write(chunks)
@@ -86,13 +80,8 @@ extension NativeConnectionHandler {
   }
 
   private func writeChunks(_ chunks: [Chunk], to clientID: UInt64) {
-    var count = 0
-    var memoryCount = 0
-    for chunk in chunks {
-      count += chunk.count
-      if case .bytes(let bytes) = chunk { memoryCount += bytes.readableBytes }
-    }
-    if let refusal = refusal(messageBytes: count, memoryBytes: memoryCount) {
+    let count = chunks.byteCount
+    if let refusal = refusal(messageBytes: count, memoryBytes: chunks.memoryBytes) {
       writeFailure(refusal, to: clientID)
       return
     }

@@ -66,10 +66,7 @@ extension Response {
     switch self {
     case .message(let message): message.readableBytes
     case .short(let message): message.count
-    case .chunks(let chunks):
-      chunks.reduce(0) { sum, chunk in
-        if case .bytes(let bytes) = chunk { sum + bytes.readableBytes } else { sum }
-      }
+    case .chunks(let chunks): chunks.memoryBytes
     case .failure, .end: 0
     }
   }

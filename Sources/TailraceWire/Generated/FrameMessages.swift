@@ -103,7 +103,7 @@ package struct ResponseHeader: WireMessage {
   package var callID: UInt64 = 0
   /// Absent: OK.
   package var status: Status? = nil
-  /// The last frame of this call: always set on the one response of a unary call.
+  /// The last frame of this call: always set on the one response of a unary call. Of a stream it has no message.
   package var endOfStream: Bool = false
   /// Wait this many milliseconds before the next call (quotas; not in this release).
   package var throttleMs: UInt32 = 0

@@ -519,11 +519,11 @@ package struct DeleteRecordsResponse: WireMessage {
   }
 }
 
-/// Request of Subscribe.
+/// Request of Subscribe: a fetch that goes on behind what it brought, until it is cancelled or no partition is left.
 package struct SubscribeRequest: WireMessage {
   /// Where to begin. At least one.
   package var targets: [FetchTarget] = []
-  /// Of one response; 0 = 1 MiB.
+  /// Of one response; 0 = 1 MiB. On the native door no response is sent without credit.
   package var maxBytes: UInt32 = 0
   /// As in FetchRequest.
   package var decode: Bool = false
@@ -541,7 +541,7 @@ package struct SubscribeRequest: WireMessage {
 
 /// One piece of the stream of Subscribe.
 package struct SubscribeResponse: WireMessage {
-  /// Those with news.
+  /// Those with news. One that has an error is told of once, and read no more.
   package var partitions: [FetchedPartition] = []
 
   /// A message with every field absent or at its default.

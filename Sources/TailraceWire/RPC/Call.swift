@@ -80,4 +80,14 @@ package enum Response: Sendable {
   case failure(RPCError)
   /// Nothing more: the end of a stream.
   case end
+
+  /// The message in pieces, whatever form it has; nil where there is none.
+  package var chunks: [Chunk]? {
+    switch self {
+    case .message(let bytes): [.bytes(bytes)]
+    case .short(let bytes): [.bytes(bytes.withUnsafeBytes { ByteBuffer(bytes: $0) })]
+    case .chunks(let chunks): chunks
+    case .failure, .end: nil
+    }
+  }
 }

@@ -16,6 +16,16 @@ package enum Chunk: Sendable {
   }
 }
 
+extension [Chunk] {
+  /// Length of all of them in bytes.
+  package var byteCount: Int { reduce(0) { $0 + $1.count } }
+
+  /// Bytes of those in memory; what lies in files takes none.
+  package var memoryBytes: Int {
+    reduce(0) { sum, chunk in if case .bytes(let bytes) = chunk { sum + bytes.readableBytes } else { sum } }
+  }
+}
+
 /// A range of a file that the transport can send without copying it, opaque to everybody between storage and transport.
 package struct FileChunk: Sendable {
   package let region: FileRegion

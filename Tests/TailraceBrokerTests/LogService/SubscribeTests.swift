@@ -1,8 +1,9 @@
 import NIOCore
-import TailraceBroker
 import TailraceTesting
 import TailraceWire
 import Testing
+
+@testable import TailraceBroker
 
 @Suite struct SubscribeTests {
   private func subscribe(_ fixture: Fixture, _ request: SubscribeRequest) async throws -> CallID {
@@ -108,6 +109,34 @@ import Testing
     }
   }
 
+  @Test func `many partitions are read as few are`() async throws {
+    try await withFixture { fixture in
+      try await fixture.createTopic(partitions: 100)
+      for partition in [0, 50, 99] as [UInt32] {
+        _ = try await fixture.produce(records: [record("x", partition: partition)])
+      }
+      let call = try await subscribe(fixture, request(100))
+      while fixture.connection.isInFlight(call), fixture.connection.messages(of: call).isEmpty {
+        await fixture.connection.grant(1_000_000, to: call)
+      }
+      #expect(try await responses(fixture, call).flatMap(\.partitions).map(\.partition) == [0, 50, 99])
+    }
+  }
+
+  @Test func `with plain records, too, the broker is told which epoch was read`() {
+    let subscription = Subscription(
+      request(from: 5), CallID(rawValue: 1), FakeCallConnection(to: NoDispatcher()))
+    var partition = FetchedPartition(topic: "orders")
+    partition.partitionEpoch = 3
+    partition.nextOffset = 5
+    #expect(subscription.take(FetchResponse(partitions: [partition])) == nil)
+    #expect(subscription.targets.map(\.lastEpoch) == [nil])
+    partition.nextOffset = 8
+    #expect(subscription.take(FetchResponse(partitions: [partition])) != nil)
+    #expect(subscription.targets.map(\.lastEpoch) == [3])
+    #expect(subscription.targets.map(\.offset) == [8])
+  }
+
   @Test func `a request that makes no sense fails`() async throws {
     try await withFixture { fixture in
       try await fixture.createTopic()
@@ -140,4 +169,11 @@ import Testing
       #expect(fixture.broker.purgatory.count == 0)
     }
   }
+}
+
+private struct NoDispatcher: RequestDispatcher {
+  func dispatch(_ offers: inout [CallOffer]) {}
+  func abandon(_ call: CallID, from connection: any CallConnection) {}
+  func inputEnded(on connection: any CallConnection) {}
+  func connectionClosed(_ connection: any CallConnection) {}
 }

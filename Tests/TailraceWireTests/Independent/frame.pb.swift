@@ -132,7 +132,7 @@ nonisolated struct Tailrace_V1_ResponseHeader: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   mutating func clearStatus() {self._status = nil}
 
-  /// The last frame of this call: always set on the one response of a unary call.
+  /// The last frame of this call: always set on the one response of a unary call. Of a stream it has no message.
   var endOfStream: Bool = false
 
   /// Wait this many milliseconds before the next call (quotas; not in this release).

@@ -728,7 +728,7 @@ nonisolated struct Tailrace_V1_DeleteRecordsResponse: Sendable {
   init() {}
 }
 
-/// Request of Subscribe.
+/// Request of Subscribe: a fetch that goes on behind what it brought, until it is cancelled or no partition is left.
 nonisolated struct Tailrace_V1_SubscribeRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -737,7 +737,7 @@ nonisolated struct Tailrace_V1_SubscribeRequest: Sendable {
   /// Where to begin. At least one.
   var targets: [Tailrace_V1_FetchTarget] = []
 
-  /// Of one response; 0 = 1 MiB.
+  /// Of one response; 0 = 1 MiB. On the native door no response is sent without credit.
   var maxBytes: UInt32 = 0
 
   /// As in FetchRequest.
@@ -754,7 +754,7 @@ nonisolated struct Tailrace_V1_SubscribeResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Those with news.
+  /// Those with news. One that has an error is told of once, and read no more.
   var partitions: [Tailrace_V1_FetchedPartition] = []
 
   var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -153,7 +153,7 @@ struct  Tailrace__V1__ResponseHeader
    */
   uint64_t call_id;
   /*
-   * The last frame of this call: always set on the one response of a unary call.
+   * The last frame of this call: always set on the one response of a unary call. Of a stream it has no message.
    */
   protobuf_c_boolean end_of_stream;
   /*

@@ -756,7 +756,7 @@ struct  Tailrace__V1__DeleteRecordsResponse
 
 
 /*
- * Request of Subscribe.
+ * Request of Subscribe: a fetch that goes on behind what it brought, until it is cancelled or no partition is left.
  */
 struct  Tailrace__V1__SubscribeRequest
 {
@@ -767,7 +767,7 @@ struct  Tailrace__V1__SubscribeRequest
   size_t n_targets;
   Tailrace__V1__FetchTarget **targets;
   /*
-   * Of one response; 0 = 1 MiB.
+   * Of one response; 0 = 1 MiB. On the native door no response is sent without credit.
    */
   uint32_t max_bytes;
   /*
@@ -787,7 +787,7 @@ struct  Tailrace__V1__SubscribeResponse
 {
   ProtobufCMessage base;
   /*
-   * Those with news.
+   * Those with news. One that has an error is told of once, and read no more.
    */
   size_t n_partitions;
   Tailrace__V1__FetchedPartition **partitions;
