@@ -90,6 +90,7 @@ import Testing
       var configuration = ConsumerConfiguration(.group("g", topics: ["t"]))
       configuration.maxBatchRecords = 7
       configuration.commit = .automatic(every: .seconds(3600))
+      configuration.closeTimeout = .seconds(600)
       let (read, done) = (Recorder<ConsumerRecord>(), Signal())
       let atWork = Mutex<(now: Set<TopicPartition>, most: Int)>(([], 0))
       let consumer = try Consumer(client, configuration)
@@ -122,6 +123,7 @@ import Testing
       try await broker.produce("t", 0, 0..<10)
       var configuration = ConsumerConfiguration(.group("g", topics: ["t"]))
       configuration.maxBatchRecords = 4
+      configuration.closeTimeout = .seconds(600)
       let consumer = try Consumer(client, configuration)
       await #expect(throws: CancellationError.self) {
         try await consumer.process { batch in if batch.firstOffset == 4 { throw CancellationError() } }

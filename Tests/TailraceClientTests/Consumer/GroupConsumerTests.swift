@@ -10,8 +10,9 @@ import Testing
     _ group: String = "g", manual: Bool = false, _ change: (inout ConsumerConfiguration) -> Void = { _ in }
   ) -> ConsumerConfiguration {
     var configuration = ConsumerConfiguration(.group(group, topics: ["t"]))
-    // Longer than any test takes: what is committed is committed for another reason.
+    // Longer than any test takes: what is committed is committed for another reason, and no close gives up waiting.
     configuration.commit = manual ? .manual : .automatic(every: .seconds(3600))
+    configuration.closeTimeout = .seconds(600)
     change(&configuration)
     return configuration
   }
