@@ -55,6 +55,8 @@ struct PartitionQueue {
     /// Room in the buffer that is free again.
     var bufferedBytes: Int
     var recordCount: Int
+    /// What held its records, where they were sent as they are.
+    var memory: ByteBuffer?
   }
 
   private var settled: [Settled] = []
@@ -68,25 +70,23 @@ struct PartitionQueue {
 
   // MARK: Taking in
 
-  /// Adds a record to the open batch, which is opened where there is none. `growth`: bytes that the batch has more now.
-  mutating func append(
-    _ record: ProducerRecord, nowMs: Int64, reservingBytes: Int
-  ) -> (delivery: Delivery, growth: Int) {
-    let before = open?.builder.byteCount ?? 0
-    if open == nil { openBatch(nowMs: nowMs, reservingBytes: reservingBytes) }
-    let headers = record.wireHeaders
-    // In place: a copy of the batch, however short-lived, would make each record copy all of those before it.
-    let index = open?.count ?? 0
-    open?.builder.append(
-      key: record.key, value: record.value, headers: headers, timestampMs: record.timestampMs ?? nowMs)
-    return (Delivery(batch: openCompletion, index: index), (open?.builder.byteCount ?? before) - before)
-  }
-
-  private mutating func openBatch(nowMs: Int64, reservingBytes: Int) {
+  /// Opens a batch that is filled in `memory`. There is no open one.
+  mutating func openBatch(nowMs: Int64, in memory: ByteBuffer) {
     openCompletion = BatchCompletion(topic: topic, partition: Int(partition))
     open = OpenBatch(
-      completion: openCompletion, openedAt: .now(),
-      builder: RecordSetBuilder(baseTimestampMs: nowMs, reservingBytes: reservingBytes))
+      completion: openCompletion, openedAt: .now(), builder: RecordSetBuilder(baseTimestampMs: nowMs, memory: memory))
+  }
+
+  /// Adds a record to the open batch. `growth`: bytes that the batch has more now.
+  mutating func append(_ record: ProducerRecord, nowMs: Int64) -> (delivery: Delivery, growth: Int) {
+    let index = open?.count ?? 0
+    // In place: a copy of the batch, however short-lived, would make each record copy all of those before it. And nothing
+    // of it is read afterwards, which would wait until the record is in memory.
+    let growth = open?.builder.append(
+      key: record.key, value: record.value, headers: record.wireHeaders, timestampMs: record.timestampMs ?? nowMs)
+    return (
+      Delivery(batch: openCompletion, index: index), (growth ?? 0) + (index == 0 ? RecordBatchHeader.byteCount : 0)
+    )
   }
 
   /// Whether the open batch has no room for so many bytes more. Changes nothing: what is mutating is called in place, where
@@ -147,7 +147,7 @@ struct PartitionQueue {
     // What was sent over another connection may still be on its way.
     guard inFlight == 0 || self.connection == connection else { return .nothing }
     guard retryAt <= now else { return .wait(retryAt) }
-    guard let index = batches.firstIndex(where: { $0.phase == .ready || $0.phase == .building }) else {
+    guard let index = batches.indices.first(where: { batches[$0].phase.isUnsent }) else {
       return nextOpen(rules, now: now, isRoomAwaited: isRoomAwaited)
     }
     // Answers may come in any order. The broker remembers its last five batches: the first one here must be among them.
@@ -202,7 +202,8 @@ struct PartitionQueue {
 
   /// Takes the outcome of a batch in flight.
   mutating func answer(
-    _ serial: UInt64, _ outcome: BatchCompletion.Outcome, _ rules: SendingRules, now: NIODeadline, jitter: Double
+    _ serial: UInt64, _ outcome: BatchCompletion.Outcome, _ rules: SendingRules, now: NIODeadline,
+    jitter: @autoclosure () -> Double
   ) -> Verdict {
     guard let index = index(of: serial), batches[index].phase == .inFlight else { return .settled }
     inFlight -= 1
@@ -215,7 +216,7 @@ struct PartitionQueue {
     case .failure(let error):
       verdict = fail(index, error, rules)
       switch verdict {
-      case .retried, .reset: retry(now, jitter)
+      case .retried, .reset: retry(now, jitter())
       case .settled, .fenced: break
       }
     }
@@ -252,7 +253,7 @@ struct PartitionQueue {
     settled.append(
       Settled(
         completion: batch.completion, outcome: outcome, bufferedBytes: batch.bufferedBytes,
-        recordCount: batch.recordCount))
+        recordCount: batch.recordCount, memory: batch.batch?.records))
     batches[index].phase = .done
     batches[index].batch = nil
   }

@@ -21,6 +21,9 @@ struct SealedBatch {
     case inFlight
     /// Settled; leaves the queue once it is the first.
     case done
+
+    /// Whether it is to be sent, now or once it is built.
+    var isUnsent: Bool { self == .ready || self == .building }
   }
 
   let completion: BatchCompletion

@@ -12,11 +12,16 @@ struct ProducerBuffer {
   }
 
   let maxBytes: Int
+  /// Nobody who waits goes on above this: to wake somebody for each batch that leaves would cost more than the batch.
+  private let resumeBytes: Int
   private(set) var usedBytes = 0
   private var waiters = Deque<Waiter>()
   private var lastID: UInt64 = 0
 
-  init(maxBytes: Int) { self.maxBytes = maxBytes }
+  init(maxBytes: Int) {
+    self.maxBytes = maxBytes
+    resumeBytes = maxBytes - min(maxBytes / 4, 2 << 20)
+  }
 
   /// Whether anybody waits for room.
   var isAwaited: Bool { !waiters.isEmpty }
@@ -62,6 +67,7 @@ struct ProducerBuffer {
   /// Those who may go on now.
   mutating func admit() -> [Continuation] {
     var admitted: [Continuation] = []
+    guard usedBytes <= resumeBytes else { return [] }
     while let first = waiters.first, fits(first.byteCount) {
       usedBytes += first.byteCount
       admitted.append(first.continuation)

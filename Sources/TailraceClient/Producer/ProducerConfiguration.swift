@@ -26,15 +26,18 @@ public struct ProducerConfiguration: Sendable {
   /// How batches are compressed.
   public var compression = Compression.none
   /// A batch is sent when it has this many bytes before compression; a larger record makes a batch of its own.
-  /// 1 to 8 MiB; a topic's `max_batch_bytes` is 1 MiB unless it was configured otherwise.
-  public var batchBytes = 64 << 10
+  /// 1 to 8 MiB; a topic's `max_batch_bytes` is 1 MiB unless it was configured otherwise. By default as many as keep what
+  /// is under way in a partition within a processor's cache, at both ends.
+  public var batchBytes = 160 << 10
   /// How long a batch that is not full waits for more records. Zero, the default: only while an earlier batch of its
   /// partition is under way, so that records that come alone are sent at once and many together share batches.
   public var linger = Duration.zero
   /// Batches under way in a partition at a time, 1 to 5. Their order is kept, also when some are sent again.
   public var maxInFlightBatches = 5
-  /// Bytes of records that may wait to be stored; beyond, `send` and `enqueue` suspend until there is room.
-  public var maxBufferedBytes = 32 << 20
+  /// Bytes of records that may wait to be stored; beyond, `send` and `enqueue` suspend until there is room: a quarter of
+  /// it, or 2 MiB. More than the default keeps more for a broker that is away or far; near one it is slower, for records
+  /// leave the processor's cache before they are sent.
+  public var maxBufferedBytes = 8 << 20
   /// Whether a batch that is sent again is stored once. Without it a partition has one batch under way at a time, and
   /// what is sent again after a lost connection may be stored twice. Without effect where acks are none.
   public var isIdempotent = true

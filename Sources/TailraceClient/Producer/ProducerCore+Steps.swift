@@ -89,9 +89,10 @@ extension ProducerCore {
 
   /// A batch was answered. Returns the failure for which it is sent again, where it is.
   mutating func answered(
-    _ queue: Int, _ serial: UInt64, _ outcome: BatchCompletion.Outcome, now: NIODeadline, jitter: Double
+    _ queue: Int, _ serial: UInt64, _ outcome: BatchCompletion.Outcome, now: NIODeadline,
+    jitter: @autoclosure () -> Double
   ) -> TailraceError? {
-    let verdict = queues[queue].answer(serial, outcome, rules, now: now, jitter: jitter)
+    let verdict = queues[queue].answer(serial, outcome, rules, now: now, jitter: jitter())
     mark(queue)
     if case .failure(let error) = outcome, error.code == .unknownTopic || error.code == .unknownPartition {
       forget(queues[queue].topic)
@@ -117,9 +118,10 @@ extension ProducerCore {
   mutating func takeSettled(of queue: Int) -> Leaving {
     var leaving = Leaving()
     leaving.settled = queues[queue].takeSettled()
-    for batch in leaving.settled {
-      leaving.admitted += buffer.release(batch.bufferedBytes)
-      note(batch.outcome)
+    for index in leaving.settled.indices {
+      leaving.admitted += buffer.release(leaving.settled[index].bufferedBytes)
+      if let spare = leaving.settled[index].memory.take() { memory.give(spare) }
+      note(leaving.settled[index].outcome)
     }
     return leaving
   }

@@ -45,6 +45,7 @@ struct ProducerCore {
   private var topics: [ProducerTopic] = []
   var queues: [PartitionQueue] = []
   var buffer: ProducerBuffer
+  var memory = BatchMemory()
   var identity: ProducerIdentity?
   var isIdentifying = false
   /// Whether the identity is to change, and what is under the old one is awaited.
@@ -78,8 +79,10 @@ struct ProducerCore {
     if let refusal { return .failed(refusal) }
     guard let at = place(of: topic), !topics[at].isStale else { return .needsTopic }
     let count = topics[at].partitionCount
-    let chosen =
-      record.partition ?? configuration.partitioner.partition(of: record, topic: topic, partitionCount: count)
+    var chosen = record.partition
+    if chosen == nil {
+      chosen = configuration.partitioner.partition(of: record, topic: topic, partitionCount: count)
+    }
     let partition = chosen ?? topics[at].stickyPartition
     guard partition >= 0, partition < count else {
       return .failed(
@@ -101,8 +104,11 @@ struct ProducerCore {
     if queues[queue].isFull(with: byteCount, of: configuration.batchBytes), let full = seal(queue) {
       sealed.append(full)
     }
-    let (delivery, growth) = queues[queue].append(
-      record, nowMs: nowMs, reservingBytes: max(byteCount, min(configuration.batchBytes, 1 << 20)))
+    if queues[queue].open == nil {
+      let capacity = max(byteCount, min(configuration.batchBytes, BatchMemory.maxBatchBytes))
+      queues[queue].openBatch(nowMs: nowMs, in: memory.take(capacity))
+    }
+    let (delivery, growth) = queues[queue].append(record, nowMs: nowMs)
     buffer.adjust(by: growth - room)
     if delivery.index == 0 { wake(at: .now() + rules.deliveryTimeout) }
     let isUrgent = !sealed.isEmpty || queues[queue].inFlight == 0

@@ -5,36 +5,37 @@ package struct RecordSetBuilder {
   /// Base of the records' timestamps, milliseconds since 1970, not negative.
   package let baseTimestampMs: Int64
   package private(set) var count: UInt32 = 0
+  /// Bytes of the batch so far, before compression. Kept, for it is asked for with each record.
+  package private(set) var byteCount = RecordBatchHeader.byteCount
   private var records: ByteBuffer
   private var maxTimestampMs: Int64
   private var everyRecordHasKey = true
 
-  package init(baseTimestampMs: Int64, reservingBytes capacity: Int = 0) {
+  /// `memory`: empty, to hold the records.
+  package init(baseTimestampMs: Int64, memory: ByteBuffer = ByteBuffer()) {
     self.baseTimestampMs = max(0, baseTimestampMs)
     maxTimestampMs = 0
-    records = ByteBuffer()
-    records.reserveCapacity(capacity)
+    records = memory
   }
-
-  /// Bytes of the batch so far, before compression.
-  package var byteCount: Int { RecordBatchHeader.byteCount + records.readableBytes }
 
   package var isEmpty: Bool { count == 0 }
 
   /// Bytes that a record without headers adds at most: more only by the length of its key and value.
   package static let maxRecordOverhead = 32
 
-  /// Adds a record. `timestampMs` is milliseconds since 1970; negative ones count as 0.
-  package mutating func append(
+  /// Adds a record. `timestampMs` is milliseconds since 1970; negative ones count as 0. Returns the bytes that the batch
+  /// has more now.
+  @discardableResult package mutating func append(
     key: ByteBuffer?, value: ByteBuffer?, headers: [Header] = [], timestampMs: Int64
-  ) {
+  ) -> Int {
     let timestampMs = max(0, timestampMs)
     let delta = ZigZag.encode(timestampMs - baseTimestampMs)
     var size = delta == 0 ? 0 : 1 + Varint.byteCount(delta)
     if let key { size += lengthDelimitedByteCount(key.readableBytes) }
     if let value { size += lengthDelimitedByteCount(value.readableBytes) }
     for header in headers { size += lengthDelimitedByteCount(headerByteCount(header)) }
-    records.writeWithUnsafeMutableBytes(minimumWritableBytes: 1 + Varint.byteCount(UInt64(size)) + size) { memory in
+    let growth = records.writeWithUnsafeMutableBytes(minimumWritableBytes: 1 + Varint.byteCount(UInt64(size)) + size) {
+      memory in
       var writer = RecordWriter(memory)
       writer.tag(0x0A, varint: UInt64(size))
       if let key { writer.field(0x0A, key) }
@@ -44,8 +45,10 @@ package struct RecordSetBuilder {
       return writer.position
     }
     count += 1
+    byteCount += growth
     maxTimestampMs = max(maxTimestampMs, timestampMs)
     everyRecordHasKey = everyRecordHasKey && key != nil
+    return growth
   }
 
   /// The batch. There must be at least one record.

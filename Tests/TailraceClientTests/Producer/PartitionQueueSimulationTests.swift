@@ -33,8 +33,9 @@ import Testing
     mutating func handOver() {
       if queue.open != nil { seal() }
       let name = Int64(handedOver.count + 1)
+      queue.openBatch(nowMs: name, in: ByteBuffer())
       for _ in 0...generator.below(3) {
-        let (delivery, _) = queue.append(ProducerRecord(value: "v"), nowMs: name, reservingBytes: 16)
+        let (delivery, _) = queue.append(ProducerRecord(value: "v"), nowMs: name)
         completions[name] = delivery.batch
       }
       handedOver.append(name)

@@ -51,7 +51,8 @@ struct RecordSetBuilderTests {
   func roundTrip(compression: Compression) throws {
     var values = RandomValues(seed: RandomValues.runSeed &+ UInt64(compression.rawValue))
     for round in 0..<60 {
-      var builder = RecordSetBuilder(baseTimestampMs: Int64(values.below(1 << 40)), reservingBytes: 100)
+      var builder = RecordSetBuilder(
+        baseTimestampMs: Int64(values.below(1 << 40)), memory: ByteBufferAllocator().buffer(capacity: 100))
       var records: [(Record, Int64)] = []
       for _ in 0...values.below(20) {
         let record = Record(
