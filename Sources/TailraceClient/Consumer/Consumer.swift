@@ -46,11 +46,16 @@ public final class Consumer: Service {
   }
 
   /// Ends all iterations, waits until the records at work are done with, commits in automatic mode, and leaves the group;
-  /// after `closeTimeout` it waits no more. A loop that closes its own consumer waits for itself: leave it first.
+  /// after `closeTimeout` it waits no more. A loop that closes its own consumer does not wait for itself.
   ///
   /// A loop's last record is done with when its iteration ends by itself, since the next one was asked for. Where the loop
-  /// was left it is not known to be: it comes again, here with the next iteration or elsewhere, unless it was committed.
-  public func close() async { await engine.close() }
+  /// was left, or closes the consumer, it is not known to be: it comes again, here with the next iteration or elsewhere,
+  /// unless it was committed.
+  public func close() async {
+    let task = taskNumber()
+    engine.queue.update { $0.addCloser(task) }
+    await engine.close()
+  }
 }
 
 /// Runs `body` with a consumer that is closed when `body` ends, in whatever way. Where it returns, the last record that

@@ -194,6 +194,25 @@ import Testing
     }
   }
 
+  @Test func `a loop may close its own consumer, and the record at hand comes again`() async throws {
+    try await withTopic { broker, client in
+      try await broker.produce("t", 0, 0..<10)
+      var read: [Int] = []
+      // If it waited for itself, it would give up after this and commit nothing.
+      let consumer = try Consumer(client, configuration { $0.closeTimeout = .seconds(60) })
+      for try await record in consumer.records {
+        read.append(record.number)
+        if record.number == 3 { await consumer.close() }
+      }
+      #expect(read == [0, 1, 2, 3])
+      #expect(try await broker.committed("g") == [0: 3])
+      try await withConsumer(client, configuration()) { consumer in
+        let again = try await consumer.take(1)
+        #expect(again.map(\.number) == [3])
+      }
+    }
+  }
+
   @Test func `partitions that are added are read`() async throws {
     try await withTopic(partitions: 1) { broker, client in
       try await withConsumer(client, configuration()) { consumer in

@@ -48,6 +48,8 @@ struct DeliveryState {
   private var ready: Deque<TopicPartition> = []
   /// At most one at a time has a partition, whatever was assigned anew meanwhile.
   private var leased: [TopicPartition: PartitionLane] = [:]
+  /// Tasks that wait for the consumer's end: nobody waits for what they are at work on.
+  private var closers: Set<Int> = []
   private var end: Taken?
   /// To be told, oldest first.
   private(set) var notices: [Notice] = []
@@ -135,6 +137,12 @@ struct DeliveryState {
     entries[partition]?.bytes = 0
   }
 
+  /// A task, by its `taskNumber`, closes the consumer, and cannot go on with a record until that is done.
+  mutating func addCloser(_ task: Int) {
+    closers.insert(task)
+    for partition in leased.keys where entries[partition]?.isRevoked == true { noteReleased(partition) }
+  }
+
   /// Nothing is handed out any more: whoever asks is told `error`, or that this is the end.
   mutating func finish(_ error: TailraceError?) {
     guard end == nil else { return }
@@ -201,8 +209,13 @@ struct DeliveryState {
   }
 
   private mutating func noteReleased(_ partition: TopicPartition) {
-    guard leased[partition] == nil, let entry = entries[partition] else { return }
+    guard let entry = entries[partition], leased[partition].map(isHeldByCloser) ?? true else { return }
+    leased[partition] = nil
     notices.append(.released(partition, entry.processed))
+  }
+
+  private func isHeldByCloser(_ lane: PartitionLane) -> Bool {
+    closers.contains(lane.holder.load(ordering: .acquiring))
   }
 
   private mutating func offer(_ partition: TopicPartition) {

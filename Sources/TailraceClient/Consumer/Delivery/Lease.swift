@@ -8,11 +8,13 @@ final class Lease: Sendable {
   let highWatermark: Int64
   private let queue: DeliveryQueue
 
+  /// Of the task that this runs in.
   init(_ lane: PartitionLane, _ batches: [FetchedBatch], highWatermark: Int64, of queue: DeliveryQueue) {
     self.lane = lane
     self.batches = batches
     self.highWatermark = highWatermark
     self.queue = queue
+    lane.holder.store(taskNumber(), ordering: .releasing)
   }
 
   deinit { queue.giveBack(lane, batches) }

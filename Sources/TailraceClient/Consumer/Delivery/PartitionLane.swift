@@ -12,6 +12,8 @@ final class PartitionLane: Sendable {
   let processed: Atomic<Int64>
   /// Whoever holds the lane has to come back to the queue before the next record.
   let isInterrupted = Atomic<Bool>(false)
+  /// The task that took its records last: a `taskNumber`.
+  let holder = Atomic<Int>(0)
 
   init(_ partition: TopicPartition, at offset: Int64) {
     self.partition = partition
@@ -19,3 +21,6 @@ final class PartitionLane: Sendable {
     processed = Atomic(offset)
   }
 }
+
+/// The number of the task that this runs in, which no other has at the same time; 0: in none.
+func taskNumber() -> Int { withUnsafeCurrentTask { $0?.hashValue ?? 0 } }
