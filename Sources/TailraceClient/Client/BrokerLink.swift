@@ -26,6 +26,8 @@ final class BrokerLink: Sendable {
     /// Why the last attempt failed.
     var failure: RPCError?
     var connections: [UInt64: Connection] = [:]
+    /// The task of the outage under way, or of the last one.
+    var connecting: Task<Void, Never>?
   }
 
   private let address: ServerAddress
@@ -81,18 +83,24 @@ final class BrokerLink: Sendable {
     state.withLock { $0.waiters.removeValue(forKey: waiter) != nil }
   }
 
+  /// How many wait for a connection; for tests that look whether any is forgotten.
+  var waiterCount: Int { state.withLock { $0.waiters.count } }
+
   /// Why there is no connection at the moment; nil where no attempt has failed since the last one.
   var failure: RPCError? { state.withLock { $0.failure } }
 
-  /// Closes every connection, and the link for good. Waiters fail with CANCELLED.
+  /// Closes every connection, and the link for good. Waiters fail with CANCELLED. Of an attempt to connect that is under
+  /// way nothing is left, either.
   func close() async {
-    let (waiters, connections) = state.withLock { state in
+    let (waiters, connections, connecting) = state.withLock { state in
       state.phase = .closed
       defer { state.waiters = [:] }
-      return (state.waiters, state.connections.values.map { $0 })
+      return (state.waiters, state.connections.values.map { $0 }, state.connecting)
     }
     for waiter in waiters.values { waiter(.failure(Self.closedError)) }
+    connecting?.cancel()
     for connection in connections { await connection.close() }
+    await connecting?.value
   }
 
   static let closedError = RPCError(.cancelled, "this client was closed")
@@ -101,16 +109,19 @@ final class BrokerLink: Sendable {
 
   /// One task an outage, at most: it ends with a connection, or when nobody waits any more.
   private func connect(_ attempt: UInt64) {
-    Task {
+    let task = Task {
       while isWanted(attempt) {
         let serial = state.withLock { $0.nextID() }
         do throws(RPCError) {
-          return settle(attempt, try await tryOnce(serial), serial)
+          let connection = try await tryOnce(serial)
+          if !settle(attempt, connection, serial) { await connection.close() }
+          return
         } catch {
           if let pause = fail(attempt, error) { try? await Task.sleep(for: pause) }
         }
       }
     }
+    state.withLock { $0.connecting = task }
   }
 
   private func isWanted(_ attempt: UInt64) -> Bool {
@@ -143,7 +154,8 @@ final class BrokerLink: Sendable {
     return ms.map { .milliseconds($0) }
   }
 
-  private func settle(_ attempt: UInt64, _ connection: Connection, _ serial: UInt64) {
+  /// False where nobody wants the connection any more.
+  private func settle(_ attempt: UInt64, _ connection: Connection, _ serial: UInt64) -> Bool {
     let waiters: [UInt64: Waiter]? = state.withLock { state in
       guard case .connecting(attempt) = state.phase else { return nil }
       state.phase = .open(connection, serial: serial)
@@ -153,11 +165,12 @@ final class BrokerLink: Sendable {
       defer { state.waiters = [:] }
       return state.waiters
     }
-    guard let waiters else { return connection.retire() }
+    guard let waiters else { return false }
     configuration.logger.debug("connected", metadata: ["server": "\(address)"])
     for waiter in waiters.values { waiter(.success(connection)) }
     // The event may have come before the connection was ours.
     if !connection.isOpen { hear(.closed(RPCError(.unavailable, "lost at once")), of: serial) }
+    return true
   }
 
   private func hear(_ event: ConnectionEvent, of serial: UInt64) {

@@ -22,8 +22,8 @@ package final class Connection: RPCCaller {
   }
 
   /// Connects, and returns once the server has said that it speaks our version. Fails with UNAVAILABLE where there is
-  /// nobody, UNIMPLEMENTED where the versions do not fit, and with what the server says where it refuses. `onEvent` is
-  /// called on the connection's event loop.
+  /// nobody, UNIMPLEMENTED where the versions do not fit, and with what the server says where it refuses; and where the
+  /// task is cancelled. `onEvent` is called on the connection's event loop.
   package static func connect(
     host: String,
     port: Int,
@@ -53,14 +53,18 @@ package final class Connection: RPCCaller {
         }
       }
     do {
-      let channel = try await bootstrap.connect(host: host, port: port).get()
-      do {
-        guard let handler = handlers.handler(of: channel) else { throw ChannelError.inappropriateOperationForState }
-        try await handler.isReady.get()
-        return Connection(server: server, channel: channel, handler: handler)
-      } catch {
-        channel.close(promise: nil)
-        throw error
+      return try await withTaskCancellationHandler {
+        let channel = try await bootstrap.connect(host: host, port: port).get()
+        do {
+          guard let handler = handlers.handler(of: channel) else { throw ChannelError.inappropriateOperationForState }
+          try await handler.isReady.get()
+          return Connection(server: server, channel: channel, handler: handler)
+        } catch {
+          channel.close(promise: nil)
+          throw error
+        }
+      } onCancel: {
+        handlers.cancel()
       }
     } catch {
       throw connectFailure(error, server: server)
@@ -184,13 +188,31 @@ package enum ConnectionEvent: Sendable {
 /// The handlers of the channels of one attempt to connect: a channel may be closed, and its pipeline empty, before anybody
 /// has asked for its handler. Thread-safe.
 private final class ChannelHandlers: Sendable {
-  private let handlers = Mutex<[ObjectIdentifier: ClientConnectionHandler]>([:])
+  private struct State {
+    var handlers: [ObjectIdentifier: (handler: ClientConnectionHandler, channel: any Channel)] = [:]
+    var isCancelled = false
+  }
+
+  private let state = Mutex(State())
 
   func add(_ handler: ClientConnectionHandler, of channel: any Channel) {
-    handlers.withLock { $0[ObjectIdentifier(channel)] = handler }
+    let isCancelled = state.withLock { state in
+      state.handlers[ObjectIdentifier(channel)] = (handler, channel)
+      return state.isCancelled
+    }
+    if isCancelled { channel.close(promise: nil) }
   }
 
   func handler(of channel: any Channel) -> ClientConnectionHandler? {
-    handlers.withLock { $0[ObjectIdentifier(channel)] }
+    state.withLock { $0.handlers[ObjectIdentifier(channel)]?.handler }
+  }
+
+  /// Closes all channels, and those that come later.
+  func cancel() {
+    let channels = state.withLock { state in
+      state.isCancelled = true
+      return state.handlers.values.map(\.channel)
+    }
+    for channel in channels { channel.close(promise: nil) }
   }
 }

@@ -71,7 +71,7 @@ extension Consumer {
 
   private func pause(_ partitions: [TopicPartition], _ isPaused: Bool) {
     let changed = engine.queue.update { $0.pause(partitions, isPaused) }
-    if !changed.isEmpty { engine.post(.pause(changed, isPaused)) }
+    if !changed.isEmpty { engine.post(.pause(changed)) }
   }
 
   /// Reads a partition on elsewhere: the next record that is handed out of it lies there. Fails with NOT_OWNER where it is

@@ -53,7 +53,9 @@ extension TailraceError {
       }
     }
 
-    private static let retriableStatuses: Set<StatusCode> = [.unavailable, .resourceExhausted, .aborted]
+    private static let retriableStatuses: Set<StatusCode> = [
+      .unavailable, .deadlineExceeded, .resourceExhausted, .aborted,
+    ]
     private static let retriableErrors: Set<ErrorCode> = [
       .corruptBatch, .storageFull, .unknownOutcome, .limitReached, .shuttingDown,
     ]

@@ -32,6 +32,9 @@ final class BatchCompletion: Sendable {
     for continuation in waiting.values { continuation.resume(returning: outcome) }
   }
 
+  /// How many wait for it; for tests that look whether any is forgotten.
+  var waiterCount: Int { state.withLock { $0.waiting.count } }
+
   /// The outcome, where it is known.
   var outcome: Outcome? { state.withLock { $0.outcome } }
 

@@ -11,11 +11,12 @@ struct BatchMemory {
 
   /// Empty memory with room for so many bytes, the one that was used last first.
   mutating func take(_ capacity: Int) -> ByteBuffer {
-    guard var memory = spares.popLast() else {
+    guard let index = spares.lastIndex(where: { $0.capacity >= capacity }) else {
       var memory = ByteBuffer()
       memory.reserveCapacity(capacity)
       return memory
     }
+    var memory = spares.remove(at: index)
     byteCount -= memory.capacity
     // Somebody who still refers to it keeps it; then this is new memory.
     memory.clear(minimumCapacity: capacity)

@@ -43,9 +43,10 @@ struct PartitionQueue {
 
   var isEmpty: Bool { open == nil && batches.isEmpty }
 
-  /// Of every batch that is not settled.
+  /// Of every batch of which nothing was told yet.
   var completions: [BatchCompletion] {
-    batches.filter { $0.phase != .done }.map(\.completion) + (open.map { [$0.completion] } ?? [])
+    settled.map(\.completion) + batches.filter { $0.phase != .done }.map(\.completion)
+      + (open.map { [$0.completion] } ?? [])
   }
 
   /// A batch that has left, with what is to be told of it.
@@ -238,7 +239,7 @@ struct PartitionQueue {
     case .producerFenced:
       finish(index, .failure(error))
       return .fenced(error)
-    case let code where code.isRetriable || code == .deadlineExceeded:
+    case let code where code.isRetriable:
       batches[index].phase = .ready
       return .retried(error)
     default: break

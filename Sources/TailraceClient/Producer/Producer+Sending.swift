@@ -32,16 +32,26 @@ extension Producer {
     case .seal(let sealed): build(sealed)
     case .send(let order): send(order)
     case .identify(let connection): identify(over: connection)
-    case .connect:
-      client.link.whenConnected { [self] result in
-        switch result {
-        case .success:
-          core.withLock { $0.connected(nil) }
-          pump()
-        case .failure(let error): connectionFailed(TailraceError(error))
-        }
+    case .connect: connect()
+    }
+  }
+
+  private func connect() {
+    let waiter = client.link.whenConnected { [self] result in
+      switch result {
+      case .success:
+        core.withLock { $0.connected(nil) }
+        pump()
+      case .failure(let error): connectionFailed(TailraceError(error))
       }
     }
+    pumping.withLock { $0.connectWaiter = waiter }
+  }
+
+  /// Has nothing to send any more: the client need not connect for it.
+  private func withdraw() {
+    let waiter = pumping.withLock { $0.connectWaiter.take() }
+    if let waiter { client.link.withdraw(waiter) }
   }
 
   private func connectionFailed(_ error: TailraceError) {
@@ -123,8 +133,10 @@ extension Producer {
       identified(.failure(TailraceError(.invalidArgument, "the producer's name holds a NUL")))
       return
     }
-    let options = CallOptions(timeout: configuration.requestTimeout, metadata: client.telemetry.metadata)
+    let call = client.telemetry.begin(.logServiceInitProducer)
+    let options = CallOptions(timeout: configuration.requestTimeout, metadata: call.metadata)
     connection.send(.logServiceInitProducer, bytes, options) { [self] result in
+      call.end(result.failure)
       identified(
         result.mapError { TailraceError($0) }.flatMap { bytes in
           guard let response = try? InitProducerResponse(decoding: bytes) else {
@@ -147,6 +159,7 @@ extension Producer {
   func abandon(_ error: TailraceError) {
     core.withLock { $0.abandon(error) }
     tellAll()
+    withdraw()
   }
 
   /// Tells of all that has left; where nothing is taken any more, also those who wait for room.
@@ -166,6 +179,7 @@ extension Producer {
       telemetry.settled(batch)
       batch.completion.complete(batch.outcome)
     }
+    if !leaving.settled.isEmpty { core.withLock { $0.told(leaving) } }
     for continuation in leaving.admitted { continuation.resume(returning: .success(())) }
   }
 
@@ -198,7 +212,7 @@ extension Producer {
 }
 
 extension Result where Failure == RPCError {
-  fileprivate var failure: RPCError? { if case .failure(let error) = self { error } else { nil } }
+  var failure: RPCError? { if case .failure(let error) = self { error } else { nil } }
 }
 
 extension ProducerConfiguration.Acks {

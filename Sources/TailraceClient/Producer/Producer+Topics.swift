@@ -34,8 +34,10 @@ extension Producer {
       core.withLock({ $0.beginRefresh(topic, now: .now()) }),
       let request = try? Self.query(topic).encoded()
     else { return }
-    let options = CallOptions(timeout: configuration.requestTimeout, metadata: client.telemetry.metadata)
+    let call = client.telemetry.begin(.adminServiceListTopics)
+    let options = CallOptions(timeout: configuration.requestTimeout, metadata: call.metadata)
     connection.send(.adminServiceListTopics, request, options) { [self] result in
+      call.end(result.failure)
       if case .success(let bytes) = result, let response = try? ListTopicsResponse(decoding: bytes),
         (try? learn(topic, response)) != nil
       {

@@ -26,6 +26,8 @@ public final class Producer: Service {
     var isWanted = false
     var timerAt: NIODeadline?
     var timer: Scheduled<Void>?
+    /// By which it waits for a connection, or did.
+    var connectWaiter: UInt64?
   }
 
   /// A producer over `client`, which must stay open for longer. Fails with INVALID_ARGUMENT where the configuration makes
@@ -98,10 +100,11 @@ public final class Producer: Service {
   private func take(_ record: ProducerRecord, _ topic: String, hasRoom: Bool) -> ProducerCore.Appending {
     let nowMs = WallTime.nowMs()
     let outcome = core.withLock { $0.append(record, to: topic, hasRoom: hasRoom, nowMs: nowMs) }
-    if case .appended(_, let hasSealed, let isUrgent) = outcome {
+    if case .appended(let delivery, let hasSealed, let isUrgent) = outcome {
       if hasSealed { buildSealed() }
       if isUrgent { pump() }
-      if hasSealed { refreshIfOld(topic) }
+      // Once a batch.
+      if delivery.index == 0 { refreshIfOld(topic) }
     }
     return outcome
   }

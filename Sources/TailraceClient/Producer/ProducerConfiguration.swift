@@ -35,7 +35,7 @@ public struct ProducerConfiguration: Sendable {
   /// Batches under way in a partition at a time, 1 to 5. Their order is kept, also when some are sent again.
   public var maxInFlightBatches = 5
   /// Bytes of records that may wait to be stored; beyond, `send` and `enqueue` suspend until there is room: a quarter of
-  /// it, or 2 MiB. More than the default keeps more for a broker that is away or far; near one it is slower, for records
+  /// it, at most 2 MiB. More than the default keeps more for a broker that is away or far; near one it is slower, for records
   /// leave the processor's cache before they are sent.
   public var maxBufferedBytes = 8 << 20
   /// Whether a batch that is sent again is stored once. Without it a partition has one batch under way at a time, and
@@ -64,6 +64,7 @@ public struct ProducerConfiguration: Sendable {
     try require(maxBufferedBytes > 0, "maxBufferedBytes is \(maxBufferedBytes), not above 0")
     try require(linger >= .zero, "linger is \(linger), which is negative")
     try require(deliveryTimeout > .zero && requestTimeout > .zero, "a time-out is not above zero")
+    try require(linger < deliveryTimeout, "linger is \(linger), not below the deliveryTimeout of \(deliveryTimeout)")
     try require(name?.isEmpty != true, "the producer's name is empty")
   }
 

@@ -120,8 +120,10 @@ extension ProducerCore {
     leaving.settled = queues[queue].takeSettled()
     for index in leaving.settled.indices {
       leaving.admitted += buffer.release(leaving.settled[index].bufferedBytes)
-      if let spare = leaving.settled[index].memory.take() { memory.give(spare) }
+      if let spare = leaving.settled[index].memory.take(), configuration.compression == .none { memory.give(spare) }
       note(leaving.settled[index].outcome)
+      let completion = leaving.settled[index].completion
+      telling[ObjectIdentifier(completion)] = completion
     }
     return leaving
   }
@@ -129,6 +131,11 @@ extension ProducerCore {
   /// The same of all queues.
   mutating func takeAllSettled() -> Leaving {
     queues.indices.reduce(into: Leaving()) { leaving, queue in leaving.add(takeSettled(of: queue)) }
+  }
+
+  /// All that left was told.
+  mutating func told(_ leaving: Leaving) {
+    for batch in leaving.settled { telling[ObjectIdentifier(batch.completion)] = nil }
   }
 
   struct Leaving {

@@ -56,6 +56,8 @@ struct ProducerCore {
   var isConnecting = false
   /// Batches that are full, until somebody builds them.
   private var sealed = Deque<Sealed>()
+  /// Of batches that are settled, until they say so to whoever waits.
+  var telling: [ObjectIdentifier: BatchCompletion] = [:]
   /// Why nothing is taken any more.
   private(set) var refusal: TailraceError?
   /// The first failure of a record since somebody last asked.
@@ -101,13 +103,13 @@ struct ProducerCore {
     let room = byteCount + RecordBatchHeader.byteCount
     guard hasRoom || buffer.take(room) else { return .full(byteCount: room) }
     let queue = queue(of: partition, at)
+    // Behind a full batch comes another one; where few records come, a batch for each partition would take too much.
+    var capacity = byteCount
     if queues[queue].isFull(with: byteCount, of: configuration.batchBytes), let full = seal(queue) {
       sealed.append(full)
+      capacity = max(byteCount, min(configuration.batchBytes, BatchMemory.maxBatchBytes))
     }
-    if queues[queue].open == nil {
-      let capacity = max(byteCount, min(configuration.batchBytes, BatchMemory.maxBatchBytes))
-      queues[queue].openBatch(nowMs: nowMs, in: memory.take(capacity))
-    }
+    if queues[queue].open == nil { queues[queue].openBatch(nowMs: nowMs, in: memory.take(capacity)) }
     let (delivery, growth) = queues[queue].append(record, nowMs: nowMs)
     buffer.adjust(by: growth - room)
     if delivery.index == 0 { wake(at: .now() + rules.deliveryTimeout) }
@@ -148,7 +150,10 @@ struct ProducerCore {
   /// A sealed batch is built, or cannot be.
   mutating func built(_ sealed: Sealed, _ result: Result<ValidatedBatch, TailraceError>) {
     switch result {
-    case .success(let batch): queues[sealed.queue].built(sealed.serial, batch)
+    case .success(let batch):
+      queues[sealed.queue].built(sealed.serial, batch)
+      // What is sent is the builder's memory, or was compressed from it.
+      if configuration.compression != .none { memory.give(sealed.batch.builder.memory) }
     case .failure(let error): queues[sealed.queue].unbuildable(sealed.serial, error)
     }
     mark(sealed.queue)
@@ -188,10 +193,11 @@ struct ProducerCore {
 
   /// Sends what is there without waiting for more; returns what is to be awaited.
   mutating func flush() -> [BatchCompletion] {
-    var pending: [BatchCompletion] = []
-    for queue in queues.indices where !queues[queue].isEmpty {
-      queues[queue].isFlushing = queues[queue].open != nil
+    var pending = Array(telling.values)
+    for queue in queues.indices {
       pending += queues[queue].completions
+      guard !queues[queue].isEmpty else { continue }
+      queues[queue].isFlushing = queues[queue].open != nil
       mark(queue)
     }
     return pending

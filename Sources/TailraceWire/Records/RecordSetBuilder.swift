@@ -18,6 +18,9 @@ package struct RecordSetBuilder {
     records = memory
   }
 
+  /// What holds the records.
+  package var memory: ByteBuffer { records }
+
   package var isEmpty: Bool { count == 0 }
 
   /// Bytes that a record without headers adds at most: more only by the length of its key and value.

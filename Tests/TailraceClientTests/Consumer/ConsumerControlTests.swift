@@ -62,6 +62,43 @@ import Testing
     }
   }
 
+  @Test func `a commit of what was handed out before a seek does not move the place`() async throws {
+    try await withTopic { broker, client in
+      try await broker.produce("t", 0, 0..<10)
+      var configuration = ConsumerConfiguration(.group("g", topics: ["t"]))
+      configuration.commit = .manual
+      try await withConsumer(client, configuration) { consumer in
+        var numbers: [Int] = []
+        for try await record in consumer.records {
+          numbers.append(record.number)
+          if numbers.count == 4 {
+            try await consumer.seek(first, to: .offset(1))
+            try await consumer.commit(record)
+            #expect(try await broker.committed("g") == [0: 4])
+          }
+          if numbers.count == 6 { break }
+        }
+        #expect(numbers == [0, 1, 2, 3, 1, 2])
+      }
+    }
+  }
+
+  @Test func `who seeks while the broker is away hears of it when the time for a call is over`() async throws {
+    try await withTopic { broker, _ in
+      try await broker.produce("t", 0, 0..<1)
+      let switchboard = try await Switchboard.start(to: broker.port)
+      let client = try client(of: broker, port: switchboard.port) { $0.callTimeout = .milliseconds(300) }
+      try await withConsumer(client, ConsumerConfiguration(.topics(["t"]))) { consumer in
+        _ = try await consumer.take(1)
+        switchboard.disconnect()
+        let error = await #expect(throws: TailraceError.self) { try await consumer.seek(first, to: .end) }
+        #expect(error?.code == .deadlineExceeded)
+      }
+      await client.close()
+      await switchboard.stop()
+    }
+  }
+
   @Test func `a callback may choose where a partition begins`() async throws {
     try await withTopic { broker, client in
       try await broker.produce("t", 0, 0..<10)

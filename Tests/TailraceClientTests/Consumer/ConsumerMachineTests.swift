@@ -120,13 +120,49 @@ private let lost = RPCError(.unavailable, "the connection was lost")
     #expect(play.answers.isEmpty)
     play.answer(.commit, committed(play.commit))
     #expect(play.isDone(stored) && !play.answers.keys.contains(refused))
+    // What may pass is tried again.
     play.answer(.commit, committed(play.commit, [PartitionError(code: .storageFull, message: "full")]))
-    #expect(play.answers[refused]??.code == .storageFull)
+    #expect(!play.answers.keys.contains(refused) && play.commit == nil)
+    play.pass(ms: Backoff.maxMs)
+    play.answer(.commit, committed(play.commit, [PartitionError(code: .missingKey, message: "no")]))
+    #expect(play.answers[refused]??.code == .missingKey)
     let stranger = play.ask { $0.commit($1, [TopicPartition("t", 9): ReadPosition(offset: 8, epoch: 0)]) }
     #expect(play.answers[stranger]??.code == .notOwner)
     // What is stored already needs no call.
     let known = play.ask { $0.commit($1, [first: ReadPosition(offset: 3, epoch: 0)]) }
     #expect(play.isDone(known))
+  }
+
+  @Test func `a place that nobody has stored is stored where somebody asks for it, and elsewhere than it began, too`() {
+    var play = ConsumerPlay.member([], manual: true)
+    play.isQuick = false
+    play.answer(.heartbeat, .heard(ConsumerPlay.heard([0, 1], epoch: 2)))
+    play.answer(
+      .position, .positioned([ConsumerPlay.point(0, at: 42, isStored: false), ConsumerPlay.point(1, at: 10)]))
+    // Users begin the second one elsewhere than where the group is.
+    let moved = play.ask { $0.seek($1, second, to: .offset(500)) }
+    #expect(play.isDone(moved))
+    play.returnFrom(.assigned)
+    let asked = play.ask {
+      $0.commit($1, [first: ReadPosition(offset: 42, epoch: nil), second: ReadPosition(offset: 500, epoch: nil)])
+    }
+    #expect(!play.isDone(asked))
+    #expect(play.commit?.offsets.map(\.offset) == [42, 500])
+    play.answer(.commit, committed(play.commit))
+    #expect(play.isDone(asked))
+  }
+
+  @Test func `who leaves says so again where the connection was lost meanwhile`() {
+    var play = ConsumerPlay.member([])
+    play.stop()
+    play.fail(.leave, lost)
+    #expect(!play.machine.hasEnded && play.leave == nil)
+    play.pass(ms: Backoff.firstMs)
+    #expect(play.isConnecting)
+    play.connect()
+    if play.heartbeat != nil { play.answer(.heartbeat, .heard(ConsumerPlay.heard([]))) }
+    play.answer(.leave, .left)
+    #expect(play.machine.hasEnded)
   }
 
   @Test(arguments: [ErrorCode.unknownMember, .fencedMember])

@@ -41,6 +41,55 @@ import Testing
     }
   }
 
+  @Test(arguments: [true, false], [ConsumerConfiguration.Subscription.topics(["t"]), .group("g", topics: ["t"])])
+  func `a broker that restarts at any moment loses nothing that was acknowledged, while all are at work`(
+    isOrderly: Bool, subscription: ConsumerConfiguration.Subscription
+  ) async throws {
+    var generator = SeededGenerator(for: "restarts")
+    let (seed, count) = (generator.seed, 20_000)
+    try await withTopic(partitions: 2, try await fixedPort()) { broker, _ in
+      let client = try client(of: broker)
+      // Batches are many, so that some are under way whenever it happens.
+      var producing = ProducerConfiguration()
+      producing.batchBytes = 2_000
+      producing.maxBufferedBytes = 100_000
+      let producer = try Producer(client, producing)
+      var restarts = Set((0..<4).map { _ in generator.below(2 * count) })
+      var read: [[Int]] = [[], []]
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+          for number in 0..<count {
+            for partition in 0..<2 {
+              let record = ProducerRecord(value: ByteBuffer(string: "\(number)"), partition: partition)
+              try await producer.enqueue(record, to: "t")
+            }
+          }
+          try await producer.close()
+        }
+        try await withConsumer(client, configuration(subscription)) { consumer in
+          var total = 0
+          for try await record in consumer.records {
+            read[record.partition].append(record.number)
+            if restarts.remove(total) != nil { try await isOrderly ? broker.restart() : broker.crash() }
+            total += 1
+            if read.allSatisfy({ $0.last == count - 1 }) { break }
+          }
+        }
+        try await group.waitForAll()
+      }
+      await client.close()
+      for (partition, numbers) in read.enumerated() {
+        let stored = try await broker.values("t", UInt32(partition)).compactMap(Int.init)
+        #expect(stored == Array(0..<count), "seed \(seed)")
+        #expect(Set(numbers) == Set(0..<count), "seed \(seed)")
+        if case .topics = subscription { #expect(numbers == Array(0..<count), "seed \(seed)") }
+        for (number, next) in zip(numbers, numbers.dropFirst()) where next > number + 1 {
+          Issue.record("seed \(seed): after \(number) came \(next)")
+        }
+      }
+    }
+  }
+
   @Test(arguments: [ConsumerConfiguration.Subscription.topics(["t"]), .group("g", topics: ["t"])])
   func `records arrive in order and none is missing, however often connections are cut`(
     subscription: ConsumerConfiguration.Subscription

@@ -210,6 +210,42 @@ private let second = TopicPartition("t", 1)
     #expect(failure(&state)?.code == .cancelled)
     #expect(state.lag == [first: 3, second: 3])
   }
+
+  @Test func `what is committed counts as done with only where it was handed out since the last seek`() throws {
+    var state = try state(0..<3)
+    let taken = take(&state)
+    let held = try #require(taken)
+    held.lane.delivered.store(2, ordering: .relaxed)
+    state.markProcessed([first: ReadPosition(offset: 2, epoch: nil)])
+    #expect(held.lane.processed.load(ordering: .relaxed) == 2)
+    // Neither back, nor to what nobody has seen.
+    state.markProcessed([first: ReadPosition(offset: 1, epoch: nil)])
+    state.markProcessed([first: ReadPosition(offset: 3, epoch: nil)])
+    #expect(held.lane.processed.load(ordering: .relaxed) == 2)
+    _ = state.reset(first, to: .exactly(0))
+    state.markProcessed([first: ReadPosition(offset: 2, epoch: nil)])
+    state.giveBack(held.lane, held.batches)
+    #expect(state.processed[first]?.offset == 0)
+  }
+
+  @Test func `who closes has what it is at work on taken for done, but not what others are about to get`() throws {
+    var state = try state(0..<2)
+    let (one, other) = (take(&state), take(&state))
+    let (mine, others) = (try #require(one), try #require(other))
+    mine.lane.holder.store(7, ordering: .relaxed)
+    // The last one to hold it was the same task; whoever has it now has not run yet.
+    others.lane.holder.store(7, ordering: .relaxed)
+    state.giveBack(others.lane, others.batches)
+    #expect(take(&state) != nil)
+    state.addCloser(7)
+    state.revoke([first, second])
+    let notices = state.takeNotices()
+    #expect(notices == [.released(first, ReadPosition(offset: 0, epoch: 0))])
+    // It comes back once more: that was told already.
+    state.giveBack(mine.lane, mine.batches)
+    let more = state.takeNotices()
+    #expect(more.isEmpty)
+  }
 }
 
 @Suite struct LaneReaderTests {

@@ -50,6 +50,16 @@ import Testing
     #expect(partitions(session.request(3, nowMs: 0)) == [1])
   }
 
+  @Test func `a partition that is paused stays so where it is read on elsewhere`() {
+    var session = session(0..<1)
+    session.pause(id(0), true)
+    session.remove(id(0))
+    session.add(cursor(0, at: 7))
+    #expect(session.request(1, nowMs: 0) == nil)
+    session.pause(id(0), false)
+    #expect(session.request(2, nowMs: 0)?.targets.map(\.offset) == [7])
+  }
+
   @Test func `no more than a few fetches are under way`() {
     var session = session(0..<0)
     for partition in 0..<UInt32(FetchSession.maxCalls) {

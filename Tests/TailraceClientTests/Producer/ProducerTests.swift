@@ -116,6 +116,53 @@ import Testing
     }
   }
 
+  @Test func `keys go to all partitions some time after some were added, however little is sent`() async throws {
+    try await withProducer { broker, producer in
+      try await producer.send(ProducerRecord(key: "k", value: "v"), to: "orders")
+      _ = try await broker.call(
+        .adminServiceCreatePartitions, CreatePartitionsRequest(name: "orders", partitionCount: 50),
+        as: CreatePartitionsResponse.self)
+      // Learnt long ago, so to speak.
+      producer.core.withLock {
+        $0.learn("orders", partitionCount: 1, now: .now() - .minutes(6), chance: 0)
+      }
+      var partition = 0
+      while partition == 0 {
+        partition = try await producer.send(ProducerRecord(key: "k", value: "v"), to: "orders").partition
+      }
+      let key = ByteBuffer(string: "k")
+      #expect(partition == key.withUnsafeReadableBytes { Int(MurmurHash2.partition(of: $0, partitionCount: 50)) })
+    }
+  }
+
+  @Test func `a partitioner of one's own decides, and an answer that makes no sense fails the record`() async throws {
+    struct ByLength: Partitioner {
+      func partition(of record: TailraceClient.ProducerRecord, topic: String, partitionCount: Int) -> Int? {
+        switch record.value?.readableBytes ?? 0 {
+        case 0: nil
+        case 9: partitionCount
+        case 8: -1
+        case let count: count
+        }
+      }
+    }
+    try await withProducer({ $0.partitioner = ByLength() }) { broker, producer in
+      try await broker.createTopic("custom", partitions: 4)
+      for count in 1...3 {
+        let value = String(repeating: "x", count: count)
+        #expect(try await producer.send(ProducerRecord(value: value), to: "custom").partition == count)
+      }
+      _ = try await producer.send(ProducerRecord(value: ""), to: "custom")
+      for count in [8, 9] {
+        let record = ProducerRecord(value: String(repeating: "x", count: count))
+        #expect(await failure { try await producer.send(record, to: "custom") }?.code == .unknownPartition)
+      }
+      // One that a record names goes before.
+      let named = ProducerRecord(value: ByteBuffer(string: "xx"), partition: 0)
+      #expect(try await producer.send(named, to: "custom").partition == 0)
+    }
+  }
+
   @Test func `a full buffer holds back whoever hands over, and lets go again`() async throws {
     try await withProducer({
       $0.maxBufferedBytes = 10_000
@@ -151,7 +198,10 @@ import Testing
   }
 
   @Test func `lingering gathers what comes alone`() async throws {
-    try await withProducer({ $0.linger = .seconds(3_600) }) { broker, producer in
+    try await withProducer({
+      $0.linger = .seconds(3_600)
+      $0.deliveryTimeout = .seconds(7_200)
+    }) { broker, producer in
       for index in 0..<20 { try await producer.enqueue(ProducerRecord(value: "\(index)"), to: "orders") }
       #expect(try await broker.records("orders").isEmpty)
       try await producer.flush()
@@ -243,6 +293,10 @@ import Testing
       for change in [
         { $0.batchBytes = 0 }, { $0.maxInFlightBatches = 6 }, { $0.maxBufferedBytes = 0 }, { $0.linger = .seconds(-1) },
         { $0.deliveryTimeout = .zero }, { $0.name = "" },
+        {
+          $0.linger = .seconds(2)
+          $0.deliveryTimeout = .seconds(2)
+        },
       ] as [(inout ProducerConfiguration) -> Void] {
         var configuration = ProducerConfiguration()
         change(&configuration)

@@ -139,7 +139,7 @@ struct DeliveryState {
 
   /// A task, by its `taskNumber`, closes the consumer, and cannot go on with a record until that is done.
   mutating func addCloser(_ task: Int) {
-    closers.insert(task)
+    if task != 0 { closers.insert(task) }
     for partition in leased.keys where entries[partition]?.isRevoked == true { noteReleased(partition) }
   }
 
@@ -180,6 +180,8 @@ struct DeliveryState {
     }
     entry.bytes -= bytes
     leased[partition] = entry.lane
+    // Whoever gets it says so when it runs; until then it is nobody's.
+    entry.lane.holder.store(0, ordering: .releasing)
     // What was handed out to somebody who never asked for the next is not known to be done with: it comes again.
     entry.lane.delivered.store(entry.lane.processed.load(ordering: .acquiring), ordering: .releasing)
     entry.lane.isInterrupted.store(false, ordering: .releasing)
@@ -243,6 +245,8 @@ struct DeliveryState {
     return changed
   }
 
+  func isPaused(_ partition: TopicPartition) -> Bool { entries[partition]?.isPaused ?? false }
+
   /// Those that are read.
   var assignment: [TopicPartition] { entries.filter { !$0.value.isRevoked }.keys.sorted() }
 
@@ -262,10 +266,14 @@ struct DeliveryState {
     }
   }
 
-  /// What lies before these is done with, whoever is at work on it still.
+  /// What was handed out and lies before these is done with, whoever is at work on it still. Where the partition is read
+  /// on does not change: after a seek, what was handed out before it says nothing.
   func markProcessed(_ positions: [TopicPartition: ReadPosition]) {
     for (partition, position) in positions {
-      entries[partition]?.lane.processed.store(position.offset, ordering: .releasing)
+      guard let lane = entries[partition]?.lane, position.offset > lane.processed.load(ordering: .acquiring),
+        position.offset <= lane.delivered.load(ordering: .acquiring)
+      else { continue }
+      lane.processed.store(position.offset, ordering: .releasing)
     }
   }
 }

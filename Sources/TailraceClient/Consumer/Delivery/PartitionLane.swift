@@ -12,7 +12,7 @@ final class PartitionLane: Sendable {
   let processed: Atomic<Int64>
   /// Whoever holds the lane has to come back to the queue before the next record.
   let isInterrupted = Atomic<Bool>(false)
-  /// The task that took its records last: a `taskNumber`.
+  /// The task that took its records last: a `taskNumber`; 0: none yet.
   let holder = Atomic<Int>(0)
 
   init(_ partition: TopicPartition, at offset: Int64) {

@@ -11,7 +11,8 @@ actor ConsumerEngine {
     case answered(UInt64, Result<ConsumerAnswer, RPCError>)
     case delivery([DeliveryState.Notice])
     case notified(UInt64)
-    case pause([TopicPartition], Bool)
+    /// These were paused or resumed: what the queue says of them holds, in whatever order that is heard of.
+    case pause([TopicPartition])
     case withdraw(UInt64)
     case tick
     case close
@@ -70,11 +71,18 @@ actor ConsumerEngine {
   /// Whether anything is read and not committed.
   var hasUncommitted: Bool { machine.ledger.hasUncommitted }
 
-  /// Asks something of the machine, and waits until it is done.
+  /// How many wait for an answer or the end; for tests that look whether any is forgotten.
+  var waiterCount: Int { waiters.count + mourners.count }
+
+  /// Asks something of the machine, and waits until it is done; at most as long as a call may take.
   func ask(_ question: @Sendable (inout ConsumerMachine, UInt64) -> Void) async throws(TailraceError) {
     guard !machine.hasEnded else { throw ConsumerMachine.closed }
     hasStarted = true
     let id = machine.nextID()
+    let timer = loop.scheduleTask(in: .milliseconds(client.configuration.callTimeout.ms)) { [weak self] in
+      self?.assumeIsolated { $0.giveUp(id, Self.late) }
+    }
+    defer { timer.cancel() }
     let result = await withTaskCancellationHandler {
       await withCheckedContinuation { (continuation: Waiter) in
         if Task.isCancelled { return continuation.resume(returning: .failure(DeliveryQueue.cancelled)) }
@@ -87,6 +95,13 @@ actor ConsumerEngine {
     }
     try result.get()
   }
+
+  private func giveUp(_ id: UInt64, _ error: TailraceError) {
+    waiters.removeValue(forKey: id)?.resume(returning: .failure(error))
+  }
+
+  private static let late = TailraceError(
+    .deadlineExceeded, "not done within the call's time-out; it may be done nevertheless")
 
   /// Waits for the end, or until the task is cancelled.
   func ended() async {
@@ -128,10 +143,10 @@ actor ConsumerEngine {
     case .notified(let id):
       callback = nil
       machine.notified(id)
-    case .pause(let partitions, let isPaused):
-      for partition in partitions { machine.session.pause(partition, isPaused) }
+    case .pause(let partitions):
+      for partition in partitions { machine.session.pause(partition, queue.look { $0.isPaused(partition) }) }
     case .withdraw(let id):
-      waiters.removeValue(forKey: id)?.resume(returning: .failure(DeliveryQueue.cancelled))
+      giveUp(id, DeliveryQueue.cancelled)
       mourners.removeValue(forKey: id)?.resume()
     case .tick: timer = nil
     case .close: machine.stop(nil, nowMs: nowMs)

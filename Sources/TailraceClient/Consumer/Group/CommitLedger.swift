@@ -36,14 +36,16 @@ package struct CommitLedger: Sendable {
 
   package func isUncommitted(_ partition: TopicPartition) -> Bool { uncommitted.contains(partition) }
 
-  /// A partition is read from `position` on. Where no offset is stored that place itself is to be committed, so that
-  /// it is the group's from now on, whoever reads on.
+  /// A partition is read from `position` on. `isStored`: whether that is the group's offset. Where it is not, that place
+  /// itself is to be committed, so that it is the group's from now on, whoever reads on; unless only what somebody asks
+  /// for is committed.
   package mutating func begin(
-    _ partition: TopicPartition, topicID: ByteBuffer, at position: ReadPosition, isStored: Bool
+    _ partition: TopicPartition, topicID: ByteBuffer, at position: ReadPosition, isStored: Bool,
+    onlyWhenAsked: Bool = false
   ) {
     entries[partition] = Entry(
       topicID: topicID, written: position, committed: isStored ? position.offset : nil)
-    note(partition)
+    if onlyWhenAsked { uncommitted.remove(partition) } else { note(partition) }
   }
 
   /// Everything before `position` is written. Of a partition that was not begun, nothing is noted.

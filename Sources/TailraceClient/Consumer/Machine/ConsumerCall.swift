@@ -56,5 +56,5 @@ struct StartingPoint: Hashable, Sendable {
   let topicID: ByteBuffer
   var position: ReadPosition
   /// Whether the group has an offset stored there.
-  let isStored: Bool
+  var isStored: Bool
 }

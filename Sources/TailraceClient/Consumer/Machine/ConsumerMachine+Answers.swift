@@ -131,7 +131,7 @@ extension ConsumerMachine {
         failCommits(of: [partition], TailraceError(error))
         abandon([partition], nowMs: nowMs)
       default:
-        failCommits(of: [partition], TailraceError(error))
+        if !TailraceError.Code(error.code).isRetriable { failCommits(of: [partition], TailraceError(error)) }
         backOff(.commit, nowMs: nowMs)
         outbox.append(.log(.info, "\(partition): cannot commit, trying again: \(error.message)"))
       }
@@ -142,7 +142,8 @@ extension ConsumerMachine {
   // MARK: Failures
 
   private mutating func fail(_ id: UInt64, _ call: ConsumerCall, _ error: RPCError, nowMs: Int64) {
-    if call.kind == .leave {
+    // Where it may have failed to arrive it is said again, else the group would wait for a member that is gone.
+    if call.kind == .leave, !TailraceError.Code(error).isRetriable {
       membership?.left()
       return
     }

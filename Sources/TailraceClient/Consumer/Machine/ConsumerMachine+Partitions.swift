@@ -40,9 +40,10 @@ extension ConsumerMachine {
     owned[partition]?.phase = .reading
     let (topicID, position) = (found.topicID, found.point.position)
     ledger.begin(
-      partition, topicID: topicID, at: position,
-      isStored: found.point.isStored || settings.commitIntervalMs == nil || membership == nil)
+      partition, topicID: topicID, at: position, isStored: found.point.isStored,
+      onlyWhenAsked: settings.commitIntervalMs == nil || membership == nil)
     outbox.append(.open(partition, position))
+    session.pause(partition, false)
     session.add(
       PartitionCursor(partition, topicID: topicID, offset: position.offset, end: nil, lastEpoch: position.epoch))
   }

@@ -113,6 +113,7 @@ extension ConsumerMachine {
     guard let found = owned[partition] else { return }
     if found.phase == .assigning, case .exactly(let offset) = destination {
       owned[partition]?.point.position = ReadPosition(offset: offset, epoch: nil)
+      owned[partition]?.point.isStored = false
     }
     guard found.phase == .reading else { return }
     session.remove(partition)

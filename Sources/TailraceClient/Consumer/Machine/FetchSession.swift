@@ -25,7 +25,6 @@ struct FetchSession {
   private struct Slot {
     var cursor: PartitionCursor
     var call: UInt64?
-    var isPaused = false
     var isFull = false
     /// Whether it waits in `ready`.
     var isQueued = false
@@ -45,6 +44,8 @@ struct FetchSession {
   private var calls: [UInt64: Call] = [:]
   /// Not to be fetched before a time.
   private var waiting: [TopicPartition: Int64] = [:]
+  /// Not to be fetched until they are resumed, wherever they are read on meanwhile.
+  private var paused: Set<TopicPartition> = []
 
   init(_ settings: Settings = Settings()) { self.settings = settings }
 
@@ -53,8 +54,7 @@ struct FetchSession {
   /// Fetches a partition from there on. What is under way for it counts for nothing.
   mutating func add(_ cursor: PartitionCursor) {
     let before = slots[cursor.id]
-    slots[cursor.id] = Slot(
-      cursor: cursor, isPaused: before?.isPaused ?? false, isQueued: before?.isQueued ?? false)
+    slots[cursor.id] = Slot(cursor: cursor, isQueued: before?.isQueued ?? false)
     waiting[cursor.id] = nil
     offer(cursor.id)
   }
@@ -65,7 +65,7 @@ struct FetchSession {
   }
 
   mutating func pause(_ partition: TopicPartition, _ isPaused: Bool) {
-    slots[partition]?.isPaused = isPaused
+    if isPaused { paused.insert(partition) } else { paused.remove(partition) }
     offer(partition)
   }
 
@@ -85,7 +85,7 @@ struct FetchSession {
 
   private func isOnOffer(_ partition: TopicPartition) -> Bool {
     guard let slot = slots[partition], waiting[partition] == nil else { return false }
-    return slot.call == nil && !slot.isPaused && !slot.isFull
+    return slot.call == nil && !slot.isFull && !paused.contains(partition)
   }
 
   // MARK: Requests
