@@ -49,7 +49,7 @@ extension GRPCConnectionHandler {
       return fail(
         id, RPCError(.resourceExhausted, "answers wait to be read; read them, then try again", error: .limitReached))
     }
-    guard let answer = Reflection.tailrace.answer(request) else {
+    guard let answer = Reflection.door.answer(request) else {
       return fail(id, RPCError(.invalidArgument, "the request is no ServerReflectionRequest"))
     }
     send([.bytes(answer)], on: id)
@@ -62,7 +62,7 @@ extension GRPCConnectionHandler {
     guard let request = stream.request, let name = serviceName(request) else {
       return fail(id, RPCError(.invalidArgument, "the request is no HealthCheckRequest"))
     }
-    let isKnown = name.isEmpty || Reflection.tailrace.services.contains(name)
+    let isKnown = name.isEmpty || Reflection.door.services.contains(name)
     let status = !isKnown ? ServingStatus.serviceUnknown : isDraining ? .notServing : .serving
     if service == .healthWatch {
       send([.bytes(status.message)], on: id)
