@@ -179,8 +179,8 @@ let package = Package(
     .testTarget(
       name: "TailraceTransportTests",
       dependencies: [
-        "TailraceTransport", "TailraceWire", "TailraceTesting", "TailraceTestSupport", nioCore, nioPosix, logging,
-        collections, .product(name: "NIOEmbedded", package: "swift-nio"),
+        "TailraceTransport", "TailraceWire", "TailraceTesting", "TailraceTestSupport", nioCore, nioPosix, nioHPACK,
+        logging, collections, .product(name: "NIOEmbedded", package: "swift-nio"),
       ],
       swiftSettings: swiftSettings
     ),

@@ -16,7 +16,7 @@ REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 SUBSCRIBE = "/tailrace.v1.LogService/Subscribe"
 INITIAL_WINDOW = 4
 OK, DEADLINE, EXHAUSTED = 0, 4, 8
-PROTOCOL_ERROR, REFUSED_STREAM = 1, 7
+REFUSED_STREAM = 7
 MIB = 1 << 20
 
 
@@ -130,7 +130,19 @@ class Hoarding(door.AbuseCase):
                 peer.open(request(), b"", end=False)
             extra = peer.open(request(), self.payload(1))
             peer.until(lambda: peer.is_ended or peer.answers[extra].is_ended)
-            self.assertTrue(peer.is_ended or peer.answers[extra].reset in (REFUSED_STREAM, PROTOCOL_ERROR))
+            self.assertEqual(peer.answers[extra].reset, REFUSED_STREAM)
+
+    def test_streams_that_come_before_the_limit_was_read_are_served_or_refused_one_by_one(self):
+        with self.unharmed(), Peer(self.port, waits=False) as peer:
+            waiting = [peer.open(request(), b"", end=False) for _ in range(1_024)]
+            excess = [peer.open(request(), self.payload(1)) for _ in range(500)]
+            for stream in excess:
+                self.assertEqual(peer.answer(stream).reset, REFUSED_STREAM)
+            peer.data(waiting[0], self.payload(1))
+            self.assertEqual(peer.answer(waiting[0]).status, OK)
+            # There is room for one again.
+            self.assertEqual(peer.answer(peer.open(request(), self.payload(1))).status, OK)
+            self.assertIsNone(peer.goaway)
 
     def test_more_than_a_window_allows_is_a_flow_control_error(self):
         with self.unharmed(), Peer(self.port) as peer:

@@ -68,6 +68,6 @@ extension GRPCConnectionHandler {
     for (id, stream) in streams where stream.heldBytes > 0 { fail(id, error) }
     isReading = true
     context?.read()
-    awaitWork()
+    awaitTurn()
   }
 }

@@ -55,7 +55,7 @@ extension GRPCConnectionHandler {
       for (id, stream) in streams where stream.isStalled(at: now, limits.stallTimeout) && isReading {
         fail(id, RPCError(.deadlineExceeded, "a request was begun, and nothing more of it came in time"))
       }
-      awaitWork()
+      awaitTurn()
     }
   }
 
@@ -105,7 +105,7 @@ extension GRPCConnectionHandler {
       return
     }
     // A gRPC client that shuts its side is gone: calls that wait for something are answered now.
-    dispatcher.inputEnded(on: self)
+    isInputEndToTell = true
     for (id, stream) in streams where !stream.isCalled {
       fail(id, RPCError(.cancelled, "the client has closed its side of the connection"))
     }

@@ -115,17 +115,21 @@ extension GRPCConnectionHandler {
     streams[id]?.unsentBytes -= count
     streams[id]?.lastSent = lastSent
     lastTraffic = lastSent
-    guard phase == .open else { return }
-    if isDraining || !queue.isEmpty || !isReading || !heldUpStreams.isEmpty { awaitWork() }
+    guard phase == .open, !isInTurn else { return }
+    if isDraining || !queue.isEmpty || !isReading || !heldUpStreams.isEmpty { awaitTurn() }
   }
 
   /// Output was sent: those that stream may add some.
   func resumeStreams() {
     guard !heldUpStreams.isEmpty, hasRoom, unsentBytes <= Self.connectionOutputBytes / 2 else { return }
+    // What they add now goes out when the loop has looked at its sockets: else one that reads fast would have it to itself.
+    isInTurn = true
     for id in heldUpStreams where (streams[id]?.unsentBytes ?? 0) <= Self.streamOutputBytes / 2 {
       heldUpStreams.remove(id)
       dispatcher.creditGranted(to: CallID(id), on: self)
     }
+    isInTurn = false
+    if needsFlush { awaitLaterTurn() }
   }
 
   // MARK: Ends of streams

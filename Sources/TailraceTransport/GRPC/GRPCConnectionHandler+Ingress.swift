@@ -20,8 +20,8 @@ extension GRPCConnectionHandler {
   }
 
   private func open(_ id: HTTP2StreamID, _ headers: HTTP2Frame.FramePayload.Headers) {
-    guard !isDraining else {
-      // Told so, clients make the call elsewhere.
+    guard !isDraining, streams.count < limits.maxCallsInFlight else {
+      // Told so, clients make the call elsewhere, or later.
       return reset(id, .refusedStream)
     }
     lastStream = max(lastStream, id)
@@ -101,7 +101,7 @@ extension GRPCConnectionHandler {
   func streamClosed(_ id: HTTP2StreamID) {
     guard let stream = remove(id) else { return }
     abandon(id, stream)
-    awaitWork()
+    awaitTurn()
   }
 
   /// Takes a stream out of the table.
@@ -116,7 +116,7 @@ extension GRPCConnectionHandler {
   func abandon(_ id: HTTP2StreamID, _ stream: GRPCStream) {
     guard case .broker = stream.target, stream.isCalled else { return }
     // Where the dispatcher has it, or is being offered it just now.
-    if isDispatching || !queue.remove(CallID(id)) { dispatcher.abandon(CallID(id), from: self) }
+    if !queue.remove(CallID(id)) { dispatcher.abandon(CallID(id), from: self) }
   }
 }
 

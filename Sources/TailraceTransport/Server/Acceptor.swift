@@ -60,9 +60,10 @@ struct Acceptor: Sendable {
         note(handler, channel)
         return [handler]
       case .grpc:
-        let (http2, handler) = GRPCDoor.handlers(eventLoop: channel.eventLoop, environment: environment)
-        note(handler, channel)
-        return [http2, handler]
+        let (handlers, connection) = GRPCDoor.handlers(
+          eventLoop: channel.eventLoop, environment: environment, turn: turns.turn(of: channel.eventLoop))
+        note(connection, channel)
+        return handlers
       }
     }
   }
