@@ -51,7 +51,11 @@ extension GRPCConnectionHandler {
         if !hasBudget { awaitBudget() }
         return
       }
-      starvedSince = nil
+      if starvedSince != nil {
+        starvedSince = nil
+        // What it answered meanwhile is still to be read.
+        pingedAt = nil
+      }
     }
     isReading = true
     context.read()
