@@ -29,7 +29,7 @@ extension GRPCConnectionHandler {
     case .http(let status, let text): refuse(id, status, text, isInputEnded: headers.endStream)
     case .failure(let error): refuse(id, error, isInputEnded: headers.endStream)
     case .call(let head):
-      guard let target = GRPCStream.Target(head.method) else {
+      guard let target = GRPCStream.Target(head.method) ?? additionalTarget(head) else {
         return refuse(id, .unknownMethod(shown(head.method)), isInputEnded: headers.endStream)
       }
       let stream = GRPCStream(target, head, now: eventLoop.now, limits: limits.frame)
@@ -37,6 +37,10 @@ extension GRPCConnectionHandler {
       earliestDeadline = min(earliestDeadline, stream.deadline)
       if headers.endStream { endInput(id) }
     }
+  }
+
+  private func additionalTarget(_ head: GRPCRequestHead) -> GRPCStream.Target? {
+    additionalServices?.begin(head.method, metadata: head.metadata).map { .additional($0) }
   }
 
   /// At most 100 bytes of it.
@@ -84,6 +88,7 @@ extension GRPCConnectionHandler {
     }
     switch stream.target {
     case .here: serveEnd(on: id)
+    case .additional(let call): serve(nil, of: call, on: id)
     case .broker(let method):
       guard let request = stream.request else {
         return fail(id, RPCError(.internalError, "the call has no request"))

@@ -26,6 +26,7 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
   package let door = Door.grpc
   let turn: LoopTurn
   let dispatcher: any RequestDispatcher
+  let additionalServices: (any AdditionalServices)?
   let limits: ConnectionLimits
   let budget: MemoryBudget
   let logger: Logger
@@ -93,6 +94,7 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
     self.http2 = http2
     self.watcher = watcher
     dispatcher = environment.dispatcher
+    additionalServices = environment.additionalServices
     limits = environment.limits
     budget = environment.budget
     logger = environment.logger
