@@ -88,6 +88,14 @@ struct ServeCommand: AsyncParsableCommand {
       configuration.topicDefaults = try topicDefaults
       // From before there is a directory to leave in order. One that comes meanwhile is acted on as soon as it serves.
       let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+      let (stops, isToStop) = AsyncStream.makeStream(of: Void.self)
+      let watch = Task { [logger] in
+        for await signal in signals {
+          logger.info("asked to stop: what is under way is finished first", metadata: ["signal": "\(signal)"])
+          isToStop.yield()
+        }
+      }
+      defer { watch.cancel() }
       var service = try await BrokerService.start(configuration, dataDirectory: dataDir, logger: logger)
       let (serving, isServing) = AsyncStream.makeStream(of: Void.self)
       service.onServing = { isServing.finish() }
@@ -99,7 +107,7 @@ struct ServeCommand: AsyncParsableCommand {
         for await _ in serving {}
         StandardError.write("listening on \(address)\n")
         _ = trw_release_start_code()
-        for await _ in signals { await group.triggerGracefulShutdown() }
+        for await _ in stops { await group.triggerGracefulShutdown() }
       }
       defer { announcer.cancel() }
       try await group.run()
