@@ -27,7 +27,6 @@ final class EmbeddedGRPCConnection {
   static let settingsAcknowledgement = frame(.settings, flags: 1)
 
   let channel: EmbeddedChannel
-  let dispatcher: FakeDispatcher
   private var unread = ByteBuffer()
   private var encoder = HPACKEncoder(allocator: ByteBufferAllocator())
 
@@ -35,10 +34,9 @@ final class EmbeddedGRPCConnection {
   ///   - loop: Connections of one loop share it, and its turn.
   ///   - turn: That of `loop`, with the same dispatcher; nil for one of its own.
   init(
-    _ dispatcher: FakeDispatcher = .standard(), limits: ConnectionLimits = .default,
+    _ dispatcher: any RequestDispatcher = FakeDispatcher.standard(), limits: ConnectionLimits = .default,
     loop: EmbeddedEventLoop = EmbeddedEventLoop(), turn: LoopTurn? = nil
   ) throws {
-    self.dispatcher = dispatcher
     channel = EmbeddedChannel(loop: loop)
     let handlers = GRPCDoor.handlers(
       eventLoop: loop,
@@ -53,8 +51,16 @@ final class EmbeddedGRPCConnection {
   deinit { _ = try? channel.finish(acceptAlreadyClosed: true) }
 
   /// Begins as clients do.
-  func open() throws {
+  ///
+  /// - Parameter windows: How much it takes unasked, on each stream and on all together; nil: what HTTP/2 begins with.
+  func open(withWindows windows: Int32? = nil) throws {
     try send(Self.preface, Self.settings, Self.settingsAcknowledgement)
+    if let windows {
+      var setting = ByteBuffer()
+      setting.writeMultipleIntegers(UInt16(4), windows)
+      let increment = ByteBuffer(integer: windows - 65_535)
+      try send(Self.frame(.settings, setting), Self.frame(.windowUpdate, increment))
+    }
     _ = try received()
   }
 

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import Synchronization
 @testable import TailraceTransport
 import TailraceWire
 import Testing
@@ -66,6 +67,20 @@ import Testing
     #expect(taken.count == 101)
   }
 
+  @Test func `a stream whose reader takes all that comes does not keep another from its turn`() throws {
+    let dispatcher = Pump(messages: 200)
+    let turn = LoopTurn(eventLoop: loop, dispatcher: dispatcher)
+    let connections = try (0..<2).map { _ in try EmbeddedGRPCConnection(dispatcher, loop: loop, turn: turn) }
+    for connection in connections { try connection.open(withWindows: Int32.max) }
+    try connections[0].receive(connections[0].call(1, .logServiceSubscribe))
+    let late = NIOLoopBound((connections[1].channel, try connections[1].call(1)), eventLoop: loop)
+    // Behind the first turn.
+    loop.execute { _ = try? late.value.0.writeInbound(late.value.1) }
+    loop.run()
+    #expect(dispatcher.sent == 200)
+    #expect(try #require(dispatcher.sentBeforePing) <= 4 * GRPCConnectionHandler.streamOutputBytes / Pump.messageBytes)
+  }
+
   @Test func `what a dispatcher leaves is offered again, in order`() throws {
     let dispatcher = FakeDispatcher(mostTaken: 2) { .message($0.message) }
     let connection = try EmbeddedGRPCConnection(dispatcher)
@@ -95,4 +110,47 @@ import Testing
     #expect(taken == (0..<19).map { "\($0)" })
     #expect(dispatcher.abandoned.isEmpty)
   }
+}
+
+/// Sends as many messages as there is credit for, and no more than so many in all. Answers whatever else is called.
+private final class Pump: RequestDispatcher {
+  static let messageBytes = 256 << 10
+
+  private struct State {
+    var left: Int
+    var sent = 0
+    var sentBeforePing: Int?
+  }
+
+  private let state: Mutex<State>
+
+  init(messages: Int) { state = Mutex(State(left: messages)) }
+
+  var sent: Int { state.withLock { $0.sent } }
+  /// How many messages had been sent when another call was taken.
+  var sentBeforePing: Int? { state.withLock { $0.sentBeforePing } }
+
+  func dispatch(_ offers: inout [CallOffer]) {
+    for index in offers.indices {
+      while let call = offers[index].calls.popFirst() {
+        if call.method == .logServiceSubscribe {
+          creditGranted(to: call.id, on: offers[index].connection)
+        } else {
+          state.withLock { $0.sentBeforePing = $0.sent }
+          offers[index].connection.respond(.message(call.message), to: call.id)
+        }
+      }
+    }
+  }
+
+  func creditGranted(to call: CallID, on connection: any CallConnection) {
+    while connection.credit(of: call) > 0, state.withLock({ $0.left > 0 }) {
+      state.withLock { ($0.left, $0.sent) = ($0.left - 1, $0.sent + 1) }
+      connection.send(.message(ByteBuffer(repeating: 0, count: Self.messageBytes)), to: call)
+    }
+  }
+
+  func abandon(_ call: CallID, from connection: any CallConnection) {}
+  func inputEnded(on connection: any CallConnection) {}
+  func connectionClosed(_ connection: any CallConnection) {}
 }
