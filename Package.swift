@@ -143,6 +143,13 @@ let package = Package(
       path: "Tests/TailraceTestSupport",
       swiftSettings: swiftSettings
     ),
+    // gRPC's own test service on a broker: what its clients' tests of interoperability are made against.
+    .executableTarget(
+      name: "GRPCTestServer",
+      dependencies: ["TailraceTesting", "TailraceTransport"],
+      path: "Tests/GRPCTestServer",
+      swiftSettings: swiftSettings
+    ),
     .testTarget(
       name: "CTailraceWireTests",
       dependencies: ["CTailraceWire", "CTailraceCompression", "TailraceTestSupport"],
@@ -179,8 +186,8 @@ let package = Package(
     .testTarget(
       name: "TailraceTransportTests",
       dependencies: [
-        "TailraceTransport", "TailraceWire", "TailraceTesting", "TailraceTestSupport", nioCore, nioPosix, logging,
-        collections, .product(name: "NIOEmbedded", package: "swift-nio"),
+        "TailraceTransport", "TailraceWire", "TailraceTesting", "TailraceTestSupport", nioCore, nioPosix, nioHPACK,
+        logging, collections, .product(name: "NIOEmbedded", package: "swift-nio"),
       ],
       swiftSettings: swiftSettings
     ),

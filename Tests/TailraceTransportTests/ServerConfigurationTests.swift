@@ -55,6 +55,7 @@ import Testing
 
   private static let timeouts: [any WritableKeyPath<ServerConfiguration, TimeAmount> & Sendable] = [
     \.connection.idleTimeout, \.connection.prefaceTimeout, \.connection.stallTimeout,
+    \.connection.keepaliveInterval, \.connection.keepaliveTimeout,
     \.connection.crampedStallTimeout, \.connection.lingerTimeout, \.process.drainTimeout,
   ]
 

@@ -36,16 +36,12 @@ private struct LogKeeper: LogHandler {
     let logger = Logger(label: "test") { [lines] _ in LogKeeper(lines: lines) }
     let environment = ConnectionEnvironment(
       dispatcher: FakeDispatcher.standard(), budget: MemoryBudget(limitBytes: 1 << 20), logger: logger)
+    let turn = LoopTurn(eventLoop: channel.eventLoop, dispatcher: environment.dispatcher)
     let sniffer = SniffingHandler(limits: .default, logger: logger) { [channel] door in
       guard door == .native else {
-        let (http2, connection) = GRPCDoor.handlers(eventLoop: channel.eventLoop, environment: environment)
-        return [http2, connection]
+        return GRPCDoor.handlers(eventLoop: channel.eventLoop, environment: environment, turn: turn).all
       }
-      return [
-        NativeConnectionHandler(
-          eventLoop: channel.eventLoop, environment: environment,
-          turn: LoopTurn(eventLoop: channel.eventLoop, dispatcher: environment.dispatcher))
-      ]
+      return [NativeConnectionHandler(eventLoop: channel.eventLoop, environment: environment, turn: turn)]
     }
     try channel.pipeline.syncOperations.addHandler(sniffer)
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 9)).wait()

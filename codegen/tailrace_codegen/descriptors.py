@@ -6,6 +6,8 @@ from .model import Schema
 from .writer import Writer
 
 SET_NAME = "trw_descriptor_set"
+# Of gRPC's own services, which are no part of ours.
+GRPC_SET_NAME = "trw_grpc_descriptor_set"
 
 
 def descriptor_set(protos) -> bytes:
@@ -31,11 +33,12 @@ def emit_header(schema: Schema) -> str:
     for file in schema.files:
         out.line(f'#include "{file.path.removesuffix(".proto")}.pb-c.h"')
     out.blank()
-    out.doc("The serialised google.protobuf.FileDescriptorSet of all schemas, with comments.")
-    out.line(f"const uint8_t * _Nonnull {SET_NAME}_start(void);")
-    out.doc(f"Its length in bytes.")
-    out.line(f"extern const size_t {SET_NAME}_length;")
-    out.blank()
+    for name, what in ((SET_NAME, "all schemas"), (GRPC_SET_NAME, "gRPC's own services")):
+        out.doc(f"The serialised google.protobuf.FileDescriptorSet of {what}, with comments.")
+        out.line(f"const uint8_t * _Nonnull {name}_start(void);")
+        out.doc("Its length in bytes.")
+        out.line(f"extern const size_t {name}_length;")
+        out.blank()
     out.line("// Swift sees a global constant by value; these give the address by which protobuf-c knows a descriptor.")
     for message in schema.messages.values():
         out.blank()
@@ -48,11 +51,11 @@ def emit_header(schema: Schema) -> str:
     return out.text()
 
 
-def emit_source(data: bytes) -> str:
-    out = Writer("proto/tailrace/v1")
+def emit_source(data: bytes, name: str = SET_NAME, source: str = "proto/tailrace/v1") -> str:
+    out = Writer(source)
     out.lines('#include "trw_generated.h"', "", "static const uint8_t data[] = {")
     for start in range(0, len(data), 20):
         out.line("  " + " ".join(f"0x{byte:02x}," for byte in data[start : start + 20]))
-    out.lines("};", "", f"const size_t {SET_NAME}_length = sizeof data;", "",
-              f"const uint8_t *{SET_NAME}_start(void) {{ return data; }}")
+    out.lines("};", "", f"const size_t {name}_length = sizeof data;", "",
+              f"const uint8_t *{name}_start(void) {{ return data; }}")
     return out.text()

@@ -41,9 +41,12 @@ def generate(request) -> dict[str, str]:
     protos = [proto for proto in request.proto_file if proto.name in request.file_to_generate]
     if len(protos) != len(request.proto_file):
         raise GenerationError("all schemas must be generated in one run: they are embedded as one set")
+    emit = options.get("emit", ["swift"])[-1]
+    if emit == "c-grpc":
+        data = descriptors.descriptor_set(protos)
+        return {"trw_grpc_descriptor_set.c": descriptors.emit_source(data, descriptors.GRPC_SET_NAME, "codegen/grpc")}
     payload = options.get("payload", [None])[-1]
     schema = Schema(protos, PACKAGE, payload, set(options.get("inline", [])))
-    emit = options.get("emit", ["swift"])[-1]
     if emit == "swift":
         return swift_files(schema)
     if emit == "c-header":
@@ -52,7 +55,7 @@ def generate(request) -> dict[str, str]:
         return {"trw_descriptor_set.c": descriptors.emit_source(descriptors.descriptor_set(protos))}
     if emit == "tests":
         return tests.emit(schema)
-    raise GenerationError(f"unknown emit={emit}; there are swift, c-header, c-source and tests")
+    raise GenerationError(f"unknown emit={emit}; there are swift, c-header, c-source, c-grpc and tests")
 
 
 def main() -> int:

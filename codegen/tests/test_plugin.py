@@ -1,5 +1,6 @@
 """What the generator makes of small schemas, and what it refuses."""
 
+import re
 import unittest
 
 from google.protobuf import descriptor_pb2
@@ -118,6 +119,18 @@ class PluginTest(unittest.TestCase):
         self.assertEqual([(list(location.path), location.leading_comments) for location in kept], [([4, 0], " A leaf.\n")])
         self.assertEqual([list(location.span) for location in kept], [[0, 0, 0]])
         self.assertFalse(any(location.trailing_comments for location in kept))
+
+    def test_of_other_packages_the_descriptors_are_embedded_and_nothing_else(self):
+        proto = file_proto()
+        proto.package = "grpc.health.v1"
+        proto.service[0].method[0].client_streaming = True
+        request = plugin_pb2.CodeGeneratorRequest(
+            proto_file=[proto], file_to_generate=[proto.name], parameter="emit=c-grpc")
+        ((name, content),) = generate(request).items()
+        self.assertEqual(name, "trw_grpc_descriptor_set.c")
+        self.assertIn("const uint8_t *trw_grpc_descriptor_set_start(void)", content)
+        data = bytes(int(byte, 16) for byte in re.findall(r"0x([0-9a-f]{2})", content))
+        self.assertEqual(descriptor_pb2.FileDescriptorSet.FromString(data).file[0], proto)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class DoorCase(unittest.TestCase):
 
 
 def start_broker(directory: pathlib.Path, options: Sequence[str] = OPTIONS) -> Broker:
-    """A broker that has said that it serves: before that SIGTERM may find it without a handler."""
+    """A broker that has said that it serves."""
     broker = Broker(os.environ["TAILRACE_BINARY"], directory, options)
     deadline = time.monotonic() + START_SECONDS
     while "listening on" not in broker.log.read_text("utf-8", "replace"):

@@ -1,7 +1,10 @@
 """What breaks the rules of HTTP/2 ends the stream that it is about, or the connection, with the code that says why."""
 
+import socket
+import time
+
 import grpc_tests.door as door
-from grpc_tests.peer import PING, Peer, framed, request
+from grpc_tests.peer import PING, PREFACE, Peer, framed, request
 from hyperframe import frame as frames
 
 PROTOCOL_ERROR, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, COMPRESSION_ERROR = 1, 3, 6, 9
@@ -10,6 +13,8 @@ MOST = (1 << 31) - 1
 
 
 class Errors(door.DoorCase):
+    options = (*door.OPTIONS, "--preface-seconds", "1")
+
     def assert_stream_refused(self, replaced=None, more=()) -> None:
         """The stream is reset, and others of its connection go on."""
         with Peer(self.port) as peer:
@@ -51,6 +56,29 @@ class Errors(door.DoorCase):
         for name, (code, *what) in cases.items():
             with self.subTest(name):
                 self.assert_cut(code, *what)
+
+    def test_preface_that_does_not_come_in_time_is_not_waited_for(self):
+        for beginning in (PREFACE[:4], PREFACE[:10], PREFACE[:-1], b"PRI * HTTP/9.0\r\n"):
+            with self.subTest(beginning), socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+                connection.sendall(beginning)
+                self.assertEqual(connection.recv(1), b"")
+
+    def test_preface_may_come_piece_by_piece(self):
+        with Peer(self.port, waits=False) as peer:
+            self.assertEqual(peer.call().status, 0)
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for byte in PREFACE + frames.SettingsFrame(0).serialize():
+                connection.sendall(bytes([byte]))
+                time.sleep(0.005)
+            # The door's SETTINGS.
+            self.assertEqual(connection.recv(5)[3:], b"\x04\x00")
+
+    def test_faults_of_many_streams_over_time_do_not_end_a_connection(self):
+        with Peer(self.port) as peer:
+            for _ in range(400):
+                peer.answer(peer.open(request(more=[("X-Upper", "1")]), framed(b"")))
+            self.assertEqual(peer.call().status, 0)
 
     def test_streams_have_odd_numbers_that_grow(self):
         for first, second in ((2, None), (5, 3)):

@@ -1,6 +1,8 @@
 """Peers that ask for much, send slowly and read nothing: what they hold is bounded, and goes."""
 
 import gzip
+import pathlib
+import socket
 import time
 
 import grpc
@@ -16,7 +18,7 @@ REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 SUBSCRIBE = "/tailrace.v1.LogService/Subscribe"
 INITIAL_WINDOW = 4
 OK, DEADLINE, EXHAUSTED = 0, 4, 8
-PROTOCOL_ERROR, REFUSED_STREAM = 1, 7
+REFUSED_STREAM = 7
 MIB = 1 << 20
 
 
@@ -130,7 +132,19 @@ class Hoarding(door.AbuseCase):
                 peer.open(request(), b"", end=False)
             extra = peer.open(request(), self.payload(1))
             peer.until(lambda: peer.is_ended or peer.answers[extra].is_ended)
-            self.assertTrue(peer.is_ended or peer.answers[extra].reset in (REFUSED_STREAM, PROTOCOL_ERROR))
+            self.assertEqual(peer.answers[extra].reset, REFUSED_STREAM)
+
+    def test_streams_that_come_before_the_limit_was_read_are_served_or_refused_one_by_one(self):
+        with self.unharmed(), Peer(self.port, waits=False) as peer:
+            waiting = [peer.open(request(), b"", end=False) for _ in range(1_024)]
+            excess = [peer.open(request(), self.payload(1)) for _ in range(500)]
+            for stream in excess:
+                self.assertEqual(peer.answer(stream).reset, REFUSED_STREAM)
+            peer.data(waiting[0], self.payload(1))
+            self.assertEqual(peer.answer(waiting[0]).status, OK)
+            # There is room for one again.
+            self.assertEqual(peer.answer(peer.open(request(), self.payload(1))).status, OK)
+            self.assertIsNone(peer.goaway)
 
     def test_more_than_a_window_allows_is_a_flow_control_error(self):
         with self.unharmed(), Peer(self.port) as peer:
@@ -162,3 +176,54 @@ class Hoarding(door.AbuseCase):
                 peer.send(frames.PingFrame(0, b"measure!"))
                 self.assertTrue(peer.until(lambda: peer.pongs > pings), said)
             self.assertIsNone(peer.goaway)
+
+
+class Silence(door.DoorCase):
+    """Peers that are gone without a word."""
+
+    options = ("--event-loops", "1", "--keepalive-seconds", "1", "--keepalive-timeout-seconds", "1")
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        with door.channel_to(cls.port) as channel:
+            AdminServiceStub(channel).CreateTopic(admin.CreateTopicRequest(name="quiet"), timeout=5)
+
+    def subscribed(self, **options) -> Peer:
+        """One that waits for records which do not come."""
+        peer = Peer(self.port, **options)
+        self.addCleanup(peer.socket.close)
+        message = log.SubscribeRequest(targets=[log.FetchTarget(topic="quiet")]).SerializeToString()
+        peer.open(request(SUBSCRIBE), framed(message))
+        return peer
+
+    def test_one_that_does_not_say_that_it_is_there_is_cut(self):
+        started = time.monotonic()
+        peer = self.subscribed(answers_pings=False)
+        self.assertTrue(peer.ends(6))
+        self.assertEqual(peer.pings, 1)
+        self.assertGreater(time.monotonic() - started, 2)
+
+    def test_one_that_does_stays(self):
+        peer = self.subscribed()
+        self.assertFalse(peer.ends(4))
+        self.assertGreaterEqual(peer.pings, 2)
+
+    def test_the_kernel_asks_too_on_both_doors(self):
+        with socket.create_connection(("127.0.0.1", self.port)) as connection:
+            here, there = (f"{port:04X}" for port in (connection.getsockname()[1], self.port))
+            self.assertTrue(self.keepalive_is_set(here, there))
+
+    def keepalive_is_set(self, client: str, server: str, seconds: float = 5) -> bool:
+        """Whether the server's end of the connection has a keepalive timer (2) that goes off within about a second."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for line in pathlib.Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]:
+                local, remote, timer = (line.split()[index] for index in (1, 2, 5))
+                ports = (local.partition(":")[2], remote.partition(":")[2])
+                kind, _, ticks = timer.partition(":")
+                # It counts in hundredths of a second.
+                if ports == (server, client) and int(kind, 16) == 2 and int(ticks, 16) <= 150:
+                    return True
+            time.sleep(0.05)
+        return False

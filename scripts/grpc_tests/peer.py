@@ -50,23 +50,28 @@ class Answer:
 class Peer:
     """One connection. All that comes is noted in `answers`, `goaway` and `windows`."""
 
-    def __init__(self, port: int, settings: Optional[Mapping[int, int]] = None, opens_windows: bool = True) -> None:
-        """`settings`: its own. `opens_windows`: whether it gives back what DATA frames use of windows."""
+    def __init__(
+        self, port: int, settings: Optional[Mapping[int, int]] = None, opens_windows: bool = True, waits: bool = True,
+        answers_pings: bool = True,
+    ) -> None:
+        """`settings`: its own. `opens_windows`: whether it gives back what DATA frames use of windows. `waits`: for the
+        other side's SETTINGS; else it is told nothing, and acknowledges nothing before it receives."""
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
-        self.opens_windows = opens_windows
+        self.opens_windows, self.answers_pings = opens_windows, answers_pings
         self.answers: dict[int, Answer] = {}
         self.goaway: Optional[frames.GoAwayFrame] = None
         self.settings: dict[int, int] = {}
         self.windows: dict[int, int] = {}
-        self.pongs = 0
+        self.pings = self.pongs = 0
         self.is_ended = False
         self.next_stream = 1
         self.unread = bytearray()
         self.send_bytes(PREFACE + frames.SettingsFrame(0, settings=dict(settings or {})).serialize())
-        # Only then it knows how many streams it may open.
-        self.until(lambda: self.settings)
+        if waits:
+            # Only then it knows how many streams it may open.
+            self.until(lambda: self.settings)
 
     def __enter__(self) -> "Peer":
         return self
@@ -157,7 +162,10 @@ class Peer:
             self.settings.update(frame.settings)
             self.send(frames.SettingsFrame(0, flags=["ACK"]))
         elif isinstance(frame, frames.PingFrame):
-            self.pongs += "ACK" in frame.flags
+            is_answer = "ACK" in frame.flags
+            self.pongs, self.pings = self.pongs + is_answer, self.pings + (not is_answer)
+            if self.answers_pings and not is_answer:
+                self.send(frames.PingFrame(0, frame.opaque_data, flags=["ACK"]))
         answer.is_ended |= "END_STREAM" in frame.flags
 
     def until(self, condition, seconds: float = 5) -> bool:

@@ -2,13 +2,17 @@
 
 import grpc
 import grpc_tests.door as door
-from google.protobuf import descriptor_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool
 from grpc_health.v1 import health_pb2 as health
 from grpc_health.v1 import health_pb2_grpc as health_grpc
 from grpc_reflection.v1alpha import reflection_pb2 as reflection
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 SECONDS = 10
 SERVICES = {"tailrace.v1.AdminService", "tailrace.v1.GroupService", "tailrace.v1.LogService"}
+GRPC_SERVICES = {
+    "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
+}
 
 
 class Services(door.DoorCase):
@@ -27,7 +31,7 @@ class Services(door.DoorCase):
 
     def test_health_of_all_and_of_each_service(self):
         stub = health_grpc.HealthStub(self.channel)
-        for name in ("", *SERVICES):
+        for name in ("", *SERVICES, *GRPC_SERVICES):
             status = stub.Check(health.HealthCheckRequest(service=name), timeout=SECONDS).status
             self.assertEqual(status, health.HealthCheckResponse.SERVING, name)
         with self.assertRaises(grpc.RpcError) as caught:
@@ -48,17 +52,45 @@ class Services(door.DoorCase):
         for version in ("v1", "v1alpha"):
             services, by_symbol, by_name, missing, extension = self.reflect(version, *asked)
             self.assertEqual((services.valid_host, services.original_request), ("h", asked[0]))
-            self.assertLessEqual(SERVICES, {each.name for each in services.list_services_response.service})
+            listed = [each.name for each in services.list_services_response.service]
+            self.assertEqual(sorted(listed), sorted(SERVICES | GRPC_SERVICES))
             self.assertTrue(by_symbol.file_descriptor_response.file_descriptor_proto)
             self.assertTrue(by_name.file_descriptor_response.file_descriptor_proto)
             self.assertEqual(missing.error_response.error_code, grpc.StatusCode.NOT_FOUND.value[0])
             self.assertTrue(extension.error_response.error_code)
 
+    def test_every_service_is_described_as_it_is_called(self):
+        database = ProtoReflectionDescriptorDatabase(self.channel)
+        self.assertEqual(set(database.get_services()), SERVICES | GRPC_SERVICES)
+        pool = descriptor_pool.DescriptorPool(database)
+        for name in SERVICES | GRPC_SERVICES:
+            service = pool.FindServiceByName(name)
+            self.assertTrue(service.methods, name)
+        # Those that come with gRPC's own packages, and those that the door tells, are the same.
+        for ours, own in ((pool.FindServiceByName("grpc.health.v1.Health"), health.DESCRIPTOR),
+                          (pool.FindServiceByName("grpc.reflection.v1alpha.ServerReflection"), reflection.DESCRIPTOR)):
+            self.assert_same_messages(ours.file, own)
+            for method in ours.methods:
+                theirs = own.services_by_name[ours.name].methods_by_name[method.name]
+                for kind in ("input_type", "output_type"):
+                    self.assertEqual(getattr(method, kind).full_name, getattr(theirs, kind).full_name)
+                self.assertEqual(method.client_streaming, theirs.client_streaming)
+                self.assertEqual(method.server_streaming, theirs.server_streaming)
+
+    def assert_same_messages(self, ours, own) -> None:
+        """All of ours are among gRPC's own, field by field."""
+        for message in ours.message_types_by_name.values():
+            theirs = own.message_types_by_name[message.name]
+            fields = [[(field.number, field.name, field.type) for field in each.fields] for each in (message, theirs)]
+            self.assertEqual(*fields)
+
     def test_descriptors_are_such_as_every_language_takes(self):
         """Go refuses a file of which a location has no span of three or four numbers."""
-        asked = reflection.ServerReflectionRequest(file_containing_symbol="tailrace.v1.GroupService")
-        files = self.reflect("v1", asked)[0].file_descriptor_response.file_descriptor_proto
-        self.assertTrue(files)
+        names = ("tailrace.v1.GroupService", *GRPC_SERVICES)
+        asked = [reflection.ServerReflectionRequest(file_containing_symbol=name) for name in names]
+        answers = [answer.file_descriptor_response.file_descriptor_proto for answer in self.reflect("v1", *asked)]
+        self.assertTrue(all(answers))
+        files = [file for answer in answers for file in answer]
         for file in map(descriptor_pb2.FileDescriptorProto.FromString, files):
             for location in file.source_code_info.location:
                 self.assertIn(len(location.span), (3, 4), f"{file.name}: {list(location.path)}")

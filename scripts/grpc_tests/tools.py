@@ -22,6 +22,7 @@ class Tools(door.DoorCase):
         for service in SERVICES:
             self.assertTrue(any(method.startswith(service + "/") for method in methods), methods)
         self.assertLessEqual({"tailrace.v1.AdminService/Ping", "tailrace.v1.LogService/Subscribe"}, methods)
+        self.assertLessEqual({"grpc.health.v1.Health/Check", "grpc.health.v1.Health/Watch"}, methods)
 
     def test_services_are_listed(self):
         self.assertLessEqual(SERVICES, set(self.curl("--list-services").split()))
@@ -33,6 +34,10 @@ class Tools(door.DoorCase):
     def test_method_is_called(self):
         answer = self.curl("-d", '{"payload": "aGVsbG8="}', path="/tailrace.v1.AdminService/Ping")
         self.assertEqual(json.loads(answer), {"payload": "aGVsbG8="})
+
+    def test_health_is_asked_for(self):
+        answer = self.curl("-d", '{"service": "tailrace.v1.LogService"}', path="/grpc.health.v1.Health/Check")
+        self.assertEqual(json.loads(answer), {"status": "SERVING"})
 
     def test_topic_is_made_written_and_read(self):
         self.curl("-d", '{"name": "curled", "partitionCount": 2}', path="/tailrace.v1.AdminService/CreateTopic")

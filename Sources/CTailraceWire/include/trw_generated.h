@@ -18,6 +18,11 @@ const uint8_t * _Nonnull trw_descriptor_set_start(void);
 /// Its length in bytes.
 extern const size_t trw_descriptor_set_length;
 
+/// The serialised google.protobuf.FileDescriptorSet of gRPC's own services, with comments.
+const uint8_t * _Nonnull trw_grpc_descriptor_set_start(void);
+/// Its length in bytes.
+extern const size_t trw_grpc_descriptor_set_length;
+
 // Swift sees a global constant by value; these give the address by which protobuf-c knows a descriptor.
 
 static inline const ProtobufCMessageDescriptor * _Nonnull

@@ -51,7 +51,11 @@ extension GRPCConnectionHandler {
         if !hasBudget { awaitBudget() }
         return
       }
-      starvedSince = nil
+      if starvedSince != nil {
+        starvedSince = nil
+        // What it answered meanwhile is still to be read.
+        pingedAt = nil
+      }
     }
     isReading = true
     context.read()
@@ -68,6 +72,6 @@ extension GRPCConnectionHandler {
     for (id, stream) in streams where stream.heldBytes > 0 { fail(id, error) }
     isReading = true
     context?.read()
-    awaitWork()
+    awaitTurn()
   }
 }

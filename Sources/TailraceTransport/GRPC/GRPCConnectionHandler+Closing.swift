@@ -32,7 +32,7 @@ extension GRPCConnectionHandler {
   // MARK: Peers
 
   func scheduleTick() {
-    let interval = min(limits.idleTimeout, limits.stallTimeout)
+    let interval = min(limits.idleTimeout, limits.stallTimeout, limits.keepaliveInterval, limits.keepaliveTimeout)
     tick = eventLoop.scheduleTask(in: .nanoseconds(max(1, interval.nanoseconds / 2))) {
       self.checkOnPeer()
       if self.phase == .open { self.scheduleTick() }
@@ -46,6 +46,9 @@ extension GRPCConnectionHandler {
     if awaitedBytes > 0 && now - lastSent >= limits.stallTimeout {
       logger.info("connection cut: the peer does not read its answers", metadata: [LogKey.peer: "\(peer)"])
       context?.close(promise: nil)
+    } else if isGone(now) {
+      logger.info("connection cut: the peer does not answer pings", metadata: [LogKey.peer: "\(peer)"])
+      context?.close(promise: nil)
     } else if streams.isEmpty && unsentBytes == 0 && now - lastTraffic >= limits.idleTimeout {
       logger.debug("connection idle", metadata: [LogKey.peer: "\(peer)"])
       startDraining()
@@ -55,8 +58,21 @@ extension GRPCConnectionHandler {
       for (id, stream) in streams where stream.isStalled(at: now, limits.stallTimeout) && isReading {
         fail(id, RPCError(.deadlineExceeded, "a request was begun, and nothing more of it came in time"))
       }
-      awaitWork()
+      awaitTurn()
     }
+  }
+
+  /// Whether the peer was asked if it is there, and has not answered in time. One of which nothing came for long is asked
+  /// now: what it waits for is kept for nobody where its machine, or the way there, has gone without a word.
+  private func isGone(_ now: NIODeadline) -> Bool {
+    // Its answer could not be read.
+    guard isReading else { return false }
+    if let pingedAt { return now - pingedAt >= limits.keepaliveTimeout }
+    guard !streams.isEmpty, now - lastRead >= limits.keepaliveInterval else { return false }
+    pingedAt = now
+    write(.rootStream, .ping(HTTP2PingData(withInteger: 0), ack: false))
+    flush()
+    return false
   }
 
   /// While the process's memory is used up, streams whose peers take nothing are no longer kept for them.
@@ -105,7 +121,7 @@ extension GRPCConnectionHandler {
       return
     }
     // A gRPC client that shuts its side is gone: calls that wait for something are answered now.
-    dispatcher.inputEnded(on: self)
+    isInputEndToTell = true
     for (id, stream) in streams where !stream.isCalled {
       fail(id, RPCError(.cancelled, "the client has closed its side of the connection"))
     }

@@ -18,7 +18,7 @@ extension GRPCConnectionHandler {
     case .failure(let error): end(id, error)
     case .end:
       // Without a message there were no headers either.
-      if streams[id]?.hasHead == false { write(id, .headers(.init(headers: GRPCTrailers.head(gzip: false)))) }
+      writeHead(id)
       finish(id, GRPCTrailers.ok)
     }
   }
@@ -40,13 +40,19 @@ extension GRPCConnectionHandler {
     return budgetRefusal
   }
 
+  /// Writes the headers that an answer begins with, where that was not done yet.
+  func writeHead(_ id: HTTP2StreamID) {
+    guard let stream = streams[id], !stream.hasHead else { return }
+    streams[id]?.hasHead = true
+    var headers = GRPCTrailers.head(gzip: stream.compressesAnswers)
+    headers.add(stream.initialMetadata)
+    write(id, .headers(.init(headers: headers)))
+  }
+
   /// Writes one message of a stream.
   func send(_ chunks: [Chunk], on id: HTTP2StreamID) {
     guard let stream = streams[id] else { return }
-    if !stream.hasHead {
-      streams[id]?.hasHead = true
-      write(id, .headers(.init(headers: GRPCTrailers.head(gzip: stream.compressesAnswers))))
-    }
+    writeHead(id)
     let count = chunks.byteCount
     if stream.compressesAnswers, count >= compressedBytes, let message = compressed(chunks) {
       var framed = ByteBuffer()
@@ -115,17 +121,21 @@ extension GRPCConnectionHandler {
     streams[id]?.unsentBytes -= count
     streams[id]?.lastSent = lastSent
     lastTraffic = lastSent
-    guard phase == .open else { return }
-    if isDraining || !queue.isEmpty || !isReading || !heldUpStreams.isEmpty { awaitWork() }
+    guard phase == .open, !isInTurn else { return }
+    if isDraining || !queue.isEmpty || !isReading || !heldUpStreams.isEmpty { awaitTurn() }
   }
 
   /// Output was sent: those that stream may add some.
   func resumeStreams() {
     guard !heldUpStreams.isEmpty, hasRoom, unsentBytes <= Self.connectionOutputBytes / 2 else { return }
+    // What they add now goes out when the loop has looked at its sockets: else one that reads fast would have it to itself.
+    isInTurn = true
     for id in heldUpStreams where (streams[id]?.unsentBytes ?? 0) <= Self.streamOutputBytes / 2 {
       heldUpStreams.remove(id)
       dispatcher.creditGranted(to: CallID(id), on: self)
     }
+    isInTurn = false
+    if needsFlush { awaitLaterTurn() }
   }
 
   // MARK: Ends of streams
@@ -149,6 +159,8 @@ extension GRPCConnectionHandler {
   /// Writes the last headers of a stream, and forgets it.
   func finish(_ id: HTTP2StreamID, _ trailers: HPACKHeaders) {
     guard let stream = remove(id) else { return }
+    var trailers = trailers
+    trailers.add(stream.trailingMetadata)
     write(id, .headers(.init(headers: trailers, endStream: true)))
     // Nobody is interested in the rest of the request.
     if !stream.isInputEnded { reset(id, .noError) }
@@ -176,5 +188,11 @@ extension GRPCConnectionHandler {
     guard let context else { return }
     context.write(wrapOutboundOut(HTTP2Frame(streamID: id, payload: payload)), promise: nil)
     needsFlush = true
+  }
+}
+
+extension HPACKHeaders {
+  fileprivate mutating func add(_ metadata: [Metadata]) {
+    for entry in metadata { add(name: entry.key, value: entry.value) }
   }
 }

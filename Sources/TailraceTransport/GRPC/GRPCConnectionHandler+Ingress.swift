@@ -20,8 +20,8 @@ extension GRPCConnectionHandler {
   }
 
   private func open(_ id: HTTP2StreamID, _ headers: HTTP2Frame.FramePayload.Headers) {
-    guard !isDraining else {
-      // Told so, clients make the call elsewhere.
+    guard !isDraining, streams.count < limits.maxCallsInFlight else {
+      // Told so, clients make the call elsewhere, or later.
       return reset(id, .refusedStream)
     }
     lastStream = max(lastStream, id)
@@ -29,7 +29,7 @@ extension GRPCConnectionHandler {
     case .http(let status, let text): refuse(id, status, text, isInputEnded: headers.endStream)
     case .failure(let error): refuse(id, error, isInputEnded: headers.endStream)
     case .call(let head):
-      guard let target = GRPCStream.Target(head.method) else {
+      guard let target = GRPCStream.Target(head.method) ?? additionalTarget(head) else {
         return refuse(id, .unknownMethod(shown(head.method)), isInputEnded: headers.endStream)
       }
       let stream = GRPCStream(target, head, now: eventLoop.now, limits: limits.frame)
@@ -37,6 +37,10 @@ extension GRPCConnectionHandler {
       earliestDeadline = min(earliestDeadline, stream.deadline)
       if headers.endStream { endInput(id) }
     }
+  }
+
+  private func additionalTarget(_ head: GRPCRequestHead) -> GRPCStream.Target? {
+    additionalServices?.begin(head.method, metadata: head.metadata).map { .additional($0) }
   }
 
   /// At most 100 bytes of it.
@@ -84,6 +88,7 @@ extension GRPCConnectionHandler {
     }
     switch stream.target {
     case .here: serveEnd(on: id)
+    case .additional(let call): serve(nil, of: call, on: id)
     case .broker(let method):
       guard let request = stream.request else {
         return fail(id, RPCError(.internalError, "the call has no request"))
@@ -101,7 +106,7 @@ extension GRPCConnectionHandler {
   func streamClosed(_ id: HTTP2StreamID) {
     guard let stream = remove(id) else { return }
     abandon(id, stream)
-    awaitWork()
+    awaitTurn()
   }
 
   /// Takes a stream out of the table.
@@ -116,7 +121,7 @@ extension GRPCConnectionHandler {
   func abandon(_ id: HTTP2StreamID, _ stream: GRPCStream) {
     guard case .broker = stream.target, stream.isCalled else { return }
     // Where the dispatcher has it, or is being offered it just now.
-    if isDispatching || !queue.remove(CallID(id)) { dispatcher.abandon(CallID(id), from: self) }
+    if !queue.remove(CallID(id)) { dispatcher.abandon(CallID(id), from: self) }
   }
 }
 

@@ -7,7 +7,7 @@ package import TailraceWire
 ///
 /// Stands behind `NIOHTTP2Handler`, which takes frames apart, keeps the state of streams and windows, and bounds what a
 /// peer may do to them; there is no channel, task or handler for a stream, only an entry in a table. Its parts: ingress
-/// (frames to calls), egress (answers to frames), windows, timers and closing, each in a file of its own.
+/// (frames to calls), turns, egress (answers to frames), windows, timers, budget and closing, each in a file of its own.
 ///
 /// Isolation: the channel's event loop, but for `respond`, `offerAgain`, `hold` and `release`. `@unchecked Sendable`: all
 /// mutable state but the outbox, which has a lock, is touched on the event loop only.
@@ -24,7 +24,9 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
 
   package let eventLoop: any EventLoop
   package let door = Door.grpc
+  let turn: LoopTurn
   let dispatcher: any RequestDispatcher
+  let additionalServices: (any AdditionalServices)?
   let limits: ConnectionLimits
   let budget: MemoryBudget
   let logger: Logger
@@ -38,28 +40,38 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
   var phase = Phase.open
   package internal(set) var peer = ""
   var isDraining = false
+  /// Whether the dispatcher is to be told that nothing more comes, once it has all calls.
+  var isInputEndToTell = false
   var isReading = false
+  /// Whether the read under way has brought a frame.
+  var hasRead = false
   var streams: [HTTP2StreamID: GRPCStream] = [:]
   /// The last one that a client has opened, and that was not refused.
   var lastStream = HTTP2StreamID.rootStream
   /// Calls that the dispatcher has not taken yet.
   var queue = InboundCalls()
-  var isDispatching = false
   /// Bytes of the requests that are not whole yet.
   var partialBytes = 0
   /// Whether frames were written since the last flush.
   var needsFlush = false
   /// Calls that stream, and wait for output to be sent.
   var heldUpStreams: Set<HTTP2StreamID> = []
-  /// Whether `work` will be called soon.
-  var isWorkAwaited = false
-  var isWorking = false
+  // Its part in turns.
+  var isInTurn = false
+  var isTurnAwaited = false
+  /// What was offered to the dispatcher in this turn.
+  var offeredCount = 0
+  var turnShare = TurnShare()
   /// Bytes of answers that are not sent yet, those of them that are in memory, and those of calls with one answer.
   var unsentBytes = 0
   var unsentMemoryBytes = 0
   var unsentUnaryBytes = 0
   var lastSent = NIODeadline.uptimeNanoseconds(0)
   var lastTraffic = NIODeadline.uptimeNanoseconds(0)
+  /// When a frame last came.
+  var lastRead = NIODeadline.uptimeNanoseconds(0)
+  /// When the peer was pinged, of which nothing has come since.
+  var pingedAt: NIODeadline?
   var chargedBytes = 0
   var isWaitingForBudget = false
   /// Since when it could not read for want of memory.
@@ -72,13 +84,17 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
   var tick: Scheduled<Void>?
   var lingerTimer: Scheduled<Void>?
 
+  /// - Parameter turn: The one that all connections of `eventLoop` share.
   init(
-    eventLoop: any EventLoop, environment: ConnectionEnvironment, http2: NIOHTTP2Handler, watcher: GoAwayWatcher
+    eventLoop: any EventLoop, environment: ConnectionEnvironment, turn: LoopTurn, http2: NIOHTTP2Handler,
+    watcher: GoAwayWatcher
   ) {
     self.eventLoop = eventLoop
+    self.turn = turn
     self.http2 = http2
     self.watcher = watcher
     dispatcher = environment.dispatcher
+    additionalServices = environment.additionalServices
     limits = environment.limits
     budget = environment.budget
     logger = environment.logger
@@ -87,24 +103,24 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
 
   // MARK: CallConnection
 
-  package var acceptsCalls: Bool { hasRoom }
+  package var acceptsCalls: Bool { turnShare.allowsCall(in: turn) && hasRoom }
 
   /// Whether unsent output is below its limits.
   var hasRoom: Bool { phase == .open && unsentBytes < limits.maxBytesInFlight && hasBudget }
 
   package func respond(_ response: Response, to call: CallID) {
     guard eventLoop.inEventLoop else {
-      if outbox.add(response, to: call) { eventLoop.execute { self.work() } }
+      if outbox.add(response, to: call) { turn.addFromOutside(self) }
       return
     }
     answer(response, to: call.stream)
-    awaitWork()
+    joinTurn()
   }
 
   package func send(_ message: Response, to call: CallID) {
     guard isInFlight(call), let chunks = message.chunks else { return }
     send(chunks, on: call.stream)
-    awaitWork()
+    joinTurn()
   }
 
   package func credit(of call: CallID) -> Int {
@@ -119,10 +135,12 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
   static let streamOutputBytes = 1 << 20
   /// The same for all streams of a connection together.
   static let connectionOutputBytes = 8 << 20
+  /// What one read brings at most.
+  private static let readBytes = 64 << 10
 
   package func isInFlight(_ call: CallID) -> Bool { phase == .open && streams[call.stream]?.isCalled == true }
 
-  package func offerAgain() { eventLoop.execute { self.work() } }
+  package func offerAgain() { turn.addFromOutside(self) }
 
   package func hold(_ byteCount: Int) -> Bool {
     guard !budget.isExhausted else { return false }
@@ -131,48 +149,6 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
   }
 
   package func release(_ byteCount: Int) { budget.release(byteCount) }
-
-  // MARK: Work
-
-  /// Does all there is to do: answers of other threads, calls of the queue, one flush, and what follows from there being
-  /// more room.
-  func work() {
-    isWorkAwaited = false
-    guard phase == .open, !isWorking else { return }
-    isWorking = true
-    let outside = outbox.takeAll()
-    // Charged already; `settleBudget` puts right what becomes of it.
-    chargedBytes += outside.chargedBytes
-    for item in outside.items { answer(item.response, to: item.call.stream) }
-    dispatch()
-    flush()
-    settleBudget()
-    isWorking = false
-    guard phase == .open else { return }
-    scheduleDeadline()
-    if closeIfDone() { return }
-    resumeStreams()
-    readOn()
-    if !(queue.isEmpty && heldUpStreams.isEmpty) && !hasBudget { awaitBudget() }
-  }
-
-  /// Has `work` called soon.
-  func awaitWork() {
-    guard !isWorkAwaited, !isWorking else { return }
-    isWorkAwaited = true
-    eventLoop.execute { self.work() }
-  }
-
-  private func dispatch() {
-    guard !queue.isEmpty, hasRoom else { return }
-    isDispatching = true
-    // The dispatcher answers while it takes calls, and that must find `queue` free to be looked at.
-    var offers = [CallOffer(connection: self, calls: InboundCalls())]
-    swap(&offers[0].calls, &queue)
-    dispatcher.dispatch(&offers)
-    if phase == .open { swap(&offers[0].calls, &queue) }
-    isDispatching = false
-  }
 
   func flush() {
     guard needsFlush, let context else { return }
@@ -197,20 +173,36 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
     peer = peerName(context.channel.remoteAddress)
     lastTraffic = eventLoop.now
     lastSent = lastTraffic
+    lastRead = lastTraffic
+    // What a read brings is taken apart as a whole, while the loop's other connections wait.
+    try? context.channel.syncOptions?.setOption(
+      .recvAllocator,
+      value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 8192, maximum: Self.readBytes))
     scheduleTick()
     openWindow()
     logger.debug("connection opened", metadata: [LogKey.peer: "\(peer)", LogKey.door: "grpc"])
   }
 
   package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    hasRead = true
     guard phase == .open else { return }
     lastTraffic = eventLoop.now
+    lastRead = lastTraffic
+    pingedAt = nil
     take(unwrapInboundIn(data))
   }
 
   package func channelReadComplete(context: ChannelHandlerContext) {
     isReading = false
-    if phase == .open { work() } else { readOn() }
+    defer { hasRead = false }
+    if phase != .open {
+      readOn()
+    } else if hasRead {
+      awaitTurnAfterRead()
+    } else {
+      // It may be the end of the stream, which NIO is about to note, and it does not expect writes before it has.
+      awaitTurn()
+    }
   }
 
   package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

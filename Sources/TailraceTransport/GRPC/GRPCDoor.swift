@@ -1,5 +1,5 @@
-package import NIOCore
-package import NIOHTTP2
+internal import NIOCore
+internal import NIOHTTP2
 internal import TailraceWire
 
 /// Makes what serves a connection of the gRPC door, and sets the bounds that HTTP/2 is kept in.
@@ -20,16 +20,22 @@ package enum GRPCDoor {
     package static let maxBufferedControlFrames = 1_000
     /// CONTINUATION frames in a row.
     package static let maxContinuations = 8
+    /// Streams of which is known that they were reset lately: what comes on those was on its way, and is no error.
+    package static let maxRecentResets = 128
   }
 
-  /// `NIOHTTP2Handler` and the handler behind it.
-  package static func handlers(
-    eventLoop: any EventLoop, environment: ConnectionEnvironment
-  ) -> (http2: NIOHTTP2Handler, connection: GRPCConnectionHandler) {
+  /// The handlers of a connection, from the front, and the last of them.
+  ///
+  /// - Parameter turn: The one that all connections of `eventLoop` share.
+  static func handlers(
+    eventLoop: any EventLoop, environment: ConnectionEnvironment, turn: LoopTurn
+  ) -> (all: [any ChannelHandler], connection: GRPCConnectionHandler) {
     let watcher = GoAwayWatcher()
     var connection = NIOHTTP2Handler.ConnectionConfiguration()
+    let maxStreams = environment.limits.maxCallsInFlight
     connection.initialSettings = [
-      HTTP2Setting(parameter: .maxConcurrentStreams, value: environment.limits.maxCallsInFlight),
+      // Stands first for `SettingsExchange`. Streams that are refused count until that is written.
+      HTTP2Setting(parameter: .maxConcurrentStreams, value: maxStreams + Bounds.maxBufferedControlFrames + 1),
       HTTP2Setting(parameter: .initialWindowSize, value: GRPCWindows.streamBytes),
       HTTP2Setting(parameter: .maxHeaderListSize, value: Bounds.maxHeaderListBytes),
       HTTP2Setting(parameter: .enableConnectProtocol, value: 0),
@@ -37,13 +43,16 @@ package enum GRPCDoor {
     connection.maximumBufferedControlFrames = Bounds.maxBufferedControlFrames
     connection.maximumSequentialContinuationFrames = Bounds.maxContinuations
     connection.controlFrameRateLimit.maximumCount = Bounds.maxControlFrames
+    connection.maximumRecentlyResetStreams = Bounds.maxRecentResets
+    // Over a connection's whole life; it is their rate that is bounded.
+    connection.maximumConnectionGlitches = .max
     var stream = NIOHTTP2Handler.StreamConfiguration()
     stream.streamResetFrameRateLimit.maximumCount = Bounds.maxResets
     stream.streamErrorRateLimit.maximumCount = Bounds.maxResets
     let http2 = NIOHTTP2Handler(
       mode: .server, frameDelegate: watcher, connectionConfiguration: connection, streamConfiguration: stream)
-    return (
-      http2, GRPCConnectionHandler(eventLoop: eventLoop, environment: environment, http2: http2, watcher: watcher)
-    )
+    let handler = GRPCConnectionHandler(
+      eventLoop: eventLoop, environment: environment, turn: turn, http2: http2, watcher: watcher)
+    return ([SettingsExchange(maxStreams: maxStreams), http2, handler], handler)
   }
 }

@@ -49,7 +49,8 @@ extension GRPCConnectionHandler {
       return fail(
         id, RPCError(.resourceExhausted, "answers wait to be read; read them, then try again", error: .limitReached))
     }
-    guard let answer = Reflection.tailrace.answer(request) else {
+    if case .additional(let call) = streams[id]?.target { return serve(request, of: call, on: id) }
+    guard let answer = Reflection.door.answer(request) else {
       return fail(id, RPCError(.invalidArgument, "the request is no ServerReflectionRequest"))
     }
     send([.bytes(answer)], on: id)
@@ -62,7 +63,7 @@ extension GRPCConnectionHandler {
     guard let request = stream.request, let name = serviceName(request) else {
       return fail(id, RPCError(.invalidArgument, "the request is no HealthCheckRequest"))
     }
-    let isKnown = name.isEmpty || Reflection.tailrace.services.contains(name)
+    let isKnown = name.isEmpty || Reflection.door.services.contains(name)
     let status = !isKnown ? ServingStatus.serviceUnknown : isDraining ? .notServing : .serving
     if service == .healthWatch {
       send([.bytes(status.message)], on: id)
@@ -86,26 +87,17 @@ extension GRPCConnectionHandler {
   /// Ends what only this side could: whoever watches is told that the server stops.
   func endOwnStreams() {
     for (id, stream) in streams {
+      if case .additional = stream.target { end(id, .shuttingDown) }
       guard case .here(let service) = stream.target else { continue }
       if service == .healthWatch, stream.isInputEnded { send([.bytes(ServingStatus.notServing.message)], on: id) }
       if service == .reflection || stream.isInputEnded {
-        end(id, RPCError(.unavailable, "the server is shutting down; connect anew", error: .shuttingDown))
+        end(id, .shuttingDown)
       }
     }
   }
 }
 
-extension ByteBuffer {
-  /// Shows each field of the protobuf message that the bytes are; false where they are none.
-  func forEachField(_ body: (UInt32, WireValue) -> Void) -> Bool {
-    withUnsafeReadableBytes { bytes in
-      var reader = WireReader(bytes)
-      do throws(WireError) {
-        while let field = try reader.nextField() { body(field.number, field.value) }
-        return true
-      } catch {
-        return false
-      }
-    }
-  }
+extension RPCError {
+  fileprivate static let shuttingDown = RPCError(
+    .unavailable, "the server is shutting down; connect anew", error: .shuttingDown)
 }

@@ -8,6 +8,7 @@ struct GRPCStream {
   enum Target {
     case broker(RPCMethod)
     case here(GRPCService)
+    case additional(any AdditionalCall)
   }
 
   let target: Target
@@ -45,12 +46,19 @@ struct GRPCStream {
   var heldBytes: Int { assembler.heldBytes + (isCalled ? 0 : request?.readableBytes ?? 0) }
 
   /// Whether each request is answered as it comes; others have but one.
-  var takesManyRequests: Bool { if case .here(let service) = target { service.takesManyRequests } else { false } }
+  var takesManyRequests: Bool {
+    switch target {
+    case .broker: false
+    case .here(let service): service.takesManyRequests
+    case .additional: true
+    }
+  }
 
   var isServerStreaming: Bool {
     switch target {
     case .broker(let method): method.isServerStreaming
     case .here(let service): service.isServerStreaming
+    case .additional: true
     }
   }
 }

@@ -13,8 +13,8 @@ struct Reflection: Sendable {
     var services: [String] = []
   }
 
-  /// Of the schemas that this server was built with.
-  static let tailrace = Reflection(DescriptorSet.bytes)
+  /// Of all that the door serves: the broker's services, and gRPC's own.
+  static let door = Reflection([DescriptorSet.bytes, DescriptorSet.grpcBytes])
 
   private let files: [String: File]
   /// The name of the file that defines each full name.
@@ -22,13 +22,15 @@ struct Reflection: Sendable {
   /// Full names of services, in order.
   let services: [String]
 
-  /// `set`: a serialised FileDescriptorSet (file = 1).
-  init(_ set: UnsafeRawBufferPointer) {
+  /// `sets`: serialised FileDescriptorSets (file = 1).
+  init(_ sets: [UnsafeRawBufferPointer]) {
     var files: [String: File] = [:]
-    _ = ByteBuffer(bytes: set).forEachField { field, value in
-      guard field == 1, case .lengthDelimited(let reader) = value else { return }
-      let file = Self.file(ByteBuffer(bytes: reader.rest))
-      files[file.name] = file
+    for set in sets {
+      _ = ByteBuffer(bytes: set).forEachField { field, value in
+        guard field == 1, case .lengthDelimited(let reader) = value else { return }
+        let file = Self.file(ByteBuffer(bytes: reader.rest))
+        files[file.name] = file
+      }
     }
     self.files = files
     services = files.values.flatMap(\.services).sorted()

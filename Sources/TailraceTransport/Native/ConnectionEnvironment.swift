@@ -8,14 +8,18 @@ package struct ConnectionEnvironment: Sendable {
   package var limits: ConnectionLimits
   package var budget: MemoryBudget
   package var logger: Logger
+  /// What the gRPC door serves beside the broker's services.
+  package var additionalServices: (any AdditionalServices)?
 
   package init(
-    dispatcher: any RequestDispatcher, limits: ConnectionLimits = .default, budget: MemoryBudget, logger: Logger
+    dispatcher: any RequestDispatcher, limits: ConnectionLimits = .default, budget: MemoryBudget, logger: Logger,
+    additionalServices: (any AdditionalServices)? = nil
   ) {
     self.dispatcher = dispatcher
     self.limits = limits
     self.budget = budget
     self.logger = logger
+    self.additionalServices = additionalServices
   }
 }
 

@@ -2,29 +2,8 @@ internal import NIOCore
 internal import TailraceWire
 
 // A connection's part in its loop's turns.
-extension NativeConnectionHandler {
-  /// Does all there is to do: answers of other threads, calls of the queue, one flush, and what follows from there being
-  /// more room. At once, or with the turn that is under way.
-  func work() {
-    guard phase == .open, !isInTurn else { return }
-    let wasAwaited = isTurnAwaited
-    isTurnAwaited = true
-    if !turn.runAlone(self), !wasAwaited { turn.add(self) }
-  }
-
-  /// Has that done in the loop's next turn, together with the other connections'.
-  func awaitTurn() {
-    guard !isTurnAwaited, phase == .open else { return }
-    isTurnAwaited = true
-    turn.add(self)
-  }
-
-  /// Whether it takes part in the turn that is about to begin, because of answers from outside; not where it does anyway.
-  func takesPartNow() -> Bool {
-    guard !isTurnAwaited, phase == .open else { return false }
-    isTurnAwaited = true
-    return true
-  }
+extension NativeConnectionHandler: TurnMember {
+  var isOpen: Bool { phase == .open }
 
   /// There is something to write: in the turn under way, if there is one.
   func joinTurn() {
@@ -33,15 +12,13 @@ extension NativeConnectionHandler {
     if isInTurn { now = eventLoop.now } else { awaitTurn() }
   }
 
-  /// The first half: answers what came from other threads. Returns the queue's calls, to be offered to the dispatcher.
   func beginTurn(at now: NIODeadline) -> CallOffer? {
     // It stands in a list still if it had its turn before that list's; twice in one turn it would lose its first offer.
     guard isTurnAwaited, phase == .open else { return nil }
     isTurnAwaited = false
     isInTurn = true
     self.now = now
-    askedCount = 0
-    isTimeUp = false
+    turnShare = TurnShare()
     takeFrames()
     let outside = outbox.takeAll()
     // Charged already; `settleBudget` puts right what becomes of it.
@@ -60,20 +37,18 @@ extension NativeConnectionHandler {
     return offer
   }
 
-  /// What the dispatcher left of an offer; empty, it serves again.
   func takeBack(_ left: inout InboundCalls) {
     guard phase == .open else { return }
     swap(&left, &queue)
   }
 
-  /// The second half: writes, and goes on.
   func endTurn() {
     guard isInTurn else { return }
     if phase == .open { flushOutput() }
     settleBudget()
     isInTurn = false
     guard phase == .open else { return }
-    let isCut = isTimeUp && hasRoom && !queue.isEmpty
+    let isCut = turnShare.isTimeUp && hasRoom && !queue.isEmpty
     // First what came before it, a turn's share at a time.
     if let violation, queue.isEmpty, backlog.isEmpty {
       end(with: RPCError(violation))
@@ -100,13 +75,6 @@ extension NativeConnectionHandler {
     let streams = heldUpStreams
     heldUpStreams = []
     for call in streams { dispatcher.creditGranted(to: call, on: self) }
-  }
-
-  /// There was more to do than a turn takes.
-  private func awaitLaterTurn() {
-    guard !isTurnAwaited, phase == .open else { return }
-    isTurnAwaited = true
-    turn.addLater(self)
   }
 
   /// Calls are left: sees to it that they are offered again when there may be room for their answers.

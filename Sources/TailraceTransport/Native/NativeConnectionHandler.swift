@@ -92,16 +92,12 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   var heldUpStreams: Set<CallID> = []
 
   // Turns.
-  /// Whether it takes part in the turn under way, and whether it is to have another one. Without the latter, to stand in
-  /// a list of `turn` counts for nothing.
   var isInTurn = false
   var isTurnAwaited = false
   /// What was offered to the dispatcher in this turn, and whether there was room then for answers.
   var offeredCount = 0
   var hadRoom = false
-  /// How often the dispatcher has asked in this turn whether it may take a call, and whether the time for that is up.
-  var askedCount = 0
-  var isTimeUp = false
+  @exclusivity(unchecked) var turnShare = TurnShare()
 
   // Timers.
   var deadlineTimer: Scheduled<Void>?
@@ -133,12 +129,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
 
   // MARK: CallConnection
 
-  package var acceptsCalls: Bool {
-    askedCount &+= 1
-    // A look at the clock costs as much as a small call.
-    if askedCount & 7 == 0 || (askedCount == 1 && turn.isCrowded), !isTimeUp { isTimeUp = turn.isOver }
-    return !isTimeUp && hasRoom
-  }
+  package var acceptsCalls: Bool { turnShare.allowsCall(in: turn) && hasRoom }
 
   /// Whether unsent output is below its limits.
   var hasRoom: Bool { phase == .open && outputBytes < limits.maxBytesInFlight && hasBudget }
@@ -225,9 +216,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     // Asked for here, the next read costs the loop nothing; at the turn's end it would have to be registered for anew.
     // After much that is worth it: there may be more in it than a turn takes.
     if decoder.bufferedBytes <= earlyReadBytes { readOn() }
-    guard !isTurnAwaited, phase == .open else { return }
-    isTurnAwaited = true
-    turn.addReader(self)
+    awaitTurnAfterRead()
   }
 
   package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

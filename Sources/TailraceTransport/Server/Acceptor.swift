@@ -1,3 +1,8 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#endif
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
@@ -11,11 +16,15 @@ struct Acceptor: Sendable {
   let pairing: LoopPairing
 
   func bootstrap(_ group: any EventLoopGroup) -> ServerBootstrap {
-    ServerBootstrap(group: group)
+    let keepalive = SocketKeepalive(environment.limits)
+    return ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.socketOption(.so_keepalive), value: 1)
+      .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: keepalive.idleSeconds)
+      .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: keepalive.probeSeconds)
+      .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: keepalive.probeCount)
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       // Reading is asked for, read by read: that is the back-pressure.
       .childChannelOption(.autoRead, value: false)
@@ -60,9 +69,10 @@ struct Acceptor: Sendable {
         note(handler, channel)
         return [handler]
       case .grpc:
-        let (http2, handler) = GRPCDoor.handlers(eventLoop: channel.eventLoop, environment: environment)
-        note(handler, channel)
-        return [http2, handler]
+        let (handlers, connection) = GRPCDoor.handlers(
+          eventLoop: channel.eventLoop, environment: environment, turn: turns.turn(of: channel.eventLoop))
+        note(connection, channel)
+        return handlers
       }
     }
   }

@@ -71,7 +71,8 @@ package final class Server: Sendable {
       maxRefusedConnections: configuration.process.maxRefusedConnections)
     let budget = MemoryBudget(limitBytes: configuration.process.memoryBudgetBytes)
     let environment = ConnectionEnvironment(
-      dispatcher: dispatcher, limits: configuration.connection, budget: budget, logger: logger)
+      dispatcher: dispatcher, limits: configuration.connection, budget: budget, logger: logger,
+      additionalServices: configuration.additionalServices)
     do {
       let acceptor = Acceptor(
         environment: environment, registry: registry,

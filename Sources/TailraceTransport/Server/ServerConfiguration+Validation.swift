@@ -46,6 +46,8 @@ extension ConnectionLimits {
     try check("the stall time-out", stallTimeout)
     try check("the stall time-out with used-up memory", crampedStallTimeout)
     try check("the linger time-out", lingerTimeout)
+    try check("the keepalive interval", keepaliveInterval)
+    try check("the keepalive time-out", keepaliveTimeout)
   }
 }
 

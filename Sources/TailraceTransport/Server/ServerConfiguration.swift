@@ -12,6 +12,8 @@ package struct ServerConfiguration: Sendable {
   package var connection: ConnectionLimits
   /// Bounds of all connections together, and how long they have when the server is stopped.
   package var process: ProcessLimits
+  /// What the gRPC door serves beside the broker's services: nothing, but in tests.
+  package var additionalServices: (any AdditionalServices)?
 
   package init(
     host: String = "127.0.0.1",

@@ -9,7 +9,7 @@ internal import TailraceWire
 /// | first bytes | what the peer gets |
 /// |---|---|
 /// | `TRPC` | the native door; for a major version that is not spoken, the server's preface and an UNIMPLEMENTED frame |
-/// | `PRI ` (HTTP/2, so gRPC) | the gRPC door |
+/// | `PRI ` (HTTP/2, so gRPC) | the gRPC door, once all 24 bytes of the preface are there |
 /// | `16 03` (TLS) | a fatal alert, handshake_failure |
 /// | a method of HTTP/1.1 | a 404 with a hint |
 /// | anything else | a native INVALID_ARGUMENT frame |
@@ -105,7 +105,8 @@ final class SniffingHandler: ChannelInboundHandler {
     case .native:
       startNative(context)
     case .http2:
-      handOver(context, .grpc)
+      // The rest of the preface has to come in time too.
+      if received.readableBytes >= SettingsExchange.prefaceBytes { handOver(context, .grpc) }
     case .tls:
       refuse(context, ForeignAnswer.handshakeFailure, "TLS is not part of this release", level: .debug)
     case .http1:

@@ -48,6 +48,11 @@ package struct ConnectionLimits: Hashable, Sendable {
   package var crampedStallTimeout: TimeAmount
   /// How long a connection is kept after the last frame to it, for the peer to read that frame. Default: 2 s.
   package var lingerTimeout: TimeAmount
+  /// A peer that has sent nothing for this long while calls of it are in flight is asked whether it is there: by HTTP/2's
+  /// PING on gRPC's door, and on both by the kernel, which asks without calls too, and counts in seconds. Default: 30 s.
+  package var keepaliveInterval: TimeAmount
+  /// A peer that does not answer that for this long is cut off. Default: 20 s.
+  package var keepaliveTimeout: TimeAmount
 
   package init(
     frame: FrameLimits = .default,
@@ -58,7 +63,9 @@ package struct ConnectionLimits: Hashable, Sendable {
     stallTimeout: TimeAmount = .seconds(30),
     largeHolderBytes: Int = 1 << 20,
     crampedStallTimeout: TimeAmount = .seconds(5),
-    lingerTimeout: TimeAmount = .seconds(2)
+    lingerTimeout: TimeAmount = .seconds(2),
+    keepaliveInterval: TimeAmount = .seconds(30),
+    keepaliveTimeout: TimeAmount = .seconds(20)
   ) {
     self.frame = frame
     self.maxCallsInFlight = maxCallsInFlight
@@ -69,6 +76,8 @@ package struct ConnectionLimits: Hashable, Sendable {
     self.largeHolderBytes = largeHolderBytes
     self.crampedStallTimeout = crampedStallTimeout
     self.lingerTimeout = lingerTimeout
+    self.keepaliveInterval = keepaliveInterval
+    self.keepaliveTimeout = keepaliveTimeout
   }
 
   package static let `default` = ConnectionLimits()

@@ -7,4 +7,9 @@ package enum DescriptorSet {
   package static var bytes: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: trw_descriptor_set_start(), count: trw_descriptor_set_length)
   }
+
+  /// The same of gRPC's own services, health and server reflection, which are no part of our schemas.
+  package static var grpcBytes: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: trw_grpc_descriptor_set_start(), count: trw_grpc_descriptor_set_length)
+  }
 }

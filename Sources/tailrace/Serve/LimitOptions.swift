@@ -36,6 +36,14 @@ struct LimitOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
+    help: "Seconds that a client with calls in flight may be silent until it is asked whether it is there.")
+  var keepaliveSeconds: Int = Int(ConnectionLimits.default.keepaliveInterval.nanoseconds / 1_000_000_000)
+
+  @Option(parsing: .unconditional, help: "Seconds that a client has to answer that.")
+  var keepaliveTimeoutSeconds: Int = Int(ConnectionLimits.default.keepaliveTimeout.nanoseconds / 1_000_000_000)
+
+  @Option(
+    parsing: .unconditional,
     help: "Microseconds for which an event loop takes calls before it looks at its other connections.")
   var turnUs: Int = Int(ProcessLimits.default.turnLength.nanoseconds / 1_000)
 
@@ -50,6 +58,8 @@ struct LimitOptions: ParsableArguments {
       ("--idle-seconds", idleSeconds, 1...86_400),
       ("--preface-seconds", prefaceSeconds, 1...3_600),
       ("--stall-seconds", stallSeconds, 1...3_600),
+      ("--keepalive-seconds", keepaliveSeconds, 1...86_400),
+      ("--keepalive-timeout-seconds", keepaliveTimeoutSeconds, 1...3_600),
       ("--turn-us", turnUs, 1...1_000_000),
     ]
     for (flag, value, range) in bounds where !range.contains(value) {
@@ -67,7 +77,8 @@ struct LimitOptions: ParsableArguments {
       frame: FrameLimits(maxFrameBytes: maxFrameMib << 20, maxHeaderBytes: maxHeaderKib << 10),
       maxCallsInFlight: maxCallsInFlight, maxBytesInFlight: maxMibInFlight << 20,
       idleTimeout: .seconds(Int64(idleSeconds)), prefaceTimeout: .seconds(Int64(prefaceSeconds)),
-      stallTimeout: .seconds(Int64(stallSeconds)))
+      stallTimeout: .seconds(Int64(stallSeconds)), keepaliveInterval: .seconds(Int64(keepaliveSeconds)),
+      keepaliveTimeout: .seconds(Int64(keepaliveTimeoutSeconds)))
   }
 
   var process: ProcessLimits {

@@ -17,7 +17,8 @@ struct ServeCommand: AsyncParsableCommand {
     commandName: "serve", abstract: "Run the broker.",
     discussion: """
       Says "listening on HOST:PORT" on standard error once it serves. SIGTERM and SIGINT stop it gracefully: calls in \
-      flight are finished, everything is brought to disk, and it exits with 0. \(ExitStatus.help)
+      flight are finished, everything is brought to disk, and it exits with 0; while it starts, as soon as it serves. \
+      \(ExitStatus.help)
       """)
 
   @Option(help: "Where topics are kept; made where it is not there. One broker per directory.")
@@ -85,9 +86,17 @@ struct ServeCommand: AsyncParsableCommand {
     }
     do {
       configuration.topicDefaults = try topicDefaults
-      var service = try await BrokerService.start(configuration, dataDirectory: dataDir, logger: logger)
-      // Waited for before anybody is told that it serves: whoever reads that may send one.
+      // From before there is a directory to leave in order. One that comes meanwhile is acted on as soon as it serves.
       let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+      let (stops, isToStop) = AsyncStream.makeStream(of: Void.self)
+      let watch = Task { [logger] in
+        for await signal in signals {
+          logger.info("asked to stop: what is under way is finished first", metadata: ["signal": "\(signal)"])
+          isToStop.yield()
+        }
+      }
+      defer { watch.cancel() }
+      var service = try await BrokerService.start(configuration, dataDirectory: dataDir, logger: logger)
       let (serving, isServing) = AsyncStream.makeStream(of: Void.self)
       service.onServing = { isServing.finish() }
       let group = ServiceGroup(
@@ -98,7 +107,7 @@ struct ServeCommand: AsyncParsableCommand {
         for await _ in serving {}
         StandardError.write("listening on \(address)\n")
         _ = trw_release_start_code()
-        for await _ in signals { await group.triggerGracefulShutdown() }
+        for await _ in stops { await group.triggerGracefulShutdown() }
       }
       defer { announcer.cancel() }
       try await group.run()

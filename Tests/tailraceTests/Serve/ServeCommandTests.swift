@@ -2,6 +2,7 @@ import Foundation
 import NIOCore
 import NIOPosix
 import TailraceClient
+import TailraceTestSupport
 import TailraceWire
 import Testing
 
@@ -25,6 +26,25 @@ struct ServeCommandTests {
     #expect(response.partitions.map(\.highWatermark) == [0])
     #expect(try server.process.wait().status == 0)
     #expect(FileManager.default.fileExists(atPath: server.dataDirectory + "/clean-shutdown"))
+  }
+
+  @Test("SIGTERM while it starts, at whatever moment, marks a clean stop, too, and it exits with 0")
+  func stopsWhileItStarts() async throws {
+    var random = SeededGenerator(for: "stopsWhileItStarts")
+    for _ in 0..<16 {
+      let directory = try TemporaryDirectory()
+      let data = directory.path + "/data"
+      let process = try LiveProcess(["serve", "--data-dir", data, "--listen", "127.0.0.1:0"])
+      defer { process.kill() }
+      // The first thing that it makes. From then on there is something to leave in order.
+      while !FileManager.default.fileExists(atPath: data) { sched_yield() }
+      for _ in 0..<random.below(20_000) { sched_yield() }
+      process.send(SIGTERM)
+      let outcome = try process.wait()
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(FileManager.default.fileExists(atPath: data + "/clean-shutdown"))
+      _ = try await ServingProcess(directory).connect()
+    }
   }
 
   @Test("What was acknowledged as durable is there after SIGKILL and a restart")

@@ -28,25 +28,25 @@ package final class LoopTurn: @unchecked Sendable {
   private let yield: LoopYield?
 
   /// Those that take part in the next turn.
-  private var waiting: [NativeConnectionHandler] = []
+  private var waiting: [any TurnMember] = []
   private var isScheduled = false
   /// Those that take part in a later one.
-  private var later: [NativeConnectionHandler] = []
+  private var later: [any TurnMember] = []
   /// Those that other threads have given answers to.
-  private let answered = Mutex<[NativeConnectionHandler]>([])
+  private let answered = Mutex<[any TurnMember]>([])
   private var isLaterScheduled = false
   private var isRunning = false
   /// When the turn under way began.
   private var begin = NIODeadline.uptimeNanoseconds(0)
   /// Those that were given answers in the turn under way without being of it.
-  private var joined: [NativeConnectionHandler] = []
+  private var joined: [any TurnMember] = []
   /// Who was alone in the last turns, and in how many.
   private var soloist: ObjectIdentifier?
   private var soloCount = 0
   // Kept from turn to turn for their memory.
-  private var running: [NativeConnectionHandler] = []
+  private var running: [any TurnMember] = []
   private var offers: [CallOffer] = []
-  private var offering: [NativeConnectionHandler] = []
+  private var offering: [any TurnMember] = []
 
   package convenience init(eventLoop: any EventLoop, dispatcher: any RequestDispatcher) {
     self.init(
@@ -62,7 +62,7 @@ package final class LoopTurn: @unchecked Sendable {
   }
 
   /// Has a connection take part in the next turn, which is soon. To be called once until then.
-  func add(_ handler: NativeConnectionHandler) {
+  func add(_ handler: any TurnMember) {
     waiting.append(handler)
     guard !isScheduled else { return }
     isScheduled = true
@@ -70,7 +70,7 @@ package final class LoopTurn: @unchecked Sendable {
   }
 
   /// The same for a connection that has just read. Where it is the only one that ever does, it need not wait for others.
-  func addReader(_ handler: NativeConnectionHandler) {
+  func addReader(_ handler: any TurnMember) {
     guard soloCount >= Self.soloTurns, soloist == ObjectIdentifier(handler), waiting.isEmpty, runAlone(handler) else {
       add(handler)
       return
@@ -78,14 +78,14 @@ package final class LoopTurn: @unchecked Sendable {
   }
 
   /// Has a connection take part in a turn after the loop has looked at its sockets. To be called once until then.
-  func addLater(_ handler: NativeConnectionHandler) {
+  func addLater(_ handler: any TurnMember) {
     later.append(handler)
     if !isRunning { scheduleLater() }
   }
 
   /// The same, on any thread: for a connection that was given an answer from outside. Whoever gives them without a pause
   /// does not keep the loop from its sockets.
-  func addFromOutside(_ handler: NativeConnectionHandler) {
+  func addFromOutside(_ handler: any TurnMember) {
     let isFirst = answered.withLock { answered in
       answered.append(handler)
       return answered.count == 1
@@ -95,13 +95,13 @@ package final class LoopTurn: @unchecked Sendable {
 
   /// Has a connection that was given something to write take part in the turn that is under way. False where there is
   /// none.
-  func join(_ handler: NativeConnectionHandler) -> Bool {
+  func join(_ handler: any TurnMember) -> Bool {
     if isRunning { joined.append(handler) }
     return isRunning
   }
 
   /// A turn of one connection, at once. False where another one is under way.
-  func runAlone(_ handler: NativeConnectionHandler) -> Bool {
+  func runAlone(_ handler: any TurnMember) -> Bool {
     guard !isRunning else { return false }
     running.append(handler)
     run()
