@@ -63,7 +63,7 @@ package final class Connection: RPCCaller {
         throw error
       }
     } catch {
-      throw connectFailure(error, server: server)
+      throw ConnectError.failure(error, server: server)
     }
   }
 
