@@ -28,12 +28,10 @@ final class CallInterruption: Sendable {
   func run(_ call: @escaping @Sendable () async throws -> Void) async throws {
     let task = Task { try await call() }
     giveUp.withLock { $0 = { task.cancel() } }
-    defer { giveUp.withLock { $0 = nil } }
-    // A signal that came before there was a task to cancel ends the process.
-    do {
-      try await task.value
-    } catch {
-      throw isRequested ? CommandFailure("", exitCode: interruption.exitCode) : error
-    }
+    let result = await task.result
+    giveUp.withLock { $0 = nil }
+    // Also where the call was over before it could be given up: the signal has ended nothing yet.
+    guard !isRequested else { throw CommandFailure("", exitCode: interruption.exitCode) }
+    try result.get()
   }
 }
