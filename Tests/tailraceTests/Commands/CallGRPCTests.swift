@@ -77,18 +77,27 @@ import Testing
   @Test func `a stream of more than the windows hold arrives whole, compressed too`() throws {
     let broker = try Broker()
     try broker.createTopic("t")
-    let value = String(repeating: "0123456789abcdef", count: 40_000)
-    for _ in 0..<40 { _ = try broker.output(of: ["produce", "t", "--format", "whole"], input: value.utf8) }
+    // 10 MB; a stream's window is 1 MiB, a connection's 8 MiB.
+    let (value, wanted) = (String(repeating: "0123456789abcdef", count: 40_000), 16)
+    _ = try broker.output(of: ["produce", "t"], input: String(repeating: value + "\n", count: wanted).utf8)
     for flags in [[], ["--compress"]] {
       let call = try broker.start(Self.subscribe("t") + flags)
       var count = 0
-      while count < 40 {
-        let line = try call.readLine()
-        count += line.components(separatedBy: "\"value\":\"\(Data(value.utf8).base64EncodedString())\"").count - 1
+      while count < wanted {
+        let values = try Self.values(of: try call.readLine())
+        #expect(values.allSatisfy { $0 == Data(value.utf8) })
+        count += values.count
       }
       call.send(SIGINT)
       #expect(try call.wait().status == 130)
     }
+  }
+
+  /// The values of the records of a line.
+  private static func values(of line: String) throws -> [Data] {
+    let json = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+    let records = (json?["partitions"] as? [[String: Any]] ?? []).flatMap { $0["records"] as? [[String: Any]] ?? [] }
+    return records.compactMap { ($0["value"] as? String).flatMap { Data(base64Encoded: $0) } }
   }
 
   @Test func `Ctrl-C on a terminal gives a stream up with 130`() throws {
