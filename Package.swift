@@ -125,7 +125,7 @@ let package = Package(
       dependencies: [
         "CTailraceWire", "TailraceWire", "TailraceStorage", "TailraceGroups", "TailraceBroker", "TailraceTransport",
         "TailraceClient",
-        "CTailraceBench", nioCore, nioPosix, logging, collections,
+        "CTailraceBench", nioCore, nioPosix, nioHTTP2, nioHPACK, logging, collections,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -210,7 +210,9 @@ let package = Package(
     ),
     .testTarget(
       name: "tailraceTests",
-      dependencies: ["tailrace", "TailraceClient", "TailraceWire", "TailraceTestSupport", nioCore, nioPosix],
+      dependencies: [
+        "tailrace", "TailraceClient", "TailraceWire", "TailraceTestSupport", nioCore, nioPosix, nioHTTP2, nioHPACK,
+      ],
       swiftSettings: swiftSettings
     ),
   ],

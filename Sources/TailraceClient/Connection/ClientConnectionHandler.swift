@@ -175,7 +175,7 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    fail(RPCError(.unavailable, "the connection to \(server) failed: \(describe(error))"))
+    fail(RPCError(.unavailable, "the connection to \(server) failed: \(ConnectError.words(error))"))
   }
 
   func channelInactive(context: ChannelHandlerContext) {

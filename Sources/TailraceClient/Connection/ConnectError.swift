@@ -1,6 +1,6 @@
 internal import NIOCore
 internal import NIOPosix
-internal import TailraceWire
+package import TailraceWire
 
 #if canImport(Glibc)
   internal import Glibc
@@ -8,27 +8,30 @@ internal import TailraceWire
   internal import Musl
 #endif
 
-/// Why there is no connection, for a person.
-func connectFailure(_ error: any Error, server: String) -> RPCError {
-  if let error = error as? RPCError { return error }
-  let hint = refusedBy(error) ? "; is the broker running?" : ""
-  return RPCError(.unavailable, "cannot connect to \(server): \(describe(error))\(hint)")
-}
+/// What goes wrong with connections, for a person.
+package enum ConnectError {
+  /// Why there is no connection.
+  package static func failure(_ error: any Error, server: String) -> RPCError {
+    if let error = error as? RPCError { return error }
+    let hint = refusedBy(error) ? "; is the broker running?" : ""
+    return RPCError(.unavailable, "cannot connect to \(server): \(words(error))\(hint)")
+  }
 
-/// An error of the system or of the event loops, in words: "connection refused".
-func describe(_ error: any Error) -> String {
-  switch error {
-  case let error as NIOConnectionError:
-    if let first = error.connectionErrors.first { return describe(first.error) }
-    return "no such host"
-  case let error as IOError:
-    return systemText(error.errnoCode)
-  case ChannelError.connectTimeout:
-    return "no answer in time"
-  case let error as RPCError:
-    return error.message
-  default:
-    return "\(error)"
+  /// An error of the system or of the event loops: "connection refused".
+  package static func words(_ error: any Error) -> String {
+    switch error {
+    case let error as NIOConnectionError:
+      if let first = error.connectionErrors.first { return words(first.error) }
+      return "no such host"
+    case let error as IOError:
+      return systemText(error.errnoCode)
+    case ChannelError.connectTimeout:
+      return "no answer in time"
+    case let error as RPCError:
+      return error.message
+    default:
+      return "\(error)"
+    }
   }
 }
 

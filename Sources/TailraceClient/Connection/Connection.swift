@@ -67,7 +67,7 @@ package final class Connection: RPCCaller {
         handlers.cancel()
       }
     } catch {
-      throw connectFailure(error, server: server)
+      throw ConnectError.failure(error, server: server)
     }
   }
 

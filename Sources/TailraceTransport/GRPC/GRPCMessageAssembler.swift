@@ -1,5 +1,5 @@
-internal import NIOCore
-internal import TailraceWire
+package import NIOCore
+package import TailraceWire
 
 /// Puts messages together from the DATA frames of a stream.
 ///
@@ -10,7 +10,7 @@ internal import TailraceWire
 /// ```
 ///
 /// Memory is taken for bytes that are there, never for a length that was announced.
-struct GRPCMessageAssembler {
+package struct GRPCMessageAssembler {
   private static let prefixBytes = 5
 
   private let maxMessageBytes: Int
@@ -24,7 +24,7 @@ struct GRPCMessageAssembler {
   /// - Parameters:
   ///   - maxMessageBytes: Of a message, decompressed or not, inclusive.
   ///   - mayBeCompressed: Whether the stream's headers say that messages may be compressed with gzip.
-  init(maxMessageBytes: Int, mayBeCompressed: Bool) {
+  package init(maxMessageBytes: Int, mayBeCompressed: Bool) {
     self.maxMessageBytes = maxMessageBytes
     self.mayBeCompressed = mayBeCompressed
   }
@@ -33,15 +33,15 @@ struct GRPCMessageAssembler {
   var heldBytes: Int { isWithinMessage ? pending.storageCapacity : 0 }
 
   /// Whether a message has begun that is not whole.
-  var isWithinMessage: Bool { pending.readableBytes > 0 }
+  package var isWithinMessage: Bool { pending.readableBytes > 0 }
 
   /// Takes over what a frame brought. Afterwards `next` is to be called until there is none, and then `compact`.
-  mutating func receive(_ bytes: ByteBuffer) {
+  package mutating func receive(_ bytes: ByteBuffer) {
     if pending.readableBytes == 0 { (pending, isCopy) = (bytes, false) } else { pending.writeImmutableBuffer(bytes) }
   }
 
   /// Copies the beginning of a message: else it would keep all that was read with it in memory.
-  mutating func compact() {
+  package mutating func compact() {
     guard isWithinMessage, !isCopy else { return }
     var copy = ByteBuffer()
     copy.writeImmutableBuffer(pending)
@@ -50,7 +50,7 @@ struct GRPCMessageAssembler {
 
   /// The next message, decompressed; nil until more has come. Fails as soon as the prefix alone shows that a message is
   /// not acceptable.
-  mutating func next() throws(RPCError) -> ByteBuffer? {
+  package mutating func next() throws(RPCError) -> ByteBuffer? {
     guard let flag = pending.getInteger(at: pending.readerIndex, as: UInt8.self),
       let length = pending.getInteger(at: pending.readerIndex + 1, as: UInt32.self)
     else { return nil }

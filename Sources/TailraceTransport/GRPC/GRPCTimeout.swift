@@ -1,7 +1,7 @@
 internal import NIOCore
 
 /// The value of `grpc-timeout`: one to eight digits and a unit (gRPC over HTTP/2, "Timeout").
-enum GRPCTimeout {
+package enum GRPCTimeout {
   /// How long the client waits; nil where `text` is no such value. Cut to a week, which is for ever to a call.
   static func parse(_ text: String) -> TimeAmount? {
     var bytes = Array(text.utf8)
@@ -14,6 +14,11 @@ enum GRPCTimeout {
     guard let nanoseconds = nanoseconds(of: unit) else { return nil }
     let (product, overflow) = value.multipliedReportingOverflow(by: nanoseconds)
     return min(overflow ? longest : .nanoseconds(product), longest)
+  }
+
+  /// The value that says `milliseconds`: in seconds, rounded up, where those are more than eight digits.
+  package static func text(milliseconds: UInt32) -> String {
+    milliseconds < 100_000_000 ? "\(milliseconds)m" : "\(milliseconds / 1_000 + 1)S"
   }
 
   private static func nanoseconds(of unit: UInt8) -> Int64? {

@@ -60,9 +60,9 @@ struct DescriptorLinker {
       // `optional` of proto3 is declared as a oneof of one field, which is nobody's business.
       if !field.isProto3Optional { oneofIndex = Int(index) }
     }
-    let isMessage = if case .message = kind { true } else { kind == .group }
     let hasPresence =
-      !isRepeated && (!message.isProto3 || isMessage || field.isProto3Optional || field.oneofIndex != nil)
+      !isRepeated
+      && (!message.isProto3 || kind.messageIndex != nil || field.isProto3Optional || field.oneofIndex != nil)
     return FieldDescriptor(
       name: field.name, jsonName: field.jsonName ?? lowerCamelCase(field.name), number: UInt32(field.number),
       kind: kind, isRepeated: isRepeated,
@@ -72,12 +72,12 @@ struct DescriptorLinker {
 
   private func kind(of field: ParsedField, in message: ParsedMessage) throws(DescriptorError) -> FieldKind {
     let scalars: [FieldKind] = [
-      .double, .float, .int64, .uint64, .int32, .fixed64, .fixed32, .bool, .string, .group, .bytes, .bytes, .uint32,
+      .double, .float, .int64, .uint64, .int32, .fixed64, .fixed32, .bool, .string, .string, .bytes, .bytes, .uint32,
       .bytes, .sfixed32, .sfixed64, .sint32, .sint64,
     ]
     switch field.type {
-    case 11:
-      return .message(index: try messageIndex(field.typeName, usedBy: "\(message.fullName).\(field.name)"))
+    case 10: return .group(index: try messageIndex(field.typeName, usedBy: "\(message.fullName).\(field.name)"))
+    case 11: return .message(index: try messageIndex(field.typeName, usedBy: "\(message.fullName).\(field.name)"))
     case 14:
       guard let index = parsed.enumIndices[withoutDot(field.typeName)] else {
         throw .unknownType(field.typeName, usedBy: "\(message.fullName).\(field.name)")

@@ -4,6 +4,8 @@ final class MessageLayout: Sendable {
   /// In the order of declaration.
   let fields: [FieldDescriptor]
   let isMapEntry: Bool
+  /// Nil where the JSON form is that of the fields.
+  let wellKnown: WellKnownType?
   let oneofCount: Int
   /// Places in `fields`.
   private let placeByNumber: [UInt32: Int]
@@ -16,6 +18,7 @@ final class MessageLayout: Sendable {
     self.fullName = fullName
     self.fields = fields
     self.isMapEntry = isMapEntry
+    wellKnown = WellKnownType(fullName)
     self.oneofCount = oneofCount
     self.placeByNumber = placeByNumber
     self.placeByName = placeByName
@@ -55,9 +58,9 @@ package struct MessageDescriptor: Sendable {
     layout.place(name: name).map { layout.fields[$0] }
   }
 
-  /// The type of a message field of this message; nil for all other kinds.
+  /// The type of a message field of this message, or of a group; nil for all other kinds.
   package func messageType(of field: FieldDescriptor) -> MessageDescriptor? {
-    guard case .message(let index) = field.kind, pool.messageLayouts.indices.contains(index) else { return nil }
+    guard let index = field.kind.messageIndex, pool.messageLayouts.indices.contains(index) else { return nil }
     return MessageDescriptor(pool: pool, layout: pool.messageLayouts[index])
   }
 
@@ -73,6 +76,8 @@ package final class EnumDescriptor: Sendable {
   package let fullName: String
   /// In the order of declaration.
   package let values: [(name: String, number: Int32)]
+  /// Whether its JSON form is null.
+  let isNullValue: Bool
   private let nameByNumber: [Int32: String]
   private let numberByName: [String: Int32]
 
@@ -82,6 +87,7 @@ package final class EnumDescriptor: Sendable {
   ) {
     self.fullName = fullName
     self.values = values
+    isNullValue = fullName == WellKnownType.nullValueName
     self.nameByNumber = nameByNumber
     self.numberByName = numberByName
   }

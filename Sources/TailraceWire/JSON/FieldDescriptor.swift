@@ -8,15 +8,24 @@ package enum FieldKind: Hashable, Sendable {
   case message(index: Int)
   /// An enum, by its place in the pool: `MessageDescriptor.enumType(of:)` resolves it.
   case enumeration(index: Int)
-  /// A group of proto2: known, so that its number is not taken for a typing error, but never converted.
-  case group
+  /// A group of proto2: a message between two tags, by its place in the pool.
+  case group(index: Int)
 
   /// The name in a .proto file: "sint64"; "message", "enum" or "group" for those.
   package var name: String {
     switch self {
     case .message: "message"
     case .enumeration: "enum"
+    case .group: "group"
     default: String(describing: self)
+    }
+  }
+
+  /// The place in the pool of a message, group or not; nil of all else.
+  var messageIndex: Int? {
+    switch self {
+    case .message(let index), .group(let index): index
+    default: nil
     }
   }
 

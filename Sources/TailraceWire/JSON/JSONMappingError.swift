@@ -26,8 +26,8 @@ package struct JSONMappingError: Error, Hashable, Sendable, CustomStringConverti
     case tooDeep(maxDepth: Int)
     /// The message has more fields, or its JSON form more bytes, than the limit.
     case tooLarge
-    /// A map, a group, or a type of google.protobuf with a JSON form of its own.
-    case unsupported(String)
+    /// A value of a type of google.protobuf that has no JSON form, or a JSON value that is none of its: why.
+    case invalidForm(String)
   }
 
   package let kind: Kind
@@ -68,7 +68,7 @@ package struct JSONMappingError: Error, Hashable, Sendable, CustomStringConverti
     case .invalidUTF8: "the string is not valid UTF-8"
     case .tooDeep(let maxDepth): "messages are nested more than \(maxDepth) levels deep"
     case .tooLarge: "the message is too large to be converted"
-    case .unsupported(let what): "\(what) cannot be converted to or from JSON"
+    case .invalidForm(let why): why
     }
   }
 }

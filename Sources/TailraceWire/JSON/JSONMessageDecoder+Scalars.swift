@@ -29,7 +29,7 @@ extension JSONMessageDecoder {
         return .bytes(bytes)
       case .enumeration(let index):
         return .varint(UInt64(bitPattern: Int64(try enumNumber(json, of: pool.enums[index]))))
-      case .message, .group: throw .unsupported
+      case .message, .group: throw .wrongType("no message")
       }
     } catch {
       throw JSONMappingError(error.kind(field: field, found: json), in: layout.fullName)
@@ -73,6 +73,7 @@ extension JSONMessageDecoder {
 
   private func enumNumber(_ json: JSONValue, of type: EnumDescriptor) throws(ScalarError) -> Int32 {
     switch json {
+    case .null where type.isNullValue: return 0
     case .number:
       return try integer(json, as: Int32.self)
     case .string(let name):
@@ -90,7 +91,6 @@ private enum ScalarError: Error {
   case outOfRange
   case invalidBase64
   case unknownEnumValue(String, EnumDescriptor)
-  case unsupported
 
   func kind(field: FieldDescriptor, found json: JSONValue) -> JSONMappingError.Kind {
     switch self {
@@ -102,7 +102,6 @@ private enum ScalarError: Error {
       .unknownEnumValue(
         name, enumName: type.fullName, suggestion: NameSuggestion.closest(to: name, among: type.values.lazy.map(\.name))
       )
-    case .unsupported: .unsupported("a \(field.kind.name)")
     }
   }
 }

@@ -12,15 +12,24 @@ struct JSONMessageDecoder {
     guard depth <= options.maxDepth else {
       throw JSONMappingError(.tooDeep(maxDepth: options.maxDepth), in: layout.fullName)
     }
-    try ProtobufJSON.requireConvertible(layout)
+    if let type = layout.wellKnown { return try append(json, of: type, as: layout, depth: depth, to: &output) }
     guard case .object(let members) = json else {
       throw JSONMappingError(.wrongType(expected: "an object", found: json.kindName), in: layout.fullName)
     }
+    try append(members, as: layout, depth: depth, to: &output)
+  }
+
+  /// Appends what the members of an object stand for.
+  func append(
+    _ members: [JSONMember], as layout: MessageLayout, depth: Int, to output: inout ByteBuffer
+  ) throws(JSONMappingError) {
     var assignments = try assignments(of: members, in: layout)
     assignments.sort { $0.field.number < $1.field.number }
     for (field, value, name) in assignments {
       do {
-        if field.isRepeated {
+        if let entry = pool.mapEntry(of: field) {
+          try appendMap(value, of: entry, field, in: layout, depth: depth, to: &output)
+        } else if field.isRepeated {
           try appendElements(value, of: field, in: layout, depth: depth, to: &output)
         } else {
           try appendValue(value, of: field, in: layout, depth: depth, to: &output)
@@ -51,7 +60,7 @@ struct JSONMessageDecoder {
       guard seen.insert(field.number).inserted else {
         throw JSONMappingError(.duplicateField, path: member.name, in: layout.fullName)
       }
-      if member.value == .null { continue }
+      if member.value == .null && !takesNull(field) { continue }
       if let index = field.oneofIndex, let other = oneofs.updateValue(member.name, forKey: index) {
         throw JSONMappingError(
           .oneofConflict(oneof: field.oneof ?? "", other: other), path: member.name, in: layout.fullName)
@@ -61,10 +70,20 @@ struct JSONMessageDecoder {
     return result
   }
 
+  /// Whether null is a value of the field's, and does not mean that it is absent.
+  func takesNull(_ field: FieldDescriptor) -> Bool {
+    guard !field.isRepeated else { return false }
+    return switch field.kind {
+    case .message(let index): pool.messageLayouts[index].wellKnown == .value
+    case .enumeration(let index): pool.enums[index].isNullValue
+    default: false
+    }
+  }
+
   private func appendValue(
     _ json: JSONValue, of field: FieldDescriptor, in layout: MessageLayout, depth: Int, to output: inout ByteBuffer
   ) throws(JSONMappingError) {
-    if case .message(let index) = field.kind {
+    if let index = field.kind.messageIndex {
       return try appendMessage(json, as: pool.messageLayouts[index], of: field, depth: depth + 1, to: &output)
     }
     let value = try scalar(json, of: field, in: layout)
@@ -82,7 +101,7 @@ struct JSONMessageDecoder {
     var run = ByteBuffer()
     for (index, element) in elements.enumerated() {
       do {
-        if case .message(let type) = field.kind {
+        if let type = field.kind.messageIndex {
           try appendMessage(element, as: pool.messageLayouts[type], of: field, depth: depth + 1, to: &output)
         } else if field.isPacked {
           run.writeScalar(try scalar(element, of: field, in: layout))
@@ -96,19 +115,21 @@ struct JSONMessageDecoder {
       }
     }
     guard field.isPacked, !elements.isEmpty else { return }
-    output.writeTag(field.number, wireType: 2)
-    output.writeVarint(UInt64(run.readableBytes))
-    output.writeBuffer(&run)
+    output.writeField(field.number, run)
   }
 
-  private func appendMessage(
+  func appendMessage(
     _ json: JSONValue, as layout: MessageLayout, of field: FieldDescriptor, depth: Int, to output: inout ByteBuffer
   ) throws(JSONMappingError) {
+    if case .group = field.kind {
+      output.writeTag(field.number, wireType: 3)
+      try append(json, as: layout, depth: depth, to: &output)
+      output.writeTag(field.number, wireType: 4)
+      return
+    }
     var body = ByteBuffer()
     try append(json, as: layout, depth: depth, to: &body)
-    output.writeTag(field.number, wireType: 2)
-    output.writeVarint(UInt64(body.readableBytes))
-    output.writeBuffer(&body)
+    output.writeField(field.number, body)
   }
 }
 
@@ -131,11 +152,18 @@ enum EncodedScalar {
 }
 
 extension ByteBuffer {
-  fileprivate mutating func writeTag(_ number: UInt32, wireType: UInt8) {
+  mutating func writeTag(_ number: UInt32, wireType: UInt8) {
     writeVarint(UInt64(number) << 3 | UInt64(wireType))
   }
 
-  fileprivate mutating func writeScalar(_ value: EncodedScalar) {
+  /// A length-delimited field.
+  mutating func writeField(_ number: UInt32, _ body: ByteBuffer) {
+    writeTag(number, wireType: 2)
+    writeVarint(UInt64(body.readableBytes))
+    writeImmutableBuffer(body)
+  }
+
+  mutating func writeScalar(_ value: EncodedScalar) {
     switch value {
     case .varint(let bits): writeVarint(bits)
     case .fixed64(let bits): writeInteger(bits, endianness: .little)

@@ -177,7 +177,8 @@ extension JSONWriter {
   private mutating func floatingPoint(_ digits: String, isNaN: Bool, isInfinite: Bool, isNegative: Bool) {
     if isNaN { return string("NaN") }
     if isInfinite { return string(isNegative ? "-Infinity" : "Infinity") }
-    literal(digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits)
+    // "-0" is a whole number to some readers, and those have no negative zero.
+    literal(digits.hasSuffix(".0") && digits != "-0.0" ? String(digits.dropLast(2)) : digits)
   }
 
   private mutating func appendDigits<T: FixedWidthInteger>(_ value: T) {

@@ -2,7 +2,8 @@ package import NIOCore
 
 /// The JSON form of protobuf messages, by descriptor: for any message of any descriptor set.
 ///
-/// Maps, groups and the types of google.protobuf that have a JSON form of their own are refused, not misrepresented.
+/// Maps are objects, their keys sorted: as numbers, or as bytes of UTF-8. Extensions count as unknown fields. An Any whose
+/// type is not in the pool has its bytes as base64: `{"@type": "example.com/shop.v1.Event", "value": "CgFh"}`.
 /// Source: https://protobuf.dev/programming-guides/json/
 package enum ProtobufJSON {
   package struct EncodingOptions: Hashable, Sendable {
@@ -117,18 +118,4 @@ package enum ProtobufJSON {
       .append(json, as: type.layout, depth: 0, to: &output)
     return output
   }
-
-  /// Throws for types whose JSON form is not that of their fields.
-  static func requireConvertible(_ layout: MessageLayout) throws(JSONMappingError) {
-    if layout.isMapEntry { throw JSONMappingError(.unsupported("a map"), in: layout.fullName) }
-    if wellKnownTypes.contains(layout.fullName) {
-      throw JSONMappingError(.unsupported(layout.fullName), in: layout.fullName)
-    }
-  }
-
-  private static let wellKnownTypes: Set<String> = Set(
-    [
-      "Any", "Timestamp", "Duration", "FieldMask", "Struct", "Value", "ListValue", "DoubleValue", "FloatValue",
-      "Int64Value", "UInt64Value", "Int32Value", "UInt32Value", "BoolValue", "StringValue", "BytesValue",
-    ].map { "google.protobuf.\($0)" })
 }

@@ -40,8 +40,8 @@ package enum WireValue {
   case fixed32(UInt32)
   /// A string, bytes, a message or a packed run: a reader of just those bytes.
   case lengthDelimited(WireReader)
-  /// A group of proto2, already skipped.
-  case group
+  /// A group of proto2: a reader of what is between its two tags.
+  case group(WireReader)
 }
 
 /// One field of a message.
@@ -97,9 +97,7 @@ package struct WireReader {
     case 0: value = .varint(try readVarint())
     case 1: value = .fixed64(try readFixed64())
     case 2: value = .lengthDelimited(try readLengthDelimited())
-    case 3:
-      try skipGroup(number: number, start: start)
-      value = .group
+    case 3: value = .group(try readGroup(number: number, start: start))
     case 5: value = .fixed32(try readFixed32())
     default: throw WireError(kind: .unmatchedGroup, offset: start)
     }
@@ -158,8 +156,10 @@ package struct WireReader {
     return (small >> 3, wireType)
   }
 
-  /// Skips to behind the end of the group whose start tag was read.
-  private mutating func skipGroup(number: UInt32, start: Int) throws(WireError) {
+  /// Reads to behind the end of the group whose start tag was read.
+  private mutating func readGroup(number: UInt32, start: Int) throws(WireError) -> WireReader {
+    let bodyOffset = offset
+    var bodyEnd = offset
     var open = [number]
     while let group = open.last {
       guard !isAtEnd else { throw WireError(kind: .unmatchedGroup, offset: start) }
@@ -175,8 +175,10 @@ package struct WireReader {
       case 4:
         guard number == group else { throw WireError(kind: .unmatchedGroup, offset: tagOffset) }
         open.removeLast()
+        bodyEnd = tagOffset
       default: _ = try readFixed32()
       }
     }
+    return WireReader(base: base, offset: bodyOffset, end: bodyEnd)
   }
 }

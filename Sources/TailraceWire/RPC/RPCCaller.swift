@@ -7,13 +7,18 @@ package struct CallOptions: Sendable {
   package var metadata: [Metadata]
   /// Called with the metadata of the answer, before the call returns, where there is any. Must not block.
   package var onMetadata: (@Sendable ([Metadata]) -> Void)?
+  /// Called with the metadata that came behind the answer, before the call returns, where there is any: gRPC has it, the
+  /// native door does not. Must not block.
+  package var onTrailers: (@Sendable ([Metadata]) -> Void)?
 
   package init(
-    timeout: Duration? = nil, metadata: [Metadata] = [], onMetadata: (@Sendable ([Metadata]) -> Void)? = nil
+    timeout: Duration? = nil, metadata: [Metadata] = [], onMetadata: (@Sendable ([Metadata]) -> Void)? = nil,
+    onTrailers: (@Sendable ([Metadata]) -> Void)? = nil
   ) {
     self.timeout = timeout
     self.metadata = metadata
     self.onMetadata = onMetadata
+    self.onTrailers = onTrailers
   }
 }
 

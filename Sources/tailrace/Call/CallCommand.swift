@@ -15,9 +15,16 @@ struct CallCommand: ClientCommand {
       There may be several requests in a row, each made when the one before was answered: then each response is on a \
       line of its own; so are those of a call that is answered with a stream, as they come. The first that fails ends it, unless --keep-going is given. Who gives none with - or @ makes no call.
 
+      With --grpc calls are made as gRPC over HTTP/2, to a broker or any other server that has the method; there is no \
+      TLS. Output and exit codes are the same. Metadata goes as headers: the value of a key that ends in -bin is base64, \
+      all others are printable ASCII.
+
+      SIGINT and SIGTERM give the call up, at the server too; a second one ends at once.
+
       Examples:
         tailrace call AdminService/ListTopics '{"prefix": "page_"}'
         jq -c '{name: .}' names.json | tailrace call AdminService/DescribeTopic -
+        tailrace call --grpc LogService/Subscribe '{"targets": [{"topic": "orders"}], "decode": true}'
 
       \(ExitStatus.help)
       """)
@@ -34,7 +41,7 @@ struct CallCommand: ClientCommand {
   var header: [HeaderArgument] = []
 
   @Option(
-    parsing: .unconditional,
+    name: [.long, .customLong("deadline")], parsing: .unconditional,
     help: ArgumentHelp(
       "Give each call up after this many seconds. (default: 60; never, where a stream answers)", valueName: "seconds"))
   var timeout: Double?
@@ -45,6 +52,12 @@ struct CallCommand: ClientCommand {
   @Flag(help: "Go on with the next request after one that failed; exit as the first failure says.")
   var keepGoing = false
 
+  @Flag(help: "Speak gRPC in place of Tailrace's own protocol.")
+  var grpc = false
+
+  @Flag(help: "With --grpc: compress requests with gzip, and let the server compress its answers.")
+  var compress = false
+
   @Flag(name: [.short, .long], help: "Tell times, sizes and metadata on standard error.")
   var verbose = false
 
@@ -54,13 +67,16 @@ struct CallCommand: ClientCommand {
     guard timeout.map({ $0 > 0 && $0 <= 86_400 }) ?? true else {
       throw ValidationError("--timeout is up to 86400 seconds, and above 0")
     }
+    guard grpc || !compress else { throw ValidationError("--compress goes with --grpc") }
+    if grpc, let problem = header.lazy.compactMap(\.problemOfGRPC).first { throw ValidationError(problem) }
     guard header.count <= 64 else { throw ValidationError("--header is given \(header.count) times; 64 are the most") }
   }
 
   func execute() async throws {
     let rpc = try Self.find(method)
+    let interruption = try CallInterruption()
     var session = try CallSession(
-      rpc, client: client,
+      rpc, client: client, door: grpc ? .grpc(compresses: compress) : .native, interruption: interruption,
       isPretty: request != "-" && !request.hasPrefix("@") && !rpc.isServerStreaming
         && Descriptor.standardOutput.isTerminal)
     session.metadata = header.map(\.metadata)
@@ -78,7 +94,7 @@ struct CallCommand: ClientCommand {
     while let text = next {
       do {
         try await session.call(text, from: requests.name)
-      } catch let failure as CommandFailure where keepGoing && failure.exitCode != 0 {
+      } catch let failure as CommandFailure where keepGoing && failure.exitCode != 0 && !interruption.isRequested {
         failures.tell(failure)
       }
       next = try requests.next()

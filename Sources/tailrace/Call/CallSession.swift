@@ -10,21 +10,26 @@ struct CallSession {
 
   private let method: RPCMethod
   private let client: ClientOptions
+  private let door: CallDoor
+  private let interruption: CallInterruption
   private let input: MessageDescriptor
   private let output: MessageDescriptor
   private let encoding: ProtobufJSON.EncodingOptions
-  private var connection: Connection?
+  private var connection: (any CallTransport)?
   var metadata: [Metadata] = []
   /// Nil: none.
   var timeout: Duration? = .seconds(60)
   var allowsUnknownFields = false
   var isVerbose = false
 
-  init(_ method: RPCMethod, client: ClientOptions, isPretty: Bool) throws(CommandFailure) {
+  init(
+    _ method: RPCMethod, client: ClientOptions, door: CallDoor, interruption: CallInterruption, isPretty: Bool
+  ) throws(CommandFailure) {
     let pool = DescriptorPool.tailrace
     guard let input = pool.message(named: method.requestName), let output = pool.message(named: method.responseName)
     else { throw CommandFailure(RPCError(.internalError, "the schemas do not describe \(method.fullName)")) }
-    (self.method, self.client, self.input, self.output) = (method, client, input, output)
+    (self.method, self.client, self.door, self.interruption) = (method, client, door, interruption)
+    (self.input, self.output) = (input, output)
     encoding = ProtobufJSON.EncodingOptions(alwaysPrintsFieldsWithoutPresence: true, isPretty: isPretty)
   }
 
@@ -36,60 +41,50 @@ struct CallSession {
     let message = try encode(request.bytes, place.isEmpty ? "the request: " : place)
     let connection = try await connected()
     let printer = ResponsePrinter(output, encoding)
-    do throws(RPCError) {
-      try await exchange(message, over: connection, printer)
-    } catch {
+    let session = self
+    try await interruption.run {
+      do throws(RPCError) {
+        try await session.exchange(message, over: connection, printer)
+      } catch {
+        try printer.check()
+        throw CommandFailure(error).with(prefix: place)
+      }
       try printer.check()
-      throw CommandFailure(error).with(prefix: place)
     }
-    try printer.check()
   }
 
-  private mutating func connected() async throws -> Connection {
+  private mutating func connected() async throws -> any CallTransport {
     if let connection { return connection }
     let start = ContinuousClock.now
-    let made = try await client.connect()
-    if isVerbose { tell("* connected to \(made.server) in \(Quantity.latency(ContinuousClock.now - start))") }
+    let made = try await door.connect(client)
+    if isVerbose { CallReport.connected(to: made.server, in: ContinuousClock.now - start) }
     connection = made
     return made
   }
 
   private func exchange(
-    _ message: ByteBuffer, over connection: Connection, _ printer: ResponsePrinter
+    _ message: ByteBuffer, over connection: any CallTransport, _ printer: ResponsePrinter
   ) async throws(RPCError) {
-    guard isVerbose else {
-      return try await make(message, over: connection, CallOptions(timeout: timeout, metadata: metadata), printer)
-    }
-    let most = timeout.map { ", \(Quantity.latency($0)) at most" } ?? ""
-    tell("> \(method.fullName), \(message.readableBytes) bytes\(most)")
-    for entry in metadata { tell("> \(entry.key): \(entry.value)") }
-    let received = Mutex<[Metadata]>([])
-    let start = ContinuousClock.now
+    let options = CallOptions(timeout: timeout, metadata: metadata)
+    guard isVerbose else { return try await make(message, over: connection, options, printer) }
+    let report = CallReport(method, message, options)
     let result = await Result { () async throws(RPCError) in
-      try await make(
-        message, over: connection,
-        CallOptions(
-          timeout: timeout, metadata: metadata, onMetadata: { entries in received.withLock { $0 = entries } }), printer)
+      try await make(message, over: connection, report.watching(options), printer)
     }
-    let took = Quantity.latency(ContinuousClock.now - start)
-    switch result {
-    case .success: tell("< OK, \(printer.byteCount) bytes, in \(took)")
-    case .failure(let error): tell("< \(error.code.name), in \(took)")
-    }
-    for entry in received.withLock({ $0 }) { tell("< \(entry.key): \(entry.value)") }
+    let failure: RPCError? = if case .failure(let error) = result { error } else { nil }
+    let answers = printer.answers
+    report.ended(failure, answers: method.isServerStreaming ? answers.count : nil, byteCount: answers.byteCount)
     try result.get()
   }
 
   private func make(
-    _ message: ByteBuffer, over connection: Connection, _ options: CallOptions, _ printer: ResponsePrinter
+    _ message: ByteBuffer, over connection: any CallTransport, _ options: CallOptions, _ printer: ResponsePrinter
   ) async throws(RPCError) {
     guard method.isServerStreaming else {
       return try printer.print(try await connection.call(method, message, options))
     }
     try await connection.stream(method, message, options) { response throws(RPCError) in try printer.print(response) }
   }
-
-  private func tell(_ line: String) { StandardError.write("\(line.withoutControls)\n") }
 
   private func encode(_ json: ByteBuffer, _ place: String) throws(CommandFailure) -> ByteBuffer {
     do throws(JSONMappingError) {
@@ -105,19 +100,22 @@ struct CallSession {
 private final class ResponsePrinter: Sendable {
   private let type: MessageDescriptor
   private let options: ProtobufJSON.EncodingOptions
-  private let state = Mutex((byteCount: 0, failure: nil as (any Error)?))
+  private let state = Mutex((count: 0, byteCount: 0, failure: nil as (any Error)?))
 
   init(_ type: MessageDescriptor, _ options: ProtobufJSON.EncodingOptions) {
     self.type = type
     self.options = options
   }
 
-  /// Of all responses.
-  var byteCount: Int { state.withLock { $0.byteCount } }
+  /// How many there were so far, and their bytes.
+  var answers: (count: Int, byteCount: Int) { state.withLock { ($0.count, $0.byteCount) } }
 
   /// Fails with CANCELLED where it cannot be printed; `check` tells why.
   func print(_ response: ByteBuffer) throws(RPCError) {
-    state.withLock { $0.byteCount += response.readableBytes }
+    state.withLock {
+      $0.count += 1
+      $0.byteCount += response.readableBytes
+    }
     do {
       try StandardOutput.print(try decode(response))
     } catch {
@@ -130,7 +128,7 @@ private final class ResponsePrinter: Sendable {
     do throws(JSONMappingError) {
       return try ProtobufJSON.encode(response, as: type, options: options)
     } catch {
-      throw CommandFailure(RPCError(.internalError, "the broker's answer: \(error)"))
+      throw CommandFailure(RPCError(.internalError, "the server's answer: \(error)"))
     }
   }
 

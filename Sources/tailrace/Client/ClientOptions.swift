@@ -31,11 +31,19 @@ struct ClientOptions: ParsableArguments {
 
   /// Connects. Fails with what `Connection.connect` throws, or as `choice`.
   func connect(configuration: ConnectionConfiguration = .default) async throws -> Connection {
+    try await connect { (address, eventLoopGroup) async throws(RPCError) in
+      try await Connection.connect(
+        host: address.host, port: address.port, eventLoopGroup: eventLoopGroup, configuration: configuration)
+    }
+  }
+
+  /// Connects with `make`. Fails with what that throws, or as `choice`.
+  func connect<Made: Sendable>(
+    _ make: (ServerAddress, any EventLoopGroup) async throws(RPCError) -> Made
+  ) async throws -> Made {
     let choice = try choice(environment: ProcessInfo.processInfo.environment)
     do throws(RPCError) {
-      return try await Connection.connect(
-        host: choice.address.host, port: choice.address.port, eventLoopGroup: Self.eventLoopGroup,
-        configuration: configuration)
+      return try await make(choice.address, Self.eventLoopGroup)
     } catch {
       guard let context = choice.context else { throw error }
       throw RPCError(error.code, "\(error.message) (context '\(context)')", error: error.error)

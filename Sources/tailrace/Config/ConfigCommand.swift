@@ -67,9 +67,9 @@ extension CompletionKind {
   /// Names of settings, asked of the broker: those of the topic that stands before. `suffix` follows each.
   static func settings(suffix: String = "") -> CompletionKind {
     .custom { (words: [String], index: Int, prefix: String) async -> [String] in
-      guard let topic = words.prefix(max(0, index)).drop(while: { $0 != "config" }).dropFirst(2).first else {
-        return []
-      }
+      // "config set TOPIC", "topic alter TOPIC".
+      let before = words.prefix(max(0, index)).drop(while: { $0 != "config" && $0 != "topic" })
+      guard let topic = before.dropFirst(2).first else { return [] }
       let names = await LiveCompletions.ask(words) { connection, options in
         let request = DescribeConfigRequest(topic: LiveCompletions.unquoted(topic))
         return try await AdminServiceClient(caller: connection).describeConfig(request, options: options).values

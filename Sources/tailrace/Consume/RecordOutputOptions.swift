@@ -37,21 +37,7 @@ struct RecordOutputOptions: ParsableArguments {
   @Flag(help: "Print only how many records there are.")
   var count = false
 
-  @Option(
-    help: ArgumentHelp(
-      "Values are protobuf messages, print them as JSON: a .proto file (protoc has to be in PATH), or a descriptor set.",
-      valueName: "path"))
-  var proto: String?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("With --proto: the type of the values, with its package.", valueName: "message"))
-  var type: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "With --proto: a directory in which imports are looked for; may be given several times.", valueName: "directory"))
-  var protoPath: [String] = []
+  @OptionGroup var payload: PayloadOptions
 
   @Option(help: "What to do at a value that is no such message: stop or skip. Either tells where it is.")
   var onError: ErrorPolicy = .stop
@@ -67,8 +53,6 @@ struct RecordOutputOptions: ParsableArguments {
     case .length, .json, .template:
       if keySeparator != nil { throw ValidationError("--key-separator goes with --format text, nul, raw or hex") }
     }
-    if (proto == nil) != (type == nil) { throw ValidationError("--proto and --type go together") }
-    if proto == nil, !protoPath.isEmpty { throw ValidationError("--proto-path goes with --proto") }
     _ = try outputFormat()
     _ = try filter()
   }
@@ -78,9 +62,7 @@ struct RecordOutputOptions: ParsableArguments {
     var printer = RecordPrinter(format: try outputFormat())
     printer.keySeparator = keySeparator.map { Array($0.utf8) }
     printer.filter = try filter()
-    if let proto, let type {
-      printer.decoder = PayloadDecoder(try SchemaFile(path: proto, importPaths: protoPath).message(named: type))
-    }
+    printer.decoder = try payload.messageType().map(PayloadDecoder.init)
     printer.skipsErrors = onError == .skip
     printer.palette = color.isOn(environment: ProcessInfo.processInfo.environment) ? Palette() : nil
     printer.countsOnly = count

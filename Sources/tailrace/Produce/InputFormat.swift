@@ -41,15 +41,27 @@ struct InputFormat {
   var headers: [Header] = []
   /// Whether an empty value counts as absent.
   var makesTombstones = false
+  /// Values are JSON in the input, and what this makes of them in the record; nil: they stay as they are.
+  var encoder: PayloadEncoder?
 
-  /// The record that a piece stands for; nil for a blank line between JSON objects.
+  /// The record that a piece stands for; nil for a blank line between JSON texts.
   func record(of piece: InputSplitter.Piece) throws(InputError) -> InputRecord? {
     guard let bytes = piece.bytes else { return completed(InputRecord()) }
     switch content {
-    case .bytes(let keys): return completed(try keys.record(of: bytes))
+    case .bytes(let keys):
+      if encoder != nil, framing == .lines, !makesTombstones, bytes.isBlank { return nil }
+      return completed(try encoded(try keys.record(of: bytes)))
     case .hex(let separator): return completed(try HexReader.record(of: bytes, separator: separator))
-    case .json: return try RecordJSONReader.record(of: bytes).map(completed)
+    case .json: return try RecordJSONReader.record(of: bytes, encoder: encoder).map(completed)
     }
+  }
+
+  /// The record with the message that its value stands for.
+  func encoded(_ record: InputRecord) throws(InputError) -> InputRecord {
+    guard let encoder, let value = record.value else { return record }
+    var record = record
+    record.value = makesTombstones && value.readableBytes == 0 ? nil : try encoder.message(of: value)
+    return record
   }
 
   /// The record with what all get.
@@ -57,13 +69,15 @@ struct InputFormat {
     var record = record
     record.key = record.key ?? key
     record.headers += headers
-    if makesTombstones && record.value?.readableBytes == 0 { record.value = nil }
+    // The message without fields is empty, too, and is a value.
+    if makesTombstones && encoder == nil && record.value?.readableBytes == 0 { record.value = nil }
     return record
   }
 
   /// The longest piece worth reading, where a batch is at most `maxBatchBytes`: JSON writes some bytes as six.
   func maxPieceBytes(maxBatchBytes: Int) -> Int {
-    switch content {
+    if encoder != nil { return PayloadEncoder.maxBytes }
+    return switch content {
     case .bytes: maxBatchBytes
     case .hex: 2 * maxBatchBytes
     case .json: 6 * maxBatchBytes + (64 << 10)

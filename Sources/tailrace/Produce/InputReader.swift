@@ -74,7 +74,7 @@ struct InputReader {
       return nil
     case .read(let key):
       pendingKey = nil
-      return format.completed(InputRecord(key: key, value: piece.bytes))
+      return format.completed(try format.encoded(InputRecord(key: key, value: piece.bytes)))
     }
   }
 

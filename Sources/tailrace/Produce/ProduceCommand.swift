@@ -22,6 +22,9 @@ struct ProduceCommand: ClientCommand {
       "value_base64": ...}]), timestamp (milliseconds, or like 2026-01-31T23:59:59Z), partition; topic and offset are \
       ignored, as are blank lines
 
+      With --proto and --type, values are JSON in the input, and messages of that type in the topic; in --format json, \
+      value is that JSON itself. Blank lines are left out. 'tailrace consume --proto' is the inverse.
+
       With --on-error stop, nothing is read after what is no record, and the message tells how many records were \
       acknowledged; what is before it is sent. After a failure of the broker nothing more is sent. SIGINT stops at once, \
       and tells what was acknowledged.
@@ -30,6 +33,7 @@ struct ProduceCommand: ClientCommand {
         tailrace produce clicks --file access.log --key-regex '^\\S+' --compression zstd
         find . -print0 | tailrace produce paths --format nul
         tailrace produce orders --key-field customer.id --rate 100 < orders.jsonl
+        tailrace produce events --proto event.proto --type shop.v1.Event --key-field orderId < events.jsonl
 
       \(ExitStatus.help)
       """)
@@ -74,7 +78,8 @@ struct ProduceCommand: ClientCommand {
 
   func execute() async throws {
     let files = try InputFiles(file)
-    let format = try input.inputFormat()
+    var format = try input.inputFormat()
+    format.encoder = try input.encoder()
     let interruption = try Interruption()
     let client = client
     let connection = try await client.connect()

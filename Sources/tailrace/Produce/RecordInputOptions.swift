@@ -41,7 +41,12 @@ struct RecordInputOptions: ParsableArguments {
   @Flag(help: "A record whose value is empty has none: a tombstone, which removes its key from compacted topics.")
   var tombstones = false
 
+  @OptionGroup var payload: PayloadOptions
+
   func validate() throws {
+    if format == .hex, payload.type != nil {
+      throw ValidationError("with --format hex, values are no JSON: leave --proto out")
+    }
     guard [keyRegex, keySeparator, keyField].compactMap({ $0 }).count < 2 else {
       throw ValidationError("--key-regex, --key-separator and --key-field exclude each other")
     }
@@ -60,12 +65,15 @@ struct RecordInputOptions: ParsableArguments {
     keyRegex != nil ? "--key-regex" : keySeparator != nil ? "--key-separator" : keyField != nil ? "--key-field" : nil
   }
 
-  /// Throws ValidationError where a key's pattern or path is none.
+  /// Throws ValidationError where a key's pattern or path is none. Schemas are read by `encoder`.
   func inputFormat() throws -> InputFormat {
     InputFormat(
       framing: framing, content: try content(), key: key.map { ByteBuffer(string: $0) }, headers: header.map(\.header),
       makesTombstones: tombstones)
   }
+
+  /// What makes messages of values, with its schemas read; nil where values are taken as they are. Throws CommandFailure.
+  func encoder() throws(CommandFailure) -> PayloadEncoder? { try payload.messageType().map(PayloadEncoder.init) }
 
   private var framing: InputFormat.Framing {
     switch format {

@@ -12,18 +12,20 @@ enum RecordJSONReader {
     "key", "key_base64", "value", "value_base64", "headers", "timestamp", "partition", "topic", "offset",
   ]
 
-  /// The record of a line; nil where the line is blank.
-  static func record(of line: ByteBuffer) throws(InputError) -> InputRecord? {
-    guard line.readableBytesView.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) else { return nil }
+  /// The record of a line; nil where the line is blank. With an encoder `value` is any JSON, and what it makes of that
+  /// is the record's.
+  static func record(of line: ByteBuffer, encoder: PayloadEncoder? = nil) throws(InputError) -> InputRecord? {
+    guard !line.isBlank else { return nil }
     let value: JSONValue
     do {
-      value = try JSONParser.parse(line, limits: JSONParser.Limits(maxDepth: 4))
+      let depth = 4 + (encoder == nil ? 0 : PayloadEncoder.maxJSONDepth)
+      value = try JSONParser.parse(line, limits: JSONParser.Limits(maxDepth: depth))
     } catch {
       throw InputError("not a JSON text: \(error)")
     }
     let object = try members(of: value, allowed: members, what: "a record")
     return InputRecord(
-      key: try bytes("key", of: object), value: try bytes("value", of: object), headers: try headers(of: object),
+      key: try bytes("key", of: object), value: try self.value(of: object, encoder), headers: try headers(of: object),
       timestampMs: try timestamp(of: object), partition: try partition(of: object))
   }
 
@@ -57,6 +59,15 @@ enum RecordJSONReader {
       return ByteBuffer(bytes: bytes)
     default: throw InputError("both \(name) and \(name)_base64 are there")
     }
+  }
+
+  private static func value(
+    of object: [String: JSONValue], _ encoder: PayloadEncoder?
+  ) throws(InputError) -> ByteBuffer? {
+    guard let encoder, let value = object["value"], object["value_base64"] == nil else {
+      return try bytes("value", of: object)
+    }
+    return try encoder.message(of: value)
   }
 
   private static func string(_ value: JSONValue, _ name: String) throws(InputError) -> String {
@@ -100,4 +111,9 @@ enum RecordJSONReader {
     }
     return partition
   }
+}
+
+extension ByteBuffer {
+  /// Whether nothing is in it but what stands between JSON texts.
+  var isBlank: Bool { readableBytesView.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D } }
 }

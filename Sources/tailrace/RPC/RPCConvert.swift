@@ -95,7 +95,9 @@ struct ConversionOptions: ParsableArguments {
   /// Longest input, or JSON text of it, in bytes, inclusive.
   static let maxBytes = 64 << 20
 
-  @Argument(help: "The type of the messages, such as ListTopicsRequest.", completion: .schemaNames)
+  @Argument(
+    help: "The type of the messages, such as ListTopicsRequest; with --proto, with its package.",
+    completion: .schemaNames)
   var message: String
 
   @Argument(help: "The messages; - reads them from standard input, @PATH from a file.")
@@ -104,7 +106,10 @@ struct ConversionOptions: ParsableArguments {
   @Flag(help: "One message as it is, in place of lines of base64.")
   var binary = false
 
+  @OptionGroup var schemas: SchemaFileOptions
+
   func type() throws(CommandFailure) -> MessageDescriptor {
+    if let file = schemas.file { return try file.message(named: message) }
     let entity = try SchemaEntity.find(message)
     guard case .message(let type) = entity else {
       throw CommandFailure("\(entity.fullName) is no message", exitCode: ExitStatus.usage)

@@ -38,18 +38,24 @@ struct TopicAddPartitions: ClientCommand {
       CreatePartitionsRequest(name: name, partitionCount: partitions, validateOnly: dryRun),
       options: ClientOptions.callOptions)
     let topic = response.topic ?? TopicSummary(name: name, partitionCount: partitions)
-    if !dryRun {
-      StandardError.write(
-        "tailrace: warning: keys of '\(name)' map to other partitions from now on, so the order of a key's records holds"
-          + " only among those before and those after this change\n")
-    }
+    if !dryRun { Self.warnOfKeys(of: name) }
     switch output.format {
-    case .text:
-      try StandardOutput.print(
-        dryRun
-          ? "topic '\(name)' could have \(partitionsText(partitions))"
-          : "topic '\(name)' has \(partitionsText(topic.partitionCount)) now")
+    case .text: try StandardOutput.print(Self.text(name, dryRun ? partitions : topic.partitionCount, dryRun))
     case .json: try StandardOutput.print(JSONWriter.object { $0.members(of: topic) })
     }
+  }
+
+  /// What is printed of a topic that has so many partitions now, or could have.
+  static func text(_ name: String, _ partitions: UInt32, _ isDryRun: Bool) -> String {
+    isDryRun
+      ? "topic '\(name)' could have \(partitionsText(partitions))"
+      : "topic '\(name)' has \(partitionsText(partitions)) now"
+  }
+
+  /// Tells what more partitions mean for keys.
+  static func warnOfKeys(of name: String) {
+    StandardError.write(
+      "tailrace: warning: keys of '\(name)' map to other partitions from now on, so the order of a key's records holds"
+        + " only among those before and those after this change\n")
   }
 }

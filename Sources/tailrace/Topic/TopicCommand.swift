@@ -5,14 +5,15 @@ import TailraceWire
 /// `tailrace topic`: topics and their partitions.
 struct TopicCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "topic", abstract: "Create, list, describe, grow, trim and delete topics.",
+    commandName: "topic", abstract: "Create, list, describe, change, trim and delete topics.",
     discussion: """
       'tailrace config' shows and changes the settings of topics.
 
       \(ExitStatus.help)
       """,
     subcommands: [
-      TopicCreate.self, TopicList.self, TopicDescribe.self, TopicAddPartitions.self, TopicTrim.self, TopicDelete.self,
+      TopicCreate.self, TopicList.self, TopicDescribe.self, TopicAlter.self, TopicAddPartitions.self, TopicTrim.self,
+      TopicDelete.self,
     ])
 }
 

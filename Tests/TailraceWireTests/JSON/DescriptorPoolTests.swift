@@ -66,34 +66,6 @@ import Testing
     }
   }
 
-  @Test func `maps, groups and types of google.protobuf are refused by the JSON form`() throws {
-    let set = wire { set in
-      set.message(1) { file in
-        file.string(2, "google.protobuf")
-        message(&file, "Timestamp") { _ in }
-        message(&file, "Entry") { $0.message(7) { $0.varint(7, 1) } }
-        message(&file, "User") {
-          AllKinds.field(&$0, "map", number: 1, type: 11, label: 3, typeName: ".google.protobuf.Entry")
-          AllKinds.field(&$0, "time", number: 2, type: 11, typeName: ".google.protobuf.Timestamp")
-          AllKinds.field(&$0, "group", number: 3, type: 10)
-        }
-      }
-    }
-    let user = try #require(try pool(set).message(named: "google.protobuf.User"))
-    for json in [#"{"map":[{}]}"#, #"{"time":{}}"#, #"{"group":{}}"#] {
-      #expect { try ProtobufJSON.decode(json, as: user) } throws: {
-        guard let error = $0 as? JSONMappingError, case .unsupported = error.kind else { return false }
-        return true
-      }
-    }
-    for bytes in [[0x0a, 0x00], [0x12, 0x00], [0x1b, 0x1c]] as [[UInt8]] {
-      #expect { try ProtobufJSON.encode(ByteBuffer(bytes: bytes), as: user) } throws: {
-        guard let error = $0 as? JSONMappingError, case .unsupported = error.kind else { return false }
-        return true
-      }
-    }
-  }
-
   @Test func `mutated and truncated sets are read or refused, never a trap`() {
     var generator = SeededGenerator(for: #function)
     let original = Array(AllKinds.set.readableBytesView)

@@ -24,7 +24,7 @@ import Testing
       (1, .fixed64(Double.infinity.bitPattern), #"{"fDouble":"Infinity"}"#),
       (1, .fixed64((-Double.infinity).bitPattern), #"{"fDouble":"-Infinity"}"#),
       (1, .fixed64(Double.nan.bitPattern), #"{"fDouble":"NaN"}"#),
-      (1, .fixed64((-0.0).bitPattern), #"{"fDouble":-0}"#),
+      (1, .fixed64((-0.0).bitPattern), #"{"fDouble":-0.0}"#),
       (1, .fixed64(1), #"{"fDouble":5e-324}"#), (1, .fixed64((3.0).bitPattern), #"{"fDouble":3}"#),
       (2, .fixed32(Float(0.1).bitPattern), #"{"fFloat":0.1}"#),
       (2, .fixed32(Float.greatestFiniteMagnitude.bitPattern), #"{"fFloat":3.4028235e+38}"#),

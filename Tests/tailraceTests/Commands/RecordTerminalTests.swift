@@ -78,6 +78,20 @@ import Testing
     #expect(try !session(broker, command + ["--color", "never"]).wait().rest.contains("\u{1B}"))
   }
 
+  @Test func `while the broker is away, a second Ctrl-C ends a member of a group at once`() throws {
+    let broker = try broker("one\ntwo\n")
+    let session = try session(broker, ["consume", "t", "--group", "g"])
+    try session.read(until: "two\r\n")
+    broker.kill()
+    try session.type("\u{03}")
+    try session.read(until: "once more ends at once")
+    let told = ContinuousClock.now
+    try session.type("\u{03}")
+    #expect(try session.wait().status == 130)
+    // By itself it would go on for three seconds.
+    #expect(ContinuousClock.now - told < .seconds(2))
+  }
+
   @Test(arguments: [[], ["--group", "g"]])
   func `Ctrl-C ends consume between two records, with nothing else on the screen`(options: [String]) throws {
     let broker = try broker("one\ntwo\n")

@@ -41,6 +41,42 @@ import Testing
     #expect(try broker.run(["topic", "list"]).lines == ["TOPIC  PARTITIONS", "a               2"])
   }
 
+  @Test func `partitions and settings are changed with one command, all or nothing`() throws {
+    let broker = try Broker()
+    try broker.createTopic("a", partitions: 2)
+    let change = [
+      "topic", "alter", "a", "--partitions", "3", "--config", "retention_ms=9000", "--config", "segment_ms=5000",
+      "--unset",
+      "durability",
+    ]
+    let settings = [
+      ["durability", "durable", "default"], ["retention_ms", "9000", "topic"], ["segment_ms", "5000", "topic"],
+    ]
+    let checked = try broker.run(change + ["--dry-run"])
+    #expect(checked.lines.first == "topic 'a' could have 3 partitions")
+    #expect(checked.errors == "tailrace: nothing was changed\n")
+    let before = try broker.output(of: ["topic", "describe", "a"])
+    #expect(before.contains("partitions: 2\n") && before.contains("config:     durability=os\n"))
+    let changed = try broker.run(change)
+    #expect(changed.lines.first == "topic 'a' has 3 partitions now")
+    #expect(changed.errors.contains("warning: keys of 'a'"))
+    for outcome in [checked, changed] {
+      #expect(outcome.lines.dropFirst(2).map { $0.split(separator: " ").map(String.init) } == settings)
+    }
+    // The settings are right, the partitions are not: neither is changed.
+    let refused = try broker.run(["topic", "alter", "a", "--config", "retention_ms=1000", "--partitions", "1"])
+    #expect(refused.status == 11 && refused.errorLines.count == 1, "\(refused.errors)")
+    #expect(try broker.output(of: ["config", "get", "a", "retention_ms"]).contains("9000"))
+    let json = try broker.run(["topic", "alter", "a", "--partitions", "4", "--unset", "segment_ms", "-o", "json"])
+    #expect(json.lines.count == 2)
+    #expect(json.lines.first?.contains(#""partition_count":4"#) == true)
+    #expect(json.lines.last?.hasPrefix(#"{"name":"segment_ms","#) == true)
+    #expect(try broker.run(["topic", "alter", "nope", "--partitions", "4"]).status == 13)
+    for arguments in [[], ["--partitions", "0"], ["--config", "a=1", "--unset", "a"]] {
+      #expect(try runTool(["topic", "alter", "a"] + arguments).status == 64)
+    }
+  }
+
   @Test func `several topics are deleted, those that are there also where others are not`() throws {
     let broker = try Broker()
     for name in ["a", "b"] { try broker.createTopic(name) }

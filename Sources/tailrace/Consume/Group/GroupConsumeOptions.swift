@@ -19,7 +19,8 @@ struct GroupConsumeOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "In place of topics: all whose names this regular expression matches as a whole.",
+      "In place of topics: all whose names this regular expression matches as a whole. With --group also those that are"
+        + " made later, without only those that are there when it begins.",
       valueName: "regex"))
   var topicPattern: String?
 

@@ -36,7 +36,10 @@ struct GroupConsumption {
   /// Returns when it is interrupted, at the end, or at the limit, once all that was written is committed. Throws
   /// CommandFailure.
   mutating func run(until interruption: Interruption) async throws {
-    interruption.onRequest { [gate] in gate.stop(nil) }
+    interruption.onRequest { [gate] in
+      gate.stop(nil)
+      Self.tellOfWaiting()
+    }
     let watchman = Task { [watch] in await watch.run() }
     defer { watchman.cancel() }
     let failure = await read()
@@ -44,6 +47,17 @@ struct GroupConsumption {
     if let failure = failure ?? gate.reason { throw failure }
     // Its log has said so.
     if await consumer.leftUncommitted { throw CommandFailure("", exitCode: ExitStatus.code(of: .unavailable)) }
+  }
+
+  /// Tells who has typed Ctrl-C at a terminal what it waits for, where it takes long enough to wonder.
+  private static func tellOfWaiting() {
+    guard Descriptor.standardError.isTerminal else { return }
+    Task {
+      guard (try? await Task.sleep(for: .seconds(2))) != nil else { return }
+      StandardError.write(
+        "tailrace: waiting for the broker, or for the output's reader, to leave the group in order; once more ends at once\n"
+      )
+    }
   }
 
   private mutating func read() async -> CommandFailure? {

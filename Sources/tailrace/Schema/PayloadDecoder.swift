@@ -3,7 +3,10 @@ import TailraceWire
 
 /// Turns values that are protobuf messages of one type into JSON.
 struct PayloadDecoder: Sendable {
-  private static let options = ProtobufJSON.EncodingOptions(maxOutputBytes: 64 << 20)
+  /// Levels of nested messages, inclusive: as many as protobuf's own parsers take.
+  static let maxDepth = 100
+
+  private static let options = ProtobufJSON.EncodingOptions(maxDepth: maxDepth, maxOutputBytes: 64 << 20)
 
   private let type: MessageDescriptor
 
