@@ -54,6 +54,15 @@ class Draining(unittest.TestCase):
                 self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE, caught.exception)
         self.assertLess(seconds, 4)
 
+    def test_the_last_word_tells_which_calls_were_not_begun(self):
+        with Peer(self.broker.port) as peer:
+            self.assertEqual(peer.call().status, 0)
+            stopping = threading.Thread(target=self.stop)
+            stopping.start()
+            self.assertTrue(peer.ends())
+            stopping.join()
+            self.assertEqual((peer.goaway.last_stream_id, peer.goaway.error_code), (1, NO_ERROR))
+
     def half_open(self, peer: Peer) -> int:
         """A call whose request is not whole, and that the door knows of."""
         half = peer.open(request(), framed(b"")[:2], end=False)

@@ -6,11 +6,13 @@ import urllib.parse
 
 import grpc_tests.door as door
 from grpc_tests.peer import FETCH, PING, Peer, framed, request
+from hyperframe import frame as frames
 from tailrace.v1 import admin_service_pb2 as admin
 from tailrace.v1 import log_service_pb2 as log
 
 OK, INVALID, DEADLINE, NOT_FOUND, EXHAUSTED, UNIMPLEMENTED, INTERNAL = 0, 3, 4, 5, 8, 12, 13
 NO_ERROR = 0
+REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 CREATE = "/tailrace.v1.AdminService/CreateTopic"
 DESCRIBE = "/tailrace.v1.AdminService/DescribeTopic"
 
@@ -39,6 +41,20 @@ class Frames(door.DoorCase):
         self.assertEqual((first[":status"], first["content-type"]), ("200", "application/grpc"))
         self.assertEqual(set(first["grpc-accept-encoding"].split(",")), {"identity", "gzip"})
         self.assertEqual(last, {"grpc-status": "0"})
+
+    def test_status_arrives_behind_what_waits_for_a_window_though_the_request_has_no_end(self):
+        with Peer(self.port, {4: 0}, opens_windows=False) as peer:
+            stream = peer.open(request(REFLECTION), framed(b"\x3a\x00"), end=False)
+            self.assertTrue(peer.until(lambda: peer.answers[stream].heads))
+            # No question.
+            peer.data(stream, framed(b"\xff"), end=False)
+            peer.receive(0.2)
+            self.assertIsNone(peer.answers[stream].reset)
+            peer.send(frames.WindowUpdateFrame(stream, window_increment=1 << 20))
+            answer = peer.answer(stream)
+            self.assertEqual(answer.status, INVALID)
+            self.assertIn(b"tailrace.v1.LogService", answer.body)
+            self.assertTrue(peer.until(lambda: answer.reset == NO_ERROR))
 
     def test_settings_bound_streams_windows_and_headers(self):
         self.assert_still_serves()

@@ -17,7 +17,7 @@ from tailrace.v1.log_service_pb2_grpc import LogServiceStub
 REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 SUBSCRIBE = "/tailrace.v1.LogService/Subscribe"
 INITIAL_WINDOW = 4
-OK, DEADLINE, EXHAUSTED = 0, 4, 8
+OK, INVALID, DEADLINE, EXHAUSTED = 0, 3, 4, 8
 REFUSED_STREAM = 7
 MIB = 1 << 20
 
@@ -29,12 +29,12 @@ class Hoarding(door.AbuseCase):
     def payload(self, size: int) -> bytes:
         return framed(admin.PingRequest(payload=b"p" * size).SerializeToString())
 
-    def fill(self, topic: str) -> None:
-        """8 MB in one partition."""
+    def fill(self, topic: str, megabytes: int = 8) -> None:
+        """So much in one partition."""
         with door.channel_to(self.port) as channel:
             AdminServiceStub(channel).CreateTopic(admin.CreateTopicRequest(name=topic), timeout=5)
             records = [log.ProduceRecord(value=b"v" * 100_000, partition=0)] * 10
-            for _ in range(8):
+            for _ in range(megabytes):
                 target = log.ProduceTarget(topic=topic, records=records)
                 LogServiceStub(channel).Produce(log.ProduceRequest(targets=[target]), timeout=5)
 
@@ -92,6 +92,46 @@ class Hoarding(door.AbuseCase):
         finally:
             for peer in peers:
                 peer.socket.close()
+
+    def test_many_questions_in_one_are_answered_once(self):
+        """Each cost as much as an answer of its own: a message of 8 MiB held up the event loop for a quarter minute."""
+        with self.unharmed(), Peer(self.port) as peer:
+            for message in (b"\x3a\x00" * 30_000, b"\x22\x20tailrace.v1.LogService.Subscribe" * 1_900):
+                self.assertEqual(peer.call(REFLECTION, message).status, OK)
+            self.assertEqual(peer.call(REFLECTION, b"\x3a\x00" * 4_000_000).status, INVALID)
+
+    def test_answers_of_ended_streams_that_are_not_read_make_room_for_others(self):
+        question = framed(b"\x22\x20tailrace.v1.LogService.Subscribe")
+        peers = [Peer(self.port, {INITIAL_WINDOW: 0}, opens_windows=False) for _ in range(6)]
+        try:
+            with self.unharmed(growth_mb=250):
+                for peer in peers:
+                    for _ in range(30):
+                        peer.open(request(REFLECTION), question * 100)
+                self.assert_large_calls_work(6)
+        finally:
+            for peer in peers:
+                peer.socket.close()
+
+    def test_requests_whose_end_does_not_come_keep_no_more_than_themselves(self):
+        """Small ones, each in a read of its own that is full of other frames."""
+        with self.unharmed(growth_mb=100), Peer(self.port) as peer:
+            padding = frames.WindowUpdateFrame(0, window_increment=1).serialize() * 4_900
+            for _ in range(300):
+                head = peer.headers(request())
+                peer.send_bytes(head.serialize() + frames.DataFrame(head.stream_id, framed(b"")).serialize() + padding)
+                peer.receive(0)
+
+    def test_subscriptions_that_are_not_read_hold_up_no_other_of_their_connection(self):
+        self.fill("beside", 30)
+        message = framed(log.SubscribeRequest(targets=[log.FetchTarget(topic="beside")]).SerializeToString())
+        with self.unharmed(growth_mb=150), Peer(self.port, {INITIAL_WINDOW: 0}, opens_windows=False) as peer:
+            slow = [peer.open(request(SUBSCRIBE), message) for _ in range(8)]
+            for stream in slow:
+                self.assertTrue(peer.until(lambda: peer.answers[stream].heads))
+            fast = peer.open(request(SUBSCRIBE), message)
+            peer.send(*(frames.WindowUpdateFrame(each, window_increment=1 << 29) for each in (0, fast)))
+            self.assertTrue(peer.until(lambda: len(peer.answers[fast].body) > 30_000_000, 20))
 
     def test_many_subscriptions_that_are_not_read_are_bounded(self):
         self.fill("hoard")

@@ -9,6 +9,10 @@ extension GRPCConnectionHandler {
   /// Bytes in memory on behalf of the peer: what the process's budget is charged with.
   var heldBytes: Int { queue.heldBytes + partialBytes + unsentMemoryBytes }
 
+  /// Those of them that reading adds to. What waits to be sent keeps nothing from being read: it may be what says that there
+  /// is room for it.
+  private var inputBytes: Int { queue.heldBytes + partialBytes }
+
   /// Whether the process's memory lets this connection get on.
   var hasBudget: Bool { budget.hasRoom || heldBytes <= budgetFloorBytes }
 
@@ -46,9 +50,10 @@ extension GRPCConnectionHandler {
   func readOn() {
     guard !isReading, phase != .closed, let context else { return }
     if phase == .open {
-      guard heldBytes < limits.maxBytesInFlight + limits.frame.maxFrameBytes, hasBudget else {
+      let mayReadOn = budget.hasRoom || inputBytes <= budgetFloorBytes
+      guard inputBytes < limits.maxBytesInFlight + limits.frame.maxFrameBytes, mayReadOn else {
         starvedSince = starvedSince ?? eventLoop.now
-        if !hasBudget { awaitBudget() }
+        if !mayReadOn { awaitBudget() }
         return
       }
       if starvedSince != nil {

@@ -54,7 +54,7 @@ extension GRPCConnectionHandler {
       startDraining()
     } else {
       getOnWithoutBudget(now)
-      if !budget.hasRoom { cutStreams(now) }
+      if !budget.hasRoom || unsentBytes >= limits.maxBytesInFlight { cutStreams(now) }
       for (id, stream) in streams where stream.isStalled(at: now, limits.stallTimeout) && isReading {
         fail(id, RPCError(.deadlineExceeded, "a request was begun, and nothing more of it came in time"))
       }
@@ -68,15 +68,21 @@ extension GRPCConnectionHandler {
     // Its answer could not be read.
     guard isReading else { return false }
     if let pingedAt { return now - pingedAt >= limits.keepaliveTimeout }
-    guard !streams.isEmpty, now - lastRead >= limits.keepaliveInterval else { return false }
+    guard !streams.isEmpty || unsentBytes > 0, now - lastRead >= limits.keepaliveInterval else { return false }
     pingedAt = now
     write(.rootStream, .ping(HTTP2PingData(withInteger: 0), ack: false))
     flush()
     return false
   }
 
-  /// While the process's memory is used up, streams whose peers take nothing are no longer kept for them.
+  /// While the process's memory is used up, or what this connection may have of it, streams whose peers take nothing are no
+  /// longer kept for them, those that have ended included.
   private func cutStreams(_ now: NIODeadline) {
+    for (id, stream) in lingeringStreams where now - stream.lastSent >= limits.stallTimeout {
+      lingeringStreams[id] = nil
+      unfinishedInputs.remove(id)
+      reset(id, .enhanceYourCalm)
+    }
     for (id, stream) in streams where stream.unsentBytes > 0 && now - stream.lastSent >= limits.stallTimeout {
       _ = remove(id)
       // What waits to be sent goes with the stream.
@@ -100,17 +106,19 @@ extension GRPCConnectionHandler {
   ///
   /// The frame goes past `NIOHTTP2Handler`, which from its own GOAWAY on takes the DATA of such a call for an error of the
   /// whole connection: length 8 (3 bytes), type 7, flags 0, stream 0, the last stream's number, NO_ERROR.
-  private func sayGoAway() {
+  private func sayGoAway(last: HTTP2StreamID = HTTP2StreamID(Int(Int32.max))) {
     guard let context, let outlet = try? context.pipeline.syncOperations.context(handler: http2) else { return }
     flush()
     var frame = ByteBuffer()
-    frame.writeMultipleIntegers(UInt8(0), UInt16(8), UInt8(7), UInt8(0), UInt32(0), UInt32(Int32.max), UInt32(0))
+    frame.writeMultipleIntegers(UInt8(0), UInt16(8), UInt8(7), UInt8(0), UInt32(0), UInt32(Int(last)), UInt32(0))
     outlet.writeAndFlush(NIOAny(frame), promise: nil)
   }
 
   /// Closes where nothing is left to do for a server that stops. True if so.
   func closeIfDone() -> Bool {
     guard isDraining, streams.isEmpty, unsentBytes == 0 else { return false }
+    // What comes after the last one was not begun, and may be asked elsewhere.
+    sayGoAway(last: lastStream)
     end()
     return true
   }
@@ -161,9 +169,27 @@ extension GRPCConnectionHandler {
     queue = InboundCalls()
     streams = [:]
     heldUpStreams = []
+    lingeringStreams = [:]
+    unfinishedInputs = []
     partialBytes = 0
     settleBudget()
     dispatcher.connectionClosed(self)
+  }
+}
+
+/// What is left of a stream that has ended: bytes of its answers that are not sent yet, and when some were last.
+struct LingeringStream {
+  private(set) var unsentBytes: Int
+  private(set) var lastSent: NIODeadline
+
+  init(unsentBytes: Int, lastSent: NIODeadline) {
+    self.unsentBytes = unsentBytes
+    self.lastSent = lastSent
+  }
+
+  mutating func note(sent byteCount: Int, at now: NIODeadline) {
+    unsentBytes -= byteCount
+    lastSent = now
   }
 }
 

@@ -120,6 +120,8 @@ extension GRPCConnectionHandler {
     lastSent = eventLoop.now
     streams[id]?.unsentBytes -= count
     streams[id]?.lastSent = lastSent
+    lingeringStreams[id]?.note(sent: count, at: lastSent)
+    if lingeringStreams[id]?.unsentBytes == 0 { lingeringStreams[id] = nil }
     lastTraffic = lastSent
     guard phase == .open, !isInTurn else { return }
     if isDraining || !queue.isEmpty || !isReading || !heldUpStreams.isEmpty { awaitTurn() }
@@ -127,10 +129,11 @@ extension GRPCConnectionHandler {
 
   /// Output was sent: those that stream may add some.
   func resumeStreams() {
-    guard !heldUpStreams.isEmpty, hasRoom, unsentBytes <= Self.connectionOutputBytes / 2 else { return }
+    guard !heldUpStreams.isEmpty, hasRoom else { return }
+    let mostUnsentBytes = Self.streamOutputBytes / (unsentBytes <= Self.connectionOutputBytes / 2 ? 2 : 4)
     // What they add now goes out when the loop has looked at its sockets: else one that reads fast would have it to itself.
     isInTurn = true
-    for id in heldUpStreams where (streams[id]?.unsentBytes ?? 0) <= Self.streamOutputBytes / 2 {
+    for id in heldUpStreams where (streams[id]?.unsentBytes ?? 0) <= mostUnsentBytes {
       heldUpStreams.remove(id)
       dispatcher.creditGranted(to: CallID(id), on: self)
     }
@@ -161,9 +164,25 @@ extension GRPCConnectionHandler {
     guard let stream = remove(id) else { return }
     var trailers = trailers
     trailers.add(stream.trailingMetadata)
-    write(id, .headers(.init(headers: trailers, endStream: true)))
-    // Nobody is interested in the rest of the request.
-    if !stream.isInputEnded { reset(id, .noError) }
+    if stream.unsentBytes > 0 {
+      lingeringStreams[id] = LingeringStream(unsentBytes: stream.unsentBytes, lastSent: stream.lastSent)
+    }
+    writeLast(id, .headers(.init(headers: trailers, endStream: true)), isInputEnded: stream.isInputEnded)
+  }
+
+  /// Writes what ends a stream. Nobody is interested in the rest of its request: that is said when all else is sent, for it
+  /// would throw away what waits for a window.
+  private func writeLast(_ id: HTTP2StreamID, _ payload: HTTP2Frame.FramePayload, isInputEnded: Bool) {
+    guard !isInputEnded, let context else { return write(id, payload) }
+    unfinishedInputs.insert(id)
+    let promise = eventLoop.makePromise(of: Void.self)
+    promise.futureResult.whenComplete { result in
+      guard self.unfinishedInputs.remove(id) != nil, case .success = result, self.phase != .closed else { return }
+      self.reset(id, .noError)
+      self.awaitTurn()
+    }
+    context.write(wrapOutboundOut(HTTP2Frame(streamID: id, payload: payload)), promise: promise)
+    needsFlush = true
   }
 
   /// A stream that never came to be a call.
@@ -171,15 +190,14 @@ extension GRPCConnectionHandler {
     var headers: HPACKHeaders = [":status": "200", "content-type": "application/grpc"]
     headers.add(name: "grpc-accept-encoding", value: "identity,gzip")
     GRPCTrailers.add(error, to: &headers)
-    write(id, .headers(.init(headers: headers, endStream: true)))
-    if !isInputEnded { reset(id, .noError) }
+    writeLast(id, .headers(.init(headers: headers, endStream: true)), isInputEnded: isInputEnded)
   }
 
   /// The same for what is no gRPC.
   func refuse(_ id: HTTP2StreamID, _ status: Int, _ text: String, isInputEnded: Bool) {
     write(id, .headers(.init(headers: [":status": "\(status)", "content-type": "text/plain; charset=utf-8"])))
-    write(id, .data(.init(data: .byteBuffer(ByteBuffer(string: text + "\n")), endStream: true)))
-    if !isInputEnded { reset(id, .noError) }
+    let body = ByteBuffer(string: text + "\n")
+    writeLast(id, .data(.init(data: .byteBuffer(body), endStream: true)), isInputEnded: isInputEnded)
   }
 
   func reset(_ id: HTTP2StreamID, _ code: HTTP2ErrorCode) { write(id, .rstStream(code)) }

@@ -6,12 +6,13 @@ internal import TailraceWire
 // From frames to calls.
 extension GRPCConnectionHandler {
   func take(_ frame: HTTP2Frame) {
+    if frame.endsStream { unfinishedInputs.remove(frame.streamID) }
     switch frame.payload {
     case .headers(let headers):
       if streams[frame.streamID] == nil { open(frame.streamID, headers) } else { endInput(frame.streamID) }
     case .data(let data):
       guard case .byteBuffer(let bytes) = data.data else { return }
-      receive(bytes, on: frame.streamID)
+      receive(bytes, on: frame.streamID, isLast: data.endStream)
       if data.endStream { endInput(frame.streamID) }
     case .ping(_, let isAnswer):
       if !isAnswer { notePing() }
@@ -46,7 +47,7 @@ extension GRPCConnectionHandler {
   /// At most 100 bytes of it.
   private func shown(_ method: String) -> String { String(decoding: method.utf8.prefix(100), as: UTF8.self) }
 
-  private func receive(_ bytes: ByteBuffer, on id: HTTP2StreamID) {
+  private func receive(_ bytes: ByteBuffer, on id: HTTP2StreamID, isLast: Bool) {
     guard var stream = streams[id], bytes.readableBytes > 0 else { return }
     // Taken out, so that what it holds is not copied for being held twice.
     streams[id] = nil
@@ -65,7 +66,7 @@ extension GRPCConnectionHandler {
       if messages.count > 1 || (messages.count == 1 && stream.request != nil) {
         failure = RPCError(.unimplemented, "a call of this method has one request, and more came")
       }
-      stream.request = stream.request ?? messages.first
+      stream.request = stream.request ?? messages.first.map { isLast ? $0 : $0.compacted }
       messages = []
     }
     streams[id] = stream
@@ -104,6 +105,7 @@ extension GRPCConnectionHandler {
 
   /// A stream is over, by the peer's will or HTTP/2's rules.
   func streamClosed(_ id: HTTP2StreamID) {
+    unfinishedInputs.remove(id)
     guard let stream = remove(id) else { return }
     abandon(id, stream)
     awaitTurn()
@@ -122,6 +124,16 @@ extension GRPCConnectionHandler {
     guard case .broker = stream.target, stream.isCalled else { return }
     // Where the dispatcher has it, or is being offered it just now.
     if !queue.remove(CallID(id)) { dispatcher.abandon(CallID(id), from: self) }
+  }
+}
+
+extension HTTP2Frame {
+  fileprivate var endsStream: Bool {
+    switch payload {
+    case .headers(let headers): headers.endStream
+    case .data(let data): data.endStream
+    default: false
+    }
   }
 }
 

@@ -56,6 +56,10 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
   var needsFlush = false
   /// Calls that stream, and wait for output to be sent.
   var heldUpStreams: Set<HTTP2StreamID> = []
+  /// Streams that have ended, and have output that is not sent yet.
+  var lingeringStreams: [HTTP2StreamID: LingeringStream] = [:]
+  /// Of those that have ended the ones whose clients have not: they are reset behind the last output.
+  var unfinishedInputs: Set<HTTP2StreamID> = []
   // Its part in turns.
   var isInTurn = false
   var isTurnAwaited = false
@@ -125,15 +129,16 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
 
   package func credit(of call: CallID) -> Int {
     guard let stream = streams[call.stream] else { return 0 }
-    let room = hasRoom ? Self.connectionOutputBytes - unsentBytes : 0
-    let credit = min(Self.streamOutputBytes - stream.unsentBytes, room)
+    // One whose peer takes it goes on, whatever the others' peers leave.
+    let room = max(Self.connectionOutputBytes - unsentBytes, Self.streamOutputBytes / 2 - stream.unsentBytes)
+    let credit = hasRoom ? min(Self.streamOutputBytes - stream.unsentBytes, room) : 0
     if credit <= 0 { heldUpStreams.insert(call.stream) }
     return credit
   }
 
   /// What is kept for a peer that takes a stream more slowly than it could go.
   static let streamOutputBytes = 1 << 20
-  /// The same for all streams of a connection together.
+  /// The same for all streams of a connection together, but for half of that of each stream.
   static let connectionOutputBytes = 8 << 20
   /// What one read brings at most.
   private static let readBytes = 64 << 10

@@ -43,7 +43,7 @@ struct GRPCStream {
   }
 
   /// Bytes in memory that wait for the rest of the request.
-  var heldBytes: Int { assembler.heldBytes + (isCalled ? 0 : request?.readableBytes ?? 0) }
+  var heldBytes: Int { assembler.heldBytes + (isCalled ? 0 : request?.storageCapacity ?? 0) }
 
   /// Whether each request is answered as it comes; others have but one.
   var takesManyRequests: Bool {

@@ -40,7 +40,10 @@ struct Reflection: Sendable {
 
   // MARK: Requests
 
-  /// The answer to a ServerReflectionRequest, as a ServerReflectionResponse; nil where it is none.
+  /// No request is longer, in bytes: the longest name is a small part of it.
+  static let maxRequestBytes = 64 << 10
+
+  /// The answer to a ServerReflectionRequest, as a ServerReflectionResponse; nil where it is none, or too long.
   ///
   /// | request | answer |
   /// |---|---|
@@ -50,25 +53,31 @@ struct Reflection: Sendable {
   ///
   /// Beside that it has 1 valid_host and 2 original_request.
   func answer(_ request: ByteBuffer) -> ByteBuffer? {
+    guard request.readableBytes <= Self.maxRequestBytes else { return nil }
     var host = ""
-    var result: (field: UInt32, message: ByteBuffer)?
+    // The last one counts, as in every oneof. However many there are, one is answered.
+    var question: (field: UInt32, text: String)?
     let isRead = request.forEachField { field, value in
       guard case .lengthDelimited(let reader) = value else { return }
       let text = String(decoding: reader.rest, as: UTF8.self)
-      switch field {
-      case 1: host = text
-      case 3: result = filesAnswer(text, "there is no file '\(text.prefix(100))'")
-      case 4: result = filesAnswer(fileName(of: text), "there is no symbol '\(text.prefix(100))'")
-      case 7: result = (6, servicesAnswer)
-      default: result = Self.failure(.unimplemented, "extensions are not part of these schemas")
-      }
+      if field == 1 { host = text } else { question = (field, text) }
     }
-    guard isRead, let result else { return nil }
+    guard isRead, let question else { return nil }
+    let result = result(question.field, question.text)
     var answer = ProtobufBytes()
     answer.add(1, host)
     answer.add(2, request)
     answer.add(result.field, result.message)
     return answer.bytes
+  }
+
+  private func result(_ field: UInt32, _ text: String) -> (field: UInt32, message: ByteBuffer) {
+    switch field {
+    case 3: filesAnswer(text, "there is no file '\(text.prefix(100))'")
+    case 4: filesAnswer(fileName(of: text), "there is no symbol '\(text.prefix(100))'")
+    case 7: (6, servicesAnswer)
+    default: Self.failure(.unimplemented, "extensions are not part of these schemas")
+    }
   }
 
   private func fileName(of symbol: String) -> String { symbols[symbol] ?? "" }
