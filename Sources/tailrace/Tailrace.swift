@@ -15,8 +15,12 @@ struct Tailrace: AsyncParsableCommand {
 
   static func main() async {
     Descriptor.occupyStandardStreams()
+    let arguments = CommandLineArguments.withServerBehindCommand(Array(CommandLine.arguments.dropFirst()))
+    if let mistake = CommandLineArguments.unknownCommand(arguments) {
+      StandardError.write("tailrace: \(mistake.withoutControls)\n")
+      exit(withError: ExitCode(ExitStatus.usage))
+    }
     do {
-      let arguments = CommandLineArguments.withServerLast(Array(CommandLine.arguments.dropFirst()))
       var command = try await asyncParseAsRoot(arguments)
       if var command = command as? any AsyncParsableCommand {
         try await command.run()

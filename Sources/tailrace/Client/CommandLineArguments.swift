@@ -1,18 +1,61 @@
+import ArgumentParser
 import Foundation
 
 /// What the argument parser does not do itself.
 enum CommandLineArguments {
-  /// `arguments` with a `--server` or `--context` that stands before the subcommand, where the parser does not know it,
-  /// behind it.
-  static func withServerLast(_ arguments: [String]) -> [String] {
-    guard let first = arguments.first else { return arguments }
+  /// `arguments` with each `--server` and `--context` that stands before the subcommand, where the parser does not know it,
+  /// right behind it, so that the same option after it counts. A command that talks to no broker goes without.
+  static func withServerBehindCommand(_ arguments: [String]) -> [String] {
     let names = ["--server", "--context"]
-    let count = names.contains(first) ? 2 : names.contains { first.hasPrefix($0 + "=") } ? 1 : 0
-    guard count > 0, arguments.count > count else { return arguments }
-    var rest = Array(arguments.dropFirst(count))
-    // Behind the terminator everything is a value.
-    rest.insert(contentsOf: arguments.prefix(count), at: rest.firstIndex(of: "--") ?? rest.endIndex)
-    return rest
+    var rest = arguments[...]
+    var options: [String] = []
+    while let first = rest.first {
+      let count = names.contains(first) ? 2 : names.contains { first.hasPrefix($0 + "=") } ? 1 : 0
+      guard count > 0, rest.count >= count else { break }
+      options += rest.prefix(count)
+      rest = rest.dropFirst(count)
+    }
+    let place = commandPlace(in: Array(rest))
+    return rest.prefix(place.count) + (place.command is any ClientCommand.Type ? options : []) + rest.dropFirst(place.count)
+  }
+
+  /// What is wrong where the first word that is no subcommand should be one, and which was meant; nil: nothing is.
+  static func unknownCommand(_ arguments: [String]) -> String? {
+    let place = commandPlace(in: arguments)
+    let names = place.command.configuration.subcommands.map { $0.configuration.commandName ?? "" }
+    guard !names.isEmpty, arguments.count > place.count else { return nil }
+    let word = arguments[place.count]
+    guard !word.hasPrefix("-"), word != "help" else { return nil }
+    let above = arguments.prefix(place.count)
+    let nearest = names.map { ($0, distance(word, $0)) }.min { $0.1 < $1.1 }
+    let path = (above + [word]).joined(separator: " ")
+    let meant = nearest.flatMap { $0.1 <= 2 ? "; did you mean '\((above + [$0.0]).joined(separator: " "))'" : nil } ?? ""
+    return "there is no command '\(path)'\(meant); see '\((["tailrace"] + above).joined(separator: " ")) --help'"
+  }
+
+  /// The command that the first words name, and how many those are.
+  private static func commandPlace(in words: [String]) -> (command: any ParsableCommand.Type, count: Int) {
+    var command: any ParsableCommand.Type = Tailrace.self
+    for (count, word) in words.enumerated() {
+      let next = command.configuration.subcommands.first { $0.configuration.commandName == word }
+      guard let next else { return (command, count) }
+      command = next
+    }
+    return (command, words.count)
+  }
+
+  /// How many letters have to be put in, taken out or changed to make one of the other (Levenshtein).
+  private static func distance(_ word: String, _ other: String) -> Int {
+    let other = Array(other.utf8)
+    var row = Array(0...other.count)
+    for (line, letter) in word.utf8.prefix(64).enumerated() {
+      var next = [line + 1]
+      for (column, otherLetter) in other.enumerated() {
+        next.append(min(row[column] + (letter == otherLetter ? 0 : 1), row[column + 1] + 1, next[column] + 1))
+      }
+      row = next
+    }
+    return row[other.count]
   }
 
   /// A usage error on one line: what is wrong, and where to read on. `full` is the parser's text of several lines.

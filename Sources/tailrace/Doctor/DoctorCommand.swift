@@ -5,7 +5,7 @@ import TailraceClient
 import TailraceWire
 
 /// `tailrace doctor`: whether a broker can be used, and what to do where it cannot.
-struct DoctorCommand: ToolCommand {
+struct DoctorCommand: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Check whether the broker can be reached and is well.",
     discussion: """
