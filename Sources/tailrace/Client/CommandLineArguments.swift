@@ -16,7 +16,8 @@ enum CommandLineArguments {
       rest = rest.dropFirst(count)
     }
     let place = commandPlace(in: Array(rest))
-    return rest.prefix(place.count) + (place.command is any ClientCommand.Type ? options : []) + rest.dropFirst(place.count)
+    return rest.prefix(place.count) + (place.command is any ClientCommand.Type ? options : [])
+      + rest.dropFirst(place.count)
   }
 
   /// What is wrong where the first word that is no subcommand should be one, and which was meant; nil: nothing is.
@@ -29,8 +30,20 @@ enum CommandLineArguments {
     let above = arguments.prefix(place.count)
     let nearest = names.map { ($0, distance(word, $0)) }.min { $0.1 < $1.1 }
     let path = (above + [word]).joined(separator: " ")
-    let meant = nearest.flatMap { $0.1 <= 2 ? "; did you mean '\((above + [$0.0]).joined(separator: " "))'" : nil } ?? ""
-    return "there is no command '\(path)'\(meant); see '\((["tailrace"] + above).joined(separator: " ")) --help'"
+    let meant =
+      nearest.flatMap { $0.1 <= 2 ? "; did you mean '\((above + [$0.0]).joined(separator: " "))'" : nil } ?? ""
+    guard meant.isEmpty else { return "there is no command '\(path)'\(meant)?" }
+    return "there is no command '\(path)'; see '\((["tailrace"] + above).joined(separator: " ")) --help'"
+  }
+
+  /// The first option that its command does not have; nil: none. Of arguments that are wrong anyhow: where something is
+  /// missing the parser does not look for such.
+  static func unknownOption(_ arguments: [String]) -> String? {
+    let path = ["tailrace"] + arguments.prefix(commandPlace(in: arguments).count)
+    guard let command = CommandModel.ofProgram()?.all.first(where: { $0.path == path }) else { return nil }
+    let names = Set(command.arguments.flatMap(\.names))
+    return arguments.prefix { $0 != "--" }.lazy.map { String($0.prefix { $0 != "=" }) }
+      .first { $0.hasPrefix("--") && !names.contains($0) && !["--help", "--version"].contains($0) }
   }
 
   /// The command that the first words name, and how many those are.
@@ -58,9 +71,31 @@ enum CommandLineArguments {
     return row[other.count]
   }
 
+  /// What values may be, by the name that options give them.
+  private static let valueForms = [
+    (
+      name: "position",
+      form: "beginning, end, an offset, 'last N' (where --from begins), a time such as 2026-01-31T23:59:59Z, @ and"
+        + " milliseconds since 1970, or a time before now such as -5m (ms, s, m, h, d, w)"
+    ),
+    (name: "host:port", form: "HOST:PORT, such as 127.0.0.1:7171 or [::1]:7171"),
+    (name: "name=value", form: "NAME=VALUE"),
+    (name: "key=value", form: "KEY=VALUE, the key in lower case"),
+    (name: "name[=value]", form: "NAME or NAME=VALUE"),
+    (name: "format", form: "text, nul, raw, hex, length, json, or a template with a percent sign"),
+    (name: "topic[:0,1,4-7]", form: "a topic's name, or one with partitions, such as orders:0,4-7"),
+    (name: "0,2,4-7", form: "partitions' numbers and ranges, such as 0,2,4-7"),
+  ]
+
   /// A usage error on one line: what is wrong, and where to read on. `full` is the parser's text of several lines.
   static func usageLine(_ message: String, _ full: String) -> String {
-    let what = message.split(separator: "\n").joined(separator: " ")
+    var what = message.split(separator: "\n").joined(separator: " ")
+    if let choice = what.range(of: ". Please provide one of the following:") {
+      let values = what[choice.upperBound...].split(separator: " - ").map { $0.trimmingCharacters(in: .whitespaces) }
+      what = what[..<choice.lowerBound] + ": it is one of " + values.filter { !$0.isEmpty }.joined(separator: ", ")
+    } else if what.hasPrefix("The value '"), let form = valueForms.first(where: { what.hasSuffix("<\($0.name)>'") }) {
+      what += ": it is \(form.form)"
+    }
     guard let start = full.range(of: "See '", options: .backwards)?.upperBound,
       let end = full[start...].firstIndex(of: "'")
     else { return what }

@@ -18,7 +18,7 @@ struct CompletionsCommand: ToolCommand {
   var shell: Shell
 
   func execute() async throws {
-    try StandardOutput.print(Tailrace.completionScript(for: shell.shell))
+    try StandardOutput.print(CompletedTailrace.completionScript(for: shell.shell))
   }
 
   enum Shell: String, ExpressibleByArgument, CaseIterable {
@@ -32,4 +32,13 @@ struct CompletionsCommand: ToolCommand {
       }
     }
   }
+}
+
+/// The program as shells complete it: with the options that `CommandLineArguments` lets stand before a subcommand.
+struct CompletedTailrace: AsyncParsableCommand {
+  static let configuration = Tailrace.configuration
+  /// What a shell's script asks first.
+  static let request = "---completion"
+
+  @OptionGroup var client: ClientOptions
 }

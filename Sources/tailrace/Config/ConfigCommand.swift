@@ -1,4 +1,5 @@
 import ArgumentParser
+import TailraceBroker
 import TailraceWire
 
 /// `tailrace config`: the settings of topics.
@@ -64,6 +65,9 @@ enum ConfigValues {
 }
 
 extension CompletionKind {
+  /// Names of settings as this release has them, before a value.
+  static var settingNames: CompletionKind { .list(TopicSetting.all.map { $0.name + "=" }) }
+
   /// Names of settings, asked of the broker: those of the topic that stands before. `suffix` follows each.
   static func settings(suffix: String = "") -> CompletionKind {
     .custom { (words: [String], index: Int, prefix: String) async -> [String] in

@@ -147,7 +147,7 @@ struct ProduceLoop {
   /// Takes what was read. False where there is more, but its time has not come.
   private mutating func takeRecords() -> Bool {
     let nowMs = Clock.nowMs()
-    while tally.failure == nil && !isAtEnd {
+    while tally.failure == nil && !isAtEnd && !interruption.isRequested {
       guard pace?.take(nowMs: Clock.monotonicMs()) != false else { return false }
       do throws(InputError) {
         guard let record = try reader.next() else { break }
@@ -172,8 +172,7 @@ struct ProduceLoop {
       }
       if count == 0 { finishFile() }
     } catch {
-      let name = files.name.map { "'\($0)'" } ?? "the input"
-      endInput(CommandFailure("cannot read \(name): \(error)", exitCode: ExitStatus.inputOutputFailed))
+      endInput(CommandFailure("cannot read \(files.words): \(error)", exitCode: ExitStatus.inputOutputFailed))
     }
   }
 

@@ -78,7 +78,9 @@ struct ProduceTally {
 
   /// "100 records were acknowledged, 20 refused, of 5 it is not known whether they are stored, 7 not sent".
   var summary: String {
-    var parts = ["\(recordsText(acknowledged)) \(acknowledged == 1 ? "was" : "were") acknowledged"]
+    var parts = [
+      "\(recordsText(acknowledged)) \(acknowledged == 1 ? "was" : "were") \(isUnacknowledged ? "sent" : "acknowledged")"
+    ]
     if refused > 0 { parts.append("\(refused) refused") }
     if unknown > 0 { parts.append("of \(unknown) it is not known whether they are stored") }
     if unsent > 0 { parts.append("\(unsent) not sent") }

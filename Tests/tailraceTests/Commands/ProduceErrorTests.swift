@@ -9,15 +9,16 @@ import Testing
     return outcome.lines
   }
 
-  @Test(arguments: [
-    (["--format", "json"], "bad\n{\"value\":\"after\"}\n", "line 1: not a JSON text"),
-    (["--format", "json"], "bad1\nbad2\n", "line 1: not a JSON text"),
-    (["--format", "json"], "\nbad1\nbad2", "line 2: not a JSON text"),
-    (["--format", "hex"], "ZZ\n6162", "line 1: the value is not in hexadecimal digits"),
-    (["--format", "hex"], "ZZ\n6\n", "line 1: the value is not in hexadecimal digits"),
-    (["--format", "length"], "\u{7F}\u{01}\u{01}\u{01}abc", "record 1: longer than"),
-    (["--format", "length", "--keys"], "\u{7F}\u{01}\u{01}\u{01}abc", "record 1: longer than"),
-  ] as [([String], String, String)])
+  @Test(
+    arguments: [
+      (["--format", "json"], "bad\n{\"value\":\"after\"}\n", "line 1: not a JSON text"),
+      (["--format", "json"], "bad1\nbad2\n", "line 1: not a JSON text"),
+      (["--format", "json"], "\nbad1\nbad2", "line 2: not a JSON text"),
+      (["--format", "hex"], "ZZ\n6162", "line 1: the value is not in hexadecimal digits"),
+      (["--format", "hex"], "ZZ\n6\n", "line 1: the value is not in hexadecimal digits"),
+      (["--format", "length"], "\u{7F}\u{01}\u{01}\u{01}abc", "record 1: longer than"),
+      (["--format", "length", "--keys"], "\u{7F}\u{01}\u{01}\u{01}abc", "record 1: longer than"),
+    ] as [([String], String, String)])
   func `the first mistake is named, and nothing behind it is stored`(
     options: [String], input: String, message: String
   ) throws {
@@ -55,7 +56,9 @@ import Testing
     #expect(try values(broker, "t") == ["v1", "v2", "v3"])
   }
 
-  @Test func `with --on-error skip each record that the broker refuses is left out, and the others keep their order`() throws {
+  @Test func `with --on-error skip each record that the broker refuses is left out, and the others keep their order`()
+    throws
+  {
     let broker = try Broker()
     try broker.createTopic("t", config: ["cleanup_policy=compact"])
     let outcome = try broker.run(

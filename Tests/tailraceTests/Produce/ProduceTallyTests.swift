@@ -11,7 +11,8 @@ import Testing
       var builder = RecordSetBuilder(baseTimestampMs: 0)
       for _ in 0..<number { builder.append(key: nil, value: ByteBuffer(), timestampMs: 0) }
       return PendingBatch(
-        partition: UInt32(number - 1), batch: try builder.build(), recordLines: Array(10 * number...10 * number + number - 1))
+        partition: UInt32(number - 1), batch: try builder.build(),
+        recordLines: Array(10 * number...10 * number + number - 1))
     }
   }
 
