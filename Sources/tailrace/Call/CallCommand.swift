@@ -24,7 +24,8 @@ struct CallCommand: ClientCommand {
       Examples:
         tailrace call AdminService/ListTopics '{"prefix": "page_"}'
         jq -c '{name: .}' names.json | tailrace call AdminService/DescribeTopic -
-        tailrace call --grpc LogService/Subscribe '{"targets": [{"topic": "orders"}], "decode": true}'
+        tailrace call --grpc LogService/Subscribe \\
+          '{"targets": [{"topic": "orders"}], "decode": true}'
 
       \(ExitStatus.help)
       """)

@@ -57,7 +57,7 @@ struct CallSession {
   private func failure(_ error: RPCError) -> CommandFailure {
     guard error.code == .deadlineExceeded, let timeout else { return CommandFailure(error) }
     return CommandFailure(
-      "no answer within \(timeout) (\(error.shortName)); --timeout gives it longer",
+      "given up after \(timeout) (\(error.shortName)); --timeout gives it longer",
       exitCode: ExitStatus.code(of: error.code))
   }
 

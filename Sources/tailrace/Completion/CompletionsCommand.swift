@@ -7,7 +7,8 @@ struct CompletionsCommand: ToolCommand {
     discussion: """
       It knows commands and options, and asks the broker for the names of topics and groups.
 
-        bash: tailrace completions bash > ~/.local/share/bash-completion/completions/tailrace
+        bash: tailrace completions bash \\
+                > ~/.local/share/bash-completion/completions/tailrace
         zsh:  tailrace completions zsh > "${fpath[1]}/_tailrace"
         fish: tailrace completions fish > ~/.config/fish/completions/tailrace.fish
 

@@ -14,7 +14,7 @@ struct ConfigCommand: AsyncParsableCommand {
       """, subcommands: [ConfigGet.self, ConfigSet.self, ConfigUnset.self])
 }
 
-/// A setting given as NAME=VALUE.
+/// A setting given as NAME=VALUE, where the value may have a unit.
 struct ConfigArgument: ExpressibleByArgument, Hashable {
   let name: String
   let value: String
@@ -22,7 +22,7 @@ struct ConfigArgument: ExpressibleByArgument, Hashable {
   init?(argument: String) {
     guard let sign = argument.firstIndex(of: "="), sign != argument.startIndex else { return nil }
     name = String(argument[..<sign])
-    value = String(argument[argument.index(after: sign)...])
+    value = SettingUnits.value(String(argument[argument.index(after: sign)...]), of: name)
   }
 
   var entry: ConfigEntry { ConfigEntry(name: name, value: value) }

@@ -35,8 +35,8 @@ struct ConsumeCommand: ClientCommand {
 
       Examples:
         tailrace consume orders --from -1h --to -30m --grep '"status":"failed"'
-        tailrace consume orders --from 'last 10' --exit-at-end --format '%p@%o %D %k: %v\\n'
-        tailrace consume events --proto event.proto --type shop.v1.Event --format json
+        tailrace consume orders --from 'last 10' --format '%p@%o %D %k: %v\\n'
+        tailrace consume events --proto event.proto --type shop.v1.Event
         tailrace consume --group billing orders refunds
         tailrace consume --group audit --topic-pattern 'orders-.*' --format json
 

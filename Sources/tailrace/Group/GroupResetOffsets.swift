@@ -18,7 +18,7 @@ struct GroupResetOffsets: ClientCommand {
       Examples:
         tailrace group reset-offsets billing --to beginning --dry-run
         tailrace group reset-offsets billing --to 2026-01-31T00:00Z --topic orders
-        tailrace group reset-offsets billing --shift-by -100 --topic orders:0,2-5 --topic refunds
+        tailrace group reset-offsets billing --shift-by -100 --topic orders:0,2-5
 
       \(ExitStatus.help)
       """)

@@ -34,10 +34,11 @@ struct ProduceCommand: ClientCommand {
       After another failure of the broker nothing more is sent. SIGINT stops at once, and tells what was acknowledged.
 
       Examples:
-        tailrace produce clicks --file access.log --key-regex '^\\S+' --compression zstd
+        tailrace produce clicks --file access.log --key-regex '^\\S+'
         find . -print0 | tailrace produce paths --format nul
         tailrace produce orders --key-field customer.id --rate 100 < orders.jsonl
-        tailrace produce events --proto event.proto --type shop.v1.Event --key-field orderId < events.jsonl
+        tailrace produce events --proto event.proto --type shop.v1.Event \\
+          --key-field orderId < events.jsonl
 
       \(ExitStatus.help)
       """)

@@ -29,6 +29,15 @@ import Testing
     #expect(page.contains("\n        0xFFFFFFFF where it is absent"), "hangs")
   }
 
+  @Test func `what is indented in a help fits a narrow terminal, where it would be broken at any place`() throws {
+    let program = try #require(CommandModel.ofProgram())
+    for command in program.all {
+      for line in command.discussion.split(separator: "\n") where line.hasPrefix("  ") {
+        #expect(line.count <= 80, "\(command.path): \(line)")
+      }
+    }
+  }
+
   @Test func `serve tells of the command that shows settings`() throws {
     let help = try runTool(["serve", "--help"]).text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     #expect(help.contains("'tailrace config get'"))

@@ -42,7 +42,7 @@ import Testing
     let outcome = try broker.run(["call", "LogService/Subscribe", request, "--timeout", "0.3"])
     #expect(outcome.status == 12)
     #expect(
-      outcome.errors == "tailrace: no answer within 0.3 seconds (DEADLINE_EXCEEDED); --timeout gives it longer\n")
+      outcome.errors == "tailrace: given up after 0.3 seconds (DEADLINE_EXCEEDED); --timeout gives it longer\n")
   }
 
   @Test func `what cannot be read or is not there is named once`() throws {
