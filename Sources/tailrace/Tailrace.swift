@@ -15,8 +15,13 @@ struct Tailrace: AsyncParsableCommand {
 
   static func main() async {
     Descriptor.occupyStandardStreams()
+    let arguments = CommandLineArguments.withServerBehindCommand(Array(CommandLine.arguments.dropFirst()))
+    if let mistake = CommandLineArguments.unknownCommand(arguments) {
+      StandardError.write("tailrace: \(mistake.withoutControls)\n")
+      exit(withError: ExitCode(ExitStatus.usage))
+    }
     do {
-      let arguments = CommandLineArguments.withServerLast(Array(CommandLine.arguments.dropFirst()))
+      if arguments.first == CompletedTailrace.request { _ = try await CompletedTailrace.asyncParseAsRoot(arguments) }
       var command = try await asyncParseAsRoot(arguments)
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
@@ -26,7 +31,12 @@ struct Tailrace: AsyncParsableCommand {
     } catch {
       // A command that threw an exit code has said why itself.
       guard exitCode(for: error) == .validationFailure, !(error is ExitCode) else { exit(withError: error) }
-      StandardError.write("tailrace: \(CommandLineArguments.usageLine(message(for: error), fullMessage(for: error)))\n")
+      var what = message(for: error)
+      if what.hasPrefix("Missing "), let option = CommandLineArguments.unknownOption(arguments) {
+        what = "Unknown option '\(option)'"
+      }
+      StandardError.write(
+        "tailrace: \(CommandLineArguments.usageLine(what, fullMessage(for: error)).withoutControls)\n")
       exit(withError: ExitCode(ExitStatus.usage))
     }
   }

@@ -205,7 +205,10 @@ final class ClientConnectionHandler: ChannelInboundHandler, @unchecked Sendable 
         return false
       }
     } catch {
-      fail(RPCError(.unavailable, "\(server) is no Tailrace broker: \(error)"))
+      // What a foreign protocol would mean as a frame would only mislead.
+      let isHTTP = preface.readableBytesView.starts(with: "HTTP".utf8)
+      let what = isHTTP ? "it speaks HTTP" : "it speaks another protocol"
+      fail(RPCError(.unavailable, "\(server) is no Tailrace broker: \(what)"))
       return false
     }
     phase = .open

@@ -7,6 +7,9 @@ struct ArgumentInput {
   private let descriptor: Descriptor?
   private var rest: ByteBuffer
 
+  /// What to exit with where it is wrong: a part of the command line is a usage error, all else is input.
+  var faultCode: Int32 { descriptor == nil ? ExitStatus.usage : ExitStatus.invalidInput }
+
   /// `what` the argument is, where it is the input itself: "the request". Fails where a file cannot be opened.
   init(_ argument: String, what: String) throws(CommandFailure) {
     rest = ByteBuffer()
@@ -48,7 +51,7 @@ struct ArgumentInput {
     while var piece = try next() {
       all.writeBuffer(&piece)
       guard all.readableBytes <= maxBytes else {
-        throw CommandFailure("\(name) is longer than \(maxBytes) bytes", exitCode: ExitStatus.usage)
+        throw CommandFailure("\(name) is longer than \(maxBytes) bytes", exitCode: faultCode)
       }
     }
     return all

@@ -24,7 +24,8 @@ struct CallCommand: ClientCommand {
       Examples:
         tailrace call AdminService/ListTopics '{"prefix": "page_"}'
         jq -c '{name: .}' names.json | tailrace call AdminService/DescribeTopic -
-        tailrace call --grpc LogService/Subscribe '{"targets": [{"topic": "orders"}], "decode": true}'
+        tailrace call --grpc LogService/Subscribe \\
+          '{"targets": [{"topic": "orders"}], "decode": true}'
 
       \(ExitStatus.help)
       """)
@@ -32,7 +33,8 @@ struct CallCommand: ClientCommand {
   @Argument(help: "SERVICE/METHOD, such as AdminService/ListTopics.", completion: .methods)
   var method: String
 
-  @Argument(help: "The requests as JSON; - reads them from standard input, @PATH from a file.")
+  @Argument(
+    help: "The requests as JSON; - reads them from standard input, @PATH from a file.", completion: .inputPaths)
   var request: String = "{}"
 
   @Option(
@@ -93,7 +95,7 @@ struct CallCommand: ClientCommand {
     var next = first
     while let text = next {
       do {
-        try await session.call(text, from: requests.name)
+        try await session.call(text, from: requests.name, faultCode: requests.faultCode)
       } catch let failure as CommandFailure where keepGoing && failure.exitCode != 0 && !interruption.isRequested {
         failures.tell(failure)
       }

@@ -27,11 +27,22 @@ final class CallInterruption: Sendable {
   /// signal.
   func run(_ call: @escaping @Sendable () async throws -> Void) async throws {
     let task = Task { try await call() }
+    // `call | head` ends even where a stream brings nothing more.
+    let watch = Task {
+      while (try? await Task.sleep(for: .milliseconds(250))) != nil {
+        guard Descriptor.standardOutput.hasLostReader else { continue }
+        task.cancel()
+        return true
+      }
+      return false
+    }
     giveUp.withLock { $0 = { task.cancel() } }
     let result = await task.result
+    watch.cancel()
     giveUp.withLock { $0 = nil }
     // Also where the call was over before it could be given up: the signal has ended nothing yet.
     guard !isRequested else { throw CommandFailure("", exitCode: interruption.exitCode) }
+    guard await !watch.value else { throw CommandFailure.readerGone }
     try result.get()
   }
 }

@@ -33,12 +33,13 @@ struct CallSession {
     encoding = ProtobufJSON.EncodingOptions(alwaysPrintsFieldsWithoutPresence: true, isPretty: isPretty)
   }
 
-  /// Makes a call and prints its response. `source`: where the request is from, for messages.
-  mutating func call(_ request: JSONText, from source: String) async throws {
+  /// Makes a call and prints its response. `source`: where the request is from, for messages. `faultCode`: what a request
+  /// that is none fails with.
+  mutating func call(_ request: JSONText, from source: String, faultCode: Int32) async throws {
     // Which of several it was matters only where there are several.
     let place =
       request.number > 1 || source != "the request" ? "request \(request.number) (line \(request.line)): " : ""
-    let message = try encode(request.bytes, place.isEmpty ? "the request: " : place)
+    let message = try encode(request.bytes, place.isEmpty ? "the request: " : place, faultCode)
     let connection = try await connected()
     let printer = ResponsePrinter(output, encoding)
     let session = self
@@ -47,10 +48,17 @@ struct CallSession {
         try await session.exchange(message, over: connection, printer)
       } catch {
         try printer.check()
-        throw CommandFailure(error).with(prefix: place)
+        throw session.failure(error).with(prefix: place)
       }
       try printer.check()
     }
+  }
+
+  private func failure(_ error: RPCError) -> CommandFailure {
+    guard error.code == .deadlineExceeded, let timeout else { return CommandFailure(error) }
+    return CommandFailure(
+      "given up after \(timeout) (\(error.shortName)); --timeout gives it longer",
+      exitCode: ExitStatus.code(of: error.code))
   }
 
   private mutating func connected() async throws -> any CallTransport {
@@ -86,12 +94,12 @@ struct CallSession {
     try await connection.stream(method, message, options) { response throws(RPCError) in try printer.print(response) }
   }
 
-  private func encode(_ json: ByteBuffer, _ place: String) throws(CommandFailure) -> ByteBuffer {
+  private func encode(_ json: ByteBuffer, _ place: String, _ faultCode: Int32) throws(CommandFailure) -> ByteBuffer {
     do throws(JSONMappingError) {
       return try ProtobufJSON.decode(
         json, as: input, options: ProtobufJSON.DecodingOptions(ignoresUnknownFields: allowsUnknownFields))
     } catch {
-      throw CommandFailure("\(place)\(error)", exitCode: ExitStatus.usage)
+      throw CommandFailure("\(place)\(error)", exitCode: faultCode)
     }
   }
 }

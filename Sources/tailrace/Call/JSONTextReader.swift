@@ -9,6 +9,8 @@ struct JSONTextReader {
   /// For people: "the request", "standard input".
   var name: String { input.name }
 
+  var faultCode: Int32 { input.faultCode }
+
   /// `maxBytes`: longest text, inclusive.
   init(_ input: ArgumentInput, maxBytes: Int) {
     self.input = input
@@ -29,7 +31,7 @@ struct JSONTextReader {
       return try splitter.next(&piece)
     } catch {
       throw CommandFailure(
-        "\(name) has a JSON text of more than \(splitter.maxBytes) bytes", exitCode: ExitStatus.usage)
+        "\(name) has a JSON text of more than \(splitter.maxBytes) bytes", exitCode: faultCode)
     }
   }
 }

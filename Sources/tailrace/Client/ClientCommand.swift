@@ -10,7 +10,7 @@ import TailraceWire
   import Musl
 #endif
 
-/// A command that talks to a broker.
+/// A command that talks to a broker, or tells which one.
 protocol ClientCommand: ToolCommand {
   var client: ClientOptions { get }
 }

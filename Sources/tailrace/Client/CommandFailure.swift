@@ -1,3 +1,4 @@
+import TailraceBroker
 import TailraceClient
 import TailraceWire
 
@@ -46,7 +47,7 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
   private static func hint(_ error: RPCError, topic: String?) -> String? {
     switch (error.error, error.code) {
     case (.unknownTopic, _), (.unspecified, .notFound):
-      guard let topic else { return nil }
+      guard let topic, (try? TopicName(topic)) != nil else { return nil }
       return "make it with 'tailrace topic create \(topic) --partitions N', or see 'tailrace topic list'"
     case (.topicExists, _):
       return topic.map { "see 'tailrace topic describe \($0)'" }

@@ -7,7 +7,8 @@ struct CompletionsCommand: ToolCommand {
     discussion: """
       It knows commands and options, and asks the broker for the names of topics and groups.
 
-        bash: tailrace completions bash > ~/.local/share/bash-completion/completions/tailrace
+        bash: tailrace completions bash \\
+                > ~/.local/share/bash-completion/completions/tailrace
         zsh:  tailrace completions zsh > "${fpath[1]}/_tailrace"
         fish: tailrace completions fish > ~/.config/fish/completions/tailrace.fish
 
@@ -18,7 +19,7 @@ struct CompletionsCommand: ToolCommand {
   var shell: Shell
 
   func execute() async throws {
-    try StandardOutput.print(Tailrace.completionScript(for: shell.shell))
+    try StandardOutput.print(CompletedTailrace.completionScript(for: shell.shell))
   }
 
   enum Shell: String, ExpressibleByArgument, CaseIterable {
@@ -32,4 +33,13 @@ struct CompletionsCommand: ToolCommand {
       }
     }
   }
+}
+
+/// The program as shells complete it: with the options that `CommandLineArguments` lets stand before a subcommand.
+struct CompletedTailrace: AsyncParsableCommand {
+  static let configuration = Tailrace.configuration
+  /// What a shell's script asks first.
+  static let request = "---completion"
+
+  @OptionGroup var client: ClientOptions
 }

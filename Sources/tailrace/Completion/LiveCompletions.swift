@@ -15,6 +15,18 @@ extension CompletionKind {
     }
   }
 
+  /// Files behind an @.
+  static var inputPaths: CompletionKind {
+    .custom { (_: [String], _: Int, prefix: String) -> [String] in
+      let typed = LiveCompletions.unquoted(prefix)
+      guard typed.hasPrefix("@") else { return [] }
+      let path = typed.dropFirst()
+      let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.isEmpty ? "." : directory)) ?? []
+      return names.map { "@" + directory + $0 }.filter { $0.hasPrefix(typed) }.sorted()
+    }
+  }
+
   /// Names of topics, asked of the broker.
   static var topics: CompletionKind {
     live { connection, prefix, options in

@@ -1,4 +1,5 @@
 import ArgumentParser
+import TailraceBroker
 import TailraceWire
 
 /// `tailrace config`: the settings of topics.
@@ -13,7 +14,7 @@ struct ConfigCommand: AsyncParsableCommand {
       """, subcommands: [ConfigGet.self, ConfigSet.self, ConfigUnset.self])
 }
 
-/// A setting given as NAME=VALUE.
+/// A setting given as NAME=VALUE, where the value may have a unit.
 struct ConfigArgument: ExpressibleByArgument, Hashable {
   let name: String
   let value: String
@@ -21,7 +22,7 @@ struct ConfigArgument: ExpressibleByArgument, Hashable {
   init?(argument: String) {
     guard let sign = argument.firstIndex(of: "="), sign != argument.startIndex else { return nil }
     name = String(argument[..<sign])
-    value = String(argument[argument.index(after: sign)...])
+    value = SettingUnits.value(String(argument[argument.index(after: sign)...]), of: name)
   }
 
   var entry: ConfigEntry { ConfigEntry(name: name, value: value) }
@@ -64,6 +65,9 @@ enum ConfigValues {
 }
 
 extension CompletionKind {
+  /// Names of settings as this release has them, before a value.
+  static var settingNames: CompletionKind { .list(TopicSetting.all.map { $0.name + "=" }) }
+
   /// Names of settings, asked of the broker: those of the topic that stands before. `suffix` follows each.
   static func settings(suffix: String = "") -> CompletionKind {
     .custom { (words: [String], index: Int, prefix: String) async -> [String] in

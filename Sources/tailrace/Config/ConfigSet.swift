@@ -7,11 +7,13 @@ struct ConfigSet: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "set", abstract: "Set settings of a topic, and show what is in force then.",
     discussion: """
+      \(SettingUnits.help)
+
       \(ConfigValues.help)
 
       Examples:
-        tailrace config set clicks retention_ms=86400000 cleanup_policy=compact,delete
-        tailrace config set clicks segment_bytes=1048576 --dry-run
+        tailrace config set clicks retention_ms=7d cleanup_policy=compact,delete
+        tailrace config set clicks segment_bytes=512MiB --dry-run
 
       \(ExitStatus.help)
       """)

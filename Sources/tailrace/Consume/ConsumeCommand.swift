@@ -10,13 +10,17 @@ struct ConsumeCommand: ClientCommand {
       Prints the value of each record and a line feed, or in another form, each of which 'tailrace produce' reads back:
         text    the value and a line feed
         nul     the value and a NUL byte
-        length  4 bytes before each value, big-endian, are its length, 0xFFFFFFFF where it is absent; with --keys, the \
-      key is before the value in the same way
+        length  4 bytes before each value, big-endian, are its length,
+                0xFFFFFFFF where it is absent; with --keys, the key is
+                before the value in the same way
         hex     the value in hexadecimal digits, and a line feed; - is absent
         raw     the values and nothing between them (produce: whole)
-        json    an object per line: topic, partition, offset, timestamp (milliseconds since 1970), key, value, headers \
-      (an array of objects of key and value). What is absent is null; bytes that are not UTF-8 come as key_base64 or \
-      value_base64 instead
+        json    an object per line: topic, partition, offset, timestamp
+                (milliseconds since 1970), key, value, headers (an array
+                of objects of key and value). What is absent is null;
+                bytes that are not UTF-8 come as key_base64 or
+                value_base64 instead
+
       Or a template: \(RecordTemplate.help).
       Records of a partition come in their order; those of several partitions come mixed.
 
@@ -26,20 +30,20 @@ struct ConsumeCommand: ClientCommand {
       how far each was read: at least all that a process has printed when it ends, and while it runs what it has \
       printed a second ago. So no record is lost, and after a crash some come twice. A process begins where the group \
       was, and at --from in partitions that the group has never read. SIGINT and SIGTERM commit and leave the group, \
-      once what is being written is written; a second one ends at once, also where the output's reader is stuck. When the broker is away it waits for it. A process that another \
-      one with the same --instance-id has replaced ends with 17.
+      once what is being written is written; a second one ends at once, also where the output's reader is stuck. When the \
+      broker is away it waits for it. A process that another one with the same --instance-id has replaced ends with 17.
 
       Examples:
         tailrace consume orders --from -1h --to -30m --grep '"status":"failed"'
-        tailrace consume orders --from 'last 10' --exit-at-end --format '%p@%o %D %k: %v\\n'
-        tailrace consume events --proto event.proto --type shop.v1.Event --format json
+        tailrace consume orders --from 'last 10' --format '%p@%o %D %k: %v\\n'
+        tailrace consume events --proto event.proto --type shop.v1.Event
         tailrace consume --group billing orders refunds
         tailrace consume --group audit --topic-pattern 'orders-.*' --format json
 
       \(ExitStatus.help)
       """)
 
-  @Argument(help: "The topics' names.")
+  @Argument(help: "The topics' names.", completion: .topics)
   var topics: [String] = []
 
   @Option(
@@ -50,8 +54,9 @@ struct ConsumeCommand: ClientCommand {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Where to begin in each partition: beginning, end, an offset, 'last N', a time such as 2026-01-31T23:59:59Z (UTC"
-        + " unless it says otherwise), or one before now such as -5m (ms, s, m, h, d, w). With --group: beginning, end or"
-        + " a time, and only where none is stored.", valueName: "position"))
+        + " unless it says otherwise), @ and milliseconds since 1970 (what '@%T' prints), or a time before now such as"
+        + " -5m (ms, s, m, h, d, w). With --group: beginning, end or a time, and only where none is stored.",
+      valueName: "position"))
   var from: RangeStart = .position(.beginning)
 
   @Option(

@@ -55,7 +55,7 @@ struct ConsumeLoop {
   private mutating func print(_ batch: FetchedBatch) throws(CommandFailure) {
     var records = FetchedRecords(batch)
     do throws(CommandFailure) {
-      while left != 0, let record = try records.next() {
+      while left != 0, !interruption.isRequested, let record = try records.next() {
         if try printer.print(record, to: &output) { left = left.map { $0 - 1 } }
         if output.bytes.count >= Self.outputBytes { try output.flush() }
       }

@@ -9,6 +9,12 @@ extension CommandFailure {
       self = .offsetOutOfRange(cursor.offset, fetched.logStartOffset, fetched.highWatermark, partition: cursor.id)
       return
     }
+    // It was there when this began, and partitions go with their topic only.
+    if [.unknownTopic, .unknownTopicID, .unknownPartition].contains(error.code) {
+      self = CommandFailure(
+        PartitionError(code: error.code, message: "topic '\(cursor.id.topic)' was deleted meanwhile"))
+      return
+    }
     self = CommandFailure(
       PartitionError(code: error.code, message: Self.message(error, fetched)), topic: cursor.id.topic
     ).with(prefix: "\(cursor.id.words): ")

@@ -24,6 +24,8 @@ enum RecordOutputFormatArgument: ExpressibleByArgument, Sendable {
 
   static let allValueStrings = ["text", "nul", "raw", "hex", "length", "json"]
 
+  static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
+
   init?(argument: String) {
     switch argument {
     case "text": self = .text

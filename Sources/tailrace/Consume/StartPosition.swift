@@ -25,12 +25,23 @@ extension StartPosition: ExpressibleByArgument {
         guard let offset = Int64(argument) else { return nil }
         self = .offset(offset)
       } else {
-        guard let ms = Timestamp.parse(argument) ?? RelativeTime.parse(argument, nowMs: Clock.nowMs()) else {
+        guard
+          let ms = Self.milliseconds(argument) ?? Timestamp.parse(argument)
+            ?? RelativeTime.parse(argument, nowMs: Clock.nowMs())
+        else {
           return nil
         }
         self = .timestamp(ms)
       }
     }
+  }
+
+  /// `@1767225600000`: milliseconds since 1970, as a template prints them for `@%T`.
+  private static func milliseconds(_ text: String) -> Int64? {
+    guard text.hasPrefix("@"),
+      text.utf8.dropFirst().allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+    else { return nil }
+    return Int64(text.dropFirst())
   }
 
   /// The look-up that finds the offset in a partition; nil where it is known already.
@@ -45,6 +56,16 @@ extension StartPosition: ExpressibleByArgument {
     guard position != .unspecified else { return nil }
     return OffsetQuery(
       topic: topic, topicID: topicID, partition: partition, position: position, timestampMs: timestampMs)
+  }
+
+  /// As it is written.
+  var defaultValueDescription: String {
+    switch self {
+    case .beginning: "beginning"
+    case .end: "end"
+    case .offset(let offset): "\(offset)"
+    case .timestamp(let ms): "@\(ms)"
+    }
   }
 }
 
@@ -77,6 +98,14 @@ enum RangeStart: ExpressibleByArgument, Hashable, Sendable {
     let rest = argument.dropFirst(word.utf8.count)
     guard rest.first == " " || rest.first == ":", let count = Int64(rest.dropFirst()), count > 0 else { return nil }
     self = .last(count)
+  }
+
+  /// As it is written.
+  var defaultValueDescription: String {
+    switch self {
+    case .position(let position): position.defaultValueDescription
+    case .last(let count): "last \(count)"
+    }
   }
 }
 

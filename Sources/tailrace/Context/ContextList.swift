@@ -40,7 +40,7 @@ struct ContextList: ToolCommand {
 }
 
 /// `tailrace context show`.
-struct ContextShow: ToolCommand {
+struct ContextShow: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Show which broker commands talk to, and why; or a context.",
     discussion: """
@@ -85,6 +85,6 @@ struct ContextShow: ToolCommand {
     guard let context = try ContextStore.ofUser().load().context(named: name) else {
       throw CommandFailure.unknownContext(name)
     }
-    return ServerChoice(address: context.server, source: .context, context: name)
+    return ServerChoice(address: context.server, source: .flag, context: name)
   }
 }

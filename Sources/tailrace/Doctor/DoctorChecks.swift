@@ -71,4 +71,21 @@ enum DoctorChecks {
         + (faults.count > 1 ? ", and others" : ""),
       hint: "see 'tailrace topic describe', and 'tailrace log verify' on the broker's machine", .dataLoss)
   }
+
+  /// What to do where no connection can be made.
+  static func hint(ofConnection error: RPCError) -> String {
+    if error.code == .unimplemented {
+      return "use the tool of the broker's release, or bring the broker up to this one"
+    }
+    let hints = [
+      ("is no Tailrace broker", "something else listens there: look at the host and the port of --server"),
+      (
+        "said nothing",
+        "something listens there and is stuck, or is no broker: look at the port, then at the broker's log and load"
+      ),
+      ("was lost", "something closes connections there: look at the port, then at the broker's log"),
+    ]
+    return hints.first { error.message.contains($0.0) }?.1
+      ?? "is it running ('tailrace serve'), does it listen there (--listen), does a firewall stand between?"
+  }
 }

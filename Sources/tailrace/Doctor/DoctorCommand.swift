@@ -5,7 +5,7 @@ import TailraceClient
 import TailraceWire
 
 /// `tailrace doctor`: whether a broker can be used, and what to do where it cannot.
-struct DoctorCommand: ToolCommand {
+struct DoctorCommand: ClientCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Check whether the broker can be reached and is well.",
     discussion: """
@@ -32,8 +32,9 @@ struct DoctorCommand: ToolCommand {
     do {
       choice = try client.choice(environment: ProcessInfo.processInfo.environment)
     } catch let error as CommandFailure {
-      try report.tell(
-        .failure("server", error.message, hint: "see 'tailrace context list', or give --server", .invalidArgument))
+      let isUnknown = error.exitCode == ExitStatus.code(of: .notFound)
+      let hint = isUnknown ? "see 'tailrace context list', or give --server" : "give --server, which needs no contexts"
+      try report.tell(.failure("server", error.message, hint: hint, .invalidArgument))
       throw CommandFailure("", exitCode: error.exitCode)
     }
     let context = choice.context.map { " (context '\($0)')" } ?? ""
@@ -57,11 +58,7 @@ struct DoctorCommand: ToolCommand {
       try report.tell(.ok("connection", "made in \(Quantity.latency(ContinuousClock.now - start))"))
       return connection
     } catch let error as RPCError {
-      try report.tell(
-        .failure(
-          "connection", error.message,
-          hint: "is it running ('tailrace serve'), does it listen there (--listen), does a firewall stand between?",
-          error.code))
+      try report.tell(.failure("connection", error.message, hint: DoctorChecks.hint(ofConnection: error), error.code))
       return nil
     }
   }

@@ -38,7 +38,7 @@ struct GroupDelete: ClientCommand {
       do throws(RPCError) {
         try await delete(group, service)
       } catch {
-        failures.tell(CommandFailure(error).with(prefix: "group '\(group)': "))
+        failures.tell(CommandFailure(error).with(prefix: error.error == .unknownGroup ? "" : "group '\(group)': "))
         continue
       }
       try StandardOutput.print(line(group))

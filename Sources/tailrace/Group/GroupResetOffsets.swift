@@ -18,7 +18,7 @@ struct GroupResetOffsets: ClientCommand {
       Examples:
         tailrace group reset-offsets billing --to beginning --dry-run
         tailrace group reset-offsets billing --to 2026-01-31T00:00Z --topic orders
-        tailrace group reset-offsets billing --shift-by -100 --topic orders:0,2-5 --topic refunds
+        tailrace group reset-offsets billing --shift-by -100 --topic orders:0,2-5
 
       \(ExitStatus.help)
       """)
@@ -29,7 +29,8 @@ struct GroupResetOffsets: ClientCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Where to: beginning, end, an offset, or a time such as 2026-01-31T23:59:59Z (UTC unless it says otherwise).",
+      "Where to: beginning, end, an offset, or a time such as 2026-01-31T23:59:59Z (UTC unless it says otherwise), -1h or"
+        + " @ and milliseconds since 1970.",
       valueName: "position"))
   var to: StartPosition?
 
@@ -42,7 +43,7 @@ struct GroupResetOffsets: ClientCommand {
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "Only this topic, or only these partitions of it. May be given several times. (default: all partitions that"
-        + " have an offset stored)", valueName: "topic[:0,1,4-7]"))
+        + " have an offset stored)", valueName: "topic[:0,1,4-7]"), completion: .topics)
   var topic: [PartitionSelection] = []
 
   @Flag(help: "Only show what would be done.")

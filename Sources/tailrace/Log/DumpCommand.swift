@@ -21,7 +21,7 @@ struct DumpCommand: ToolCommand {
       \(ExitStatus.help)
       """)
 
-  @Argument(help: "The file.")
+  @Argument(help: "The file.", completion: .file())
   var file: String
 
   @Flag(help: "Print the records of each batch.")

@@ -29,7 +29,7 @@ struct VerifyCommand: ToolCommand {
   /// What is read between two looks at whether to stop.
   private static let pieceBytes = 4 << 20
 
-  @Argument(help: "The data directory, or the directory of a single partition.")
+  @Argument(help: "The data directory, or the directory of a single partition.", completion: .directory)
   var directory: String
 
   @Option(help: "Only this topic.")

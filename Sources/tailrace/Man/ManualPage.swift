@@ -103,7 +103,8 @@ extension ManualPage {
         isNew = true
       } else {
         if isIndented && !isExample { result.append(".RS\n.nf") } else if isNew && !isIndented { result.append(".PP") }
-        result.append(line(Self.text(String(raw.trimmingPrefix(while: \.isWhitespace)))))
+        // What hangs further in stays there.
+        result.append(line(Self.text(String(isIndented ? raw.dropFirst(2) : raw))))
         isNew = false
       }
       isExample = isIndented

@@ -1,9 +1,14 @@
 import NIOCore
+import Synchronization
 
 /// A regular expression that is searched for in bytes.
 ///
 /// Unicode scalars are matched. What is not UTF-8 is matched as if each byte were a character of Latin-1.
 struct BytePattern {
+  /// How often a search began or ended in the process, on one thread at a time: odd while one is under way. Some take
+  /// longer than anybody waits, and cannot be stopped.
+  static let steps = Atomic<UInt64>(0)
+
   private let regex: Regex<AnyRegexOutput>
 
   /// Throws what is wrong with the pattern.
@@ -33,7 +38,12 @@ struct BytePattern {
     return String(scalars)
   }
 
-  private func match(_ text: String) -> AnyRegexOutput? { (try? regex.firstMatch(in: text))?.output }
+  private func match(_ text: String) -> AnyRegexOutput? {
+    Self.steps.wrappingAdd(1, ordering: .relaxed)
+    defer { Self.steps.wrappingAdd(1, ordering: .relaxed) }
+    // Nothing fails in a search but closures of a regular expression in code: those of a text have none.
+    return (try? regex.firstMatch(in: text))?.output
+  }
 
   private func capture(in text: String) -> Substring? {
     guard let output = match(text) else { return nil }

@@ -26,7 +26,8 @@ struct Progress {
     let nowMs = Clock.monotonicMs()
     guard count > 0, nowMs - lastShownMs >= Self.intervalMs else { return }
     lastShownMs = nowMs
-    let text = text(count)
+    // What wraps could not be written over.
+    let text = String(text(count).prefix(max(1, ScreenFrame.Size.of(.standardError).columns - 1)))
     guard text != lastText else { return }
     lastText = text
     StandardError.write("\r\u{1B}[K\(text)")

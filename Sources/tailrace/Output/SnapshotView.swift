@@ -74,9 +74,12 @@ enum ScreenFrame {
 
 extension ScreenFrame.Size {
   /// The terminal's at standard output; 80 by 24 where it does not tell.
-  static var ofStandardOutput: ScreenFrame.Size {
+  static var ofStandardOutput: ScreenFrame.Size { of(.standardOutput) }
+
+  /// The terminal's at a descriptor; 80 by 24 where it does not tell.
+  static func of(_ descriptor: Descriptor) -> ScreenFrame.Size {
     var size = winsize()
-    guard ioctl(Descriptor.standardOutput.number, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0
+    guard ioctl(descriptor.number, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0
     else { return ScreenFrame.Size(columns: 80, rows: 24) }
     return ScreenFrame.Size(columns: Int(size.ws_col), rows: Int(size.ws_row))
   }

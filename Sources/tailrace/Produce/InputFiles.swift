@@ -20,6 +20,9 @@ struct InputFiles {
   /// The file at hand, where there are several.
   var name: String? { paths.count > 1 && next > 0 ? paths[next - 1] : nil }
 
+  /// For people: "'a.txt'", "the input".
+  var words: String { next > 0 ? "'\(paths[next - 1])'" : "the input" }
+
   /// Goes on to the next; throws where it cannot be opened any more.
   mutating func advance() throws(CommandFailure) {
     if !paths.isEmpty { current?.close() }

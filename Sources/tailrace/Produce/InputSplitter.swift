@@ -67,7 +67,8 @@ struct InputSplitter {
     }
   }
 
-  /// What follows the last whole piece, once the stream is at its end; nil where nothing does. Then it may begin anew.
+  /// What follows the last whole piece, once the stream is at its end and `next` has returned nil; nil where nothing
+  /// does. Then it may begin anew.
   mutating func finish() throws(Failure) -> Piece? {
     defer {
       buffer.clear()
@@ -76,7 +77,8 @@ struct InputSplitter {
     switch framing {
     case .delimiter: return buffer.readableBytes == 0 || isSkipping ? nil : Piece(bytes: buffer)
     case .lengths:
-      guard buffer.readableBytes == 0, bytesToSkip == 0 else { throw .truncated }
+      // What is skipped was told of already.
+      guard buffer.readableBytes == 0 || bytesToSkip > 0 else { throw .truncated }
       return nil
     case .end: return isSkipping ? nil : Piece(bytes: buffer)
     }

@@ -14,36 +14,41 @@ struct ProduceCommand: ClientCommand {
       --format says how records are told apart, and 'tailrace consume' prints each form likewise:
         text    a line each
         nul     each ends with a NUL byte
-        length  4 bytes before each value, big-endian, are its length, 0xFFFFFFFF where it is absent (a tombstone); \
-      with --keys, the key is before the value in the same way
+        length  4 bytes before each value, big-endian, are its length,
+                0xFFFFFFFF where it is absent (a tombstone); with --keys,
+                the key is before the value in the same way
         hex     a line each, in hexadecimal digits; - is absent
         whole   each file is one value
-        json    a line each, an object: key or key_base64, value or value_base64, headers ([{"key": ..., "value" or \
-      "value_base64": ...}]), timestamp (milliseconds, or like 2026-01-31T23:59:59Z), partition; topic and offset are \
-      ignored, as are blank lines
+        json    a line each, an object: key or key_base64, value or
+                value_base64, headers ([{"key": ..., "value" or
+                "value_base64": ...}]), timestamp (milliseconds, or like
+                2026-01-31T23:59:59Z), partition; topic and offset are
+                ignored, as are blank lines
 
       With --proto and --type, values are JSON in the input, and messages of that type in the topic; in --format json, \
       value is that JSON itself. Blank lines are left out. 'tailrace consume --proto' is the inverse.
 
       With --on-error stop, nothing is read after what is no record, and the message tells how many records were \
-      acknowledged; what is before it is sent. After a failure of the broker nothing more is sent. SIGINT stops at once, \
-      and tells what was acknowledged.
+      acknowledged; what is before it is sent. The same goes for a record that the broker refuses, such as one without a \
+      key for a compacted topic: it is found by sending the halves of its batch, behind what was under way meanwhile. \
+      After another failure of the broker nothing more is sent. SIGINT stops at once, and tells what was acknowledged.
 
       Examples:
-        tailrace produce clicks --file access.log --key-regex '^\\S+' --compression zstd
+        tailrace produce clicks --file access.log --key-regex '^\\S+'
         find . -print0 | tailrace produce paths --format nul
         tailrace produce orders --key-field customer.id --rate 100 < orders.jsonl
-        tailrace produce events --proto event.proto --type shop.v1.Event --key-field orderId < events.jsonl
+        tailrace produce events --proto event.proto --type shop.v1.Event \\
+          --key-field orderId < events.jsonl
 
       \(ExitStatus.help)
       """)
 
-  @Argument(help: "The topic's name.")
+  @Argument(help: "The topic's name.", completion: .topics)
   var topic: String
 
   @Option(
     help: ArgumentHelp(
-      "Read this instead of standard input; may be given several times.", valueName: "path"))
+      "Read this instead of standard input; may be given several times.", valueName: "path"), completion: .file())
   var file: [String] = []
 
   @OptionGroup(title: "Records") var input: RecordInputOptions
@@ -58,7 +63,8 @@ struct ProduceCommand: ClientCommand {
     parsing: .unconditional, help: ArgumentHelp("Send so many records a second at most.", valueName: "records"))
   var rate: Double?
 
-  @Option(help: "What to do at what is no record: stop or skip. Either tells where it is.")
+  @Option(
+    help: "What to do at what is no record, or one that the broker refuses: stop or skip. Either tells where it is.")
   var onError: ErrorPolicy = .stop
 
   @Option(

@@ -53,6 +53,10 @@ struct ProduceLoop {
   private var accumulator: RecordAccumulator
   private var pace: Pace?
   private var outbox: [[PendingBatch]] = []
+  /// Halves of batches that were refused, the one with the first line last.
+  private var halves: [PendingBatch] = []
+  /// Whether nothing may be sent but halves, one at a time.
+  private var isSortingOut = false
   /// Records, or lines, of the files before the one at hand.
   private var numberBefore = 0
   private var inputFailure: CommandFailure?
@@ -83,12 +87,13 @@ struct ProduceLoop {
     tally = ProduceTally(
       topic: configuration.topic, isUnacknowledged: configuration.acks == .none,
       unit: configuration.format.framing.unit)
+    if let name = files.name { tally.places.begin(name, after: 0) }
   }
 
   /// Runs until the input is at its end and answered, or something fails. The tally tells.
   mutating func run() async {
     while tally.failure == nil && !interruption.isRequested && !isDone { await step() }
-    tally.leaveOut(accumulator.openRecords + outbox.joined().reduce(0) { $0 + $1.recordCount })
+    tally.leaveOut(accumulator.openRecords + (outbox.joined() + halves).reduce(0) { $0 + $1.recordCount })
     drain()
     if let inputFailure { tally.fail(inputFailure) }
     progress.clear()
@@ -97,11 +102,16 @@ struct ProduceLoop {
   /// Nothing more is read: the input is at its end, or `inputFailure` says why.
   private var isAtEnd: Bool { files.current == nil || inputFailure != nil }
 
-  private var isDone: Bool { isAtEnd && outbox.isEmpty && accumulator.isEmpty && window.isEmpty }
+  private var isDone: Bool { isAtEnd && outbox.isEmpty && halves.isEmpty && accumulator.isEmpty && window.isEmpty }
 
   private mutating func step() async {
     window.takeAnswers(into: &tally)
     progress.show(tally.acknowledged)
+    sortOut(tally.takeRefusals())
+    guard !isSortingOut || tally.failure != nil else {
+      if window.isEmpty, let half = halves.popLast() { await send([half]) } else { wait() }
+      return
+    }
     while !outbox.isEmpty && !window.isFull && tally.failure == nil { await send(outbox.removeFirst()) }
     guard tally.failure == nil else { return }
     guard outbox.isEmpty else {
@@ -113,7 +123,7 @@ struct ProduceLoop {
       return
     }
     if takeRecords() {
-      readWhenReady()
+      if !isAtEnd { readWhenReady() }
     } else if !accumulator.isEmpty && window.isEmpty && outbox.isEmpty {
       flush()
     } else if outbox.isEmpty {
@@ -137,7 +147,7 @@ struct ProduceLoop {
   /// Takes what was read. False where there is more, but its time has not come.
   private mutating func takeRecords() -> Bool {
     let nowMs = Clock.nowMs()
-    while tally.failure == nil && !isAtEnd {
+    while tally.failure == nil && !isAtEnd && !interruption.isRequested {
       guard pace?.take(nowMs: Clock.monotonicMs()) != false else { return false }
       do throws(InputError) {
         guard let record = try reader.next() else { break }
@@ -162,8 +172,7 @@ struct ProduceLoop {
       }
       if count == 0 { finishFile() }
     } catch {
-      let name = files.name.map { "'\($0)'" } ?? "the input"
-      endInput(CommandFailure("cannot read \(name): \(error)", exitCode: ExitStatus.inputOutputFailed))
+      endInput(CommandFailure("cannot read \(files.words): \(error)", exitCode: ExitStatus.inputOutputFailed))
     }
   }
 
@@ -176,6 +185,7 @@ struct ProduceLoop {
     guard inputFailure == nil else { return }
     numberBefore += reader.number
     reader.restart()
+    defer { if let name = files.name { tally.places.begin(name, after: numberBefore) } }
     do throws(CommandFailure) {
       try files.advance()
     } catch {
@@ -198,11 +208,15 @@ struct ProduceLoop {
 
   /// Something is no record: it is skipped, or it is the end. Then all that was before it is stored, and nothing after.
   private mutating func leaveOut(_ error: InputError) {
-    let file = files.name.map { " of '\($0)'" } ?? ""
-    let text = "\(configuration.format.framing.unit) \(reader.number)\(file): \(error)"
+    let line = numberBefore + reader.number
+    let text = "\(tally.places.words(line...line)): \(error)"
     guard configuration.skipsErrors else {
       return endInput(CommandFailure(text, exitCode: ExitStatus.invalidInput))
     }
+    skip(text)
+  }
+
+  private mutating func skip(_ text: String) {
     tally.skip()
     guard tally.skipped <= Self.maxSkipsTold else { return }
     progress.clear()
@@ -212,7 +226,7 @@ struct ProduceLoop {
 
   /// What was read before is still sent.
   private mutating func endInput(_ failure: CommandFailure) {
-    inputFailure = failure
+    if inputFailure == nil { inputFailure = failure }
     flush()
   }
 
@@ -235,6 +249,30 @@ struct ProduceLoop {
     } catch {
       tally.fail(CommandFailure("a batch cannot be built: \(error)", exitCode: ExitStatus.invalidInput))
     }
+  }
+
+  /// Finds the record that a batch was refused for: its halves are sent, until one is a record alone. That is skipped, or
+  /// it is the end. Meanwhile nothing else is sent, so that little comes out of order.
+  private mutating func sortOut(_ refusals: [ProduceTally.Refusal]) {
+    for refusal in refusals {
+      guard tally.failure == nil, refusal.batch.recordCount > 1 else {
+        leaveOut(refusal)
+        continue
+      }
+      do throws(RecordBatchError) {
+        halves += try refusal.batch.halves(configuration.compression)
+      } catch {
+        leaveOut(refusal)
+      }
+    }
+    halves.sort { $0.lines.lowerBound > $1.lines.lowerBound }
+    isSortingOut = !halves.isEmpty || (isSortingOut && !window.isEmpty)
+  }
+
+  private mutating func leaveOut(_ refusal: ProduceTally.Refusal) {
+    let failure = tally.count(refusal)
+    guard configuration.skipsErrors, refusal.batch.recordCount == 1 else { return tally.fail(failure) }
+    skip(failure.message)
   }
 
   private mutating func send(_ batches: [PendingBatch]) async {
@@ -264,6 +302,8 @@ struct ProduceLoop {
       Descriptor.wait(for: [Interest(window.descriptor, .reading)], timeoutMs: Int32(clamping: left))
     }
     window.takeAnswers(into: &tally)
+    // Those that nobody sorts out any more.
+    for refusal in tally.takeRefusals() { tally.fail(tally.count(refusal)) }
     window.abandon(into: &tally)
   }
 }

@@ -16,12 +16,19 @@ struct ProduceTally {
   /// What was no record.
   private(set) var skipped = 0
   private(set) var failure: CommandFailure?
-  private let unit: String
+  /// Batches that were refused for what is in one of their records; not counted yet.
+  private(set) var refusals: [Refusal] = []
+  var places: InputPlaces
+
+  struct Refusal {
+    let batch: PendingBatch
+    let error: PartitionError
+  }
 
   /// `unit`: what a record of the input is called in messages.
   init(topic: String, isUnacknowledged: Bool, unit: String = "line") {
     self.topic = topic
-    self.unit = unit
+    places = InputPlaces(unit: unit)
     self.isUnacknowledged = isUnacknowledged
   }
 
@@ -46,6 +53,19 @@ struct ProduceTally {
   /// Counts what was no record.
   mutating func skip() { skipped += 1 }
 
+  /// The refusals since the last call. Whoever takes them has their records counted.
+  mutating func takeRefusals() -> [Refusal] {
+    defer { refusals = [] }
+    return refusals
+  }
+
+  /// Counts a refused batch. Returns why, and where it was in the input.
+  @discardableResult
+  mutating func count(_ refusal: Refusal) -> CommandFailure {
+    refused += refusal.batch.recordCount
+    return failure(of: refusal.error, refusal.batch)
+  }
+
   /// Counts records whose answer was not awaited.
   mutating func giveUp(on batches: [PendingBatch]) {
     unknown += batches.reduce(0) { $0 + $1.recordCount }
@@ -58,7 +78,9 @@ struct ProduceTally {
 
   /// "100 records were acknowledged, 20 refused, of 5 it is not known whether they are stored, 7 not sent".
   var summary: String {
-    var parts = ["\(recordsText(acknowledged)) \(acknowledged == 1 ? "was" : "were") acknowledged"]
+    var parts = [
+      "\(recordsText(acknowledged)) \(acknowledged == 1 ? "was" : "were") \(isUnacknowledged ? "sent" : "acknowledged")"
+    ]
     if refused > 0 { parts.append("\(refused) refused") }
     if unknown > 0 { parts.append("of \(unknown) it is not known whether they are stored") }
     if unsent > 0 { parts.append("\(unsent) not sent") }
@@ -67,7 +89,7 @@ struct ProduceTally {
   }
 
   /// "1 line skipped".
-  var skippedText: String { "\(skipped) \(unit)\(skipped == 1 ? "" : "s") skipped" }
+  var skippedText: String { "\(skipped) \(places.unit)\(skipped == 1 ? "" : "s") skipped" }
 
   private mutating func take(_ result: ProduceResult?, for batch: PendingBatch) {
     guard let result, result.error != nil || result.batches.count == 1 else {
@@ -79,8 +101,20 @@ struct ProduceTally {
       acknowledged += batch.recordCount
       return
     }
+    guard !Self.isOfRecord(error.code) else {
+      refusals.append(Refusal(batch: batch, error: error))
+      return
+    }
     if error.code == .unknownOutcome { unknown += batch.recordCount } else { refused += batch.recordCount }
-    fail(CommandFailure(error, topic: topic).with(prefix: "\(place(of: batch)): "))
+    fail(failure(of: error, batch))
+  }
+
+  /// Whether it is one record that such an error of a batch is about: the others could be stored without it.
+  private static func isOfRecord(_ code: ErrorCode) -> Bool {
+    switch code {
+    case .invalidRecord, .invalidTimestamp, .missingKey, .batchTooLarge: true
+    default: false
+    }
   }
 
   private mutating func takeFailure(_ error: RPCError, for batches: [PendingBatch]) {
@@ -92,10 +126,12 @@ struct ProduceTally {
     fail(CommandFailure(error, topic: topic))
   }
 
+  private func failure(of error: PartitionError, _ batch: PendingBatch) -> CommandFailure {
+    CommandFailure(error, topic: topic).with(prefix: "\(place(of: batch)): ")
+  }
+
   private func place(of batch: PendingBatch) -> String {
-    let lines = batch.lines
-    let range = lines.count == 1 ? "\(unit) \(lines.lowerBound)" : "\(unit)s \(lines.lowerBound)-\(lines.upperBound)"
-    return "\(range) (partition \(batch.partition) of '\(topic)')"
+    "\(places.words(batch.lines)) (partition \(batch.partition) of '\(topic)')"
   }
 }
 

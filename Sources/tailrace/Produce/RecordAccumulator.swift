@@ -1,16 +1,6 @@
 import NIOCore
 import TailraceWire
 
-/// A batch to be sent, and the lines that it came from.
-struct PendingBatch: Sendable {
-  let partition: UInt32
-  let batch: ValidatedBatch
-  /// The first and the last line of the input that is in it, counted from 1.
-  let lines: ClosedRange<Int>
-
-  var recordCount: Int { Int(batch.header.recordCount) }
-}
-
 /// Gathers records into one open batch per partition. A record without a partition goes where its key's hash says, one
 /// without a key to the next partition in turn.
 struct RecordAccumulator {
@@ -32,7 +22,7 @@ struct RecordAccumulator {
 
   private struct OpenBatch {
     var builder: RecordSetBuilder
-    var lines: ClosedRange<Int>
+    var lines: [Int] = []
   }
 
   /// `firstPartition`: where the turns of records without a key begin.
@@ -62,10 +52,10 @@ struct RecordAccumulator {
     let timestampMs = record.timestampMs ?? nowMs
     var batch =
       open.removeValue(forKey: partition)
-      ?? OpenBatch(builder: RecordSetBuilder(baseTimestampMs: timestampMs), lines: line...line)
+      ?? OpenBatch(builder: RecordSetBuilder(baseTimestampMs: timestampMs))
     let before = batch.builder.isEmpty ? 0 : batch.builder.byteCount
     batch.builder.append(key: record.key, value: record.value, headers: record.headers, timestampMs: timestampMs)
-    batch.lines = batch.lines.lowerBound...max(line, batch.lines.lowerBound)
+    batch.lines.append(line)
     openBytes += batch.builder.byteCount - before
     openRecords += 1
     let isFull = batch.builder.byteCount >= targetBatchBytes
@@ -99,7 +89,8 @@ struct RecordAccumulator {
     openBytes -= batch.builder.byteCount
     openRecords -= Int(batch.builder.count)
     closed.append(
-      PendingBatch(partition: partition, batch: try batch.builder.build(compression: compression), lines: batch.lines))
+      PendingBatch(
+        partition: partition, batch: try batch.builder.build(compression: compression), recordLines: batch.lines))
   }
 
   private mutating func pickPartition(for record: InputRecord) throws(InputError) -> UInt32 {

@@ -33,7 +33,7 @@ struct RPCEncode: ToolCommand {
         output.append(conversion.binary ? Array(message.readableBytesView) : ConversionOptions.base64Line(message))
       } catch {
         throw CommandFailure(
-          "\(texts.name), message \(text.number) (line \(text.line)): \(error)", exitCode: ExitStatus.usage)
+          "\(texts.name), message \(text.number) (line \(text.line)): \(error)", exitCode: texts.faultCode)
       }
       try output.flush()
     }
@@ -67,24 +67,25 @@ struct RPCDecode: ToolCommand {
       alwaysPrintsFieldsWithoutPresence: defaults, preservesProtoNames: protoNames)
     var input = try conversion.open()
     let bytes = try input.readAll(maxBytes: ConversionOptions.maxBytes)
-    guard !conversion.binary else { return try print(bytes, as: type, options, "\(input.name): ") }
+    guard !conversion.binary else { return try print(bytes, as: type, options, "\(input.name): ", input.faultCode) }
     let lines = String(buffer: bytes).split(separator: "\n", omittingEmptySubsequences: false)
     // What follows the last line feed is a line only where there is something.
     for (index, line) in (lines.last == "" ? lines.dropLast() : lines[...]).enumerated() {
       let place = "\(input.name), line \(index + 1): "
       guard let message = Base64.decode(String(line)) else {
-        throw CommandFailure("\(place)no base64", exitCode: ExitStatus.usage)
+        throw CommandFailure("\(place)no base64", exitCode: input.faultCode)
       }
-      try print(ByteBuffer(bytes: message), as: type, options, place)
+      try print(ByteBuffer(bytes: message), as: type, options, place, input.faultCode)
     }
   }
 
   private func print(
-    _ message: ByteBuffer, as type: MessageDescriptor, _ options: ProtobufJSON.EncodingOptions, _ place: String
+    _ message: ByteBuffer, as type: MessageDescriptor, _ options: ProtobufJSON.EncodingOptions, _ place: String,
+    _ faultCode: Int32
   ) throws(CommandFailure) {
     let json: String
     do throws(JSONMappingError) { json = try ProtobufJSON.encode(message, as: type, options: options) } catch {
-      throw CommandFailure("\(place)\(error)", exitCode: ExitStatus.usage)
+      throw CommandFailure("\(place)\(error)", exitCode: faultCode)
     }
     try StandardOutput.print(json)
   }
@@ -100,7 +101,7 @@ struct ConversionOptions: ParsableArguments {
     completion: .schemaNames)
   var message: String
 
-  @Argument(help: "The messages; - reads them from standard input, @PATH from a file.")
+  @Argument(help: "The messages; - reads them from standard input, @PATH from a file.", completion: .inputPaths)
   var input: String = "-"
 
   @Flag(help: "One message as it is, in place of lines of base64.")

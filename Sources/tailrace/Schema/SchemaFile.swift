@@ -59,7 +59,10 @@ enum ProtoCompiler {
 
   /// The descriptor set of a .proto file and all that it imports.
   static func descriptorSet(of path: String, _ importPaths: [String]) throws(CommandFailure) -> ByteBuffer {
-    guard FileManager.default.isReadableFile(atPath: path) else { throw usage("cannot read '\(path)'") }
+    let places = [path] + (path.hasPrefix("/") ? [] : importPaths.map { "\($0)/\(path)" })
+    guard let path = places.first(where: FileManager.default.isReadableFile) else {
+      throw usage("cannot read '\(path)'" + (places.count > 1 ? ", nor is it in --proto-path" : ""))
+    }
     guard let protoc = find() else {
       throw usage(
         "'\(path)' needs protoc, which is not in PATH: install it (Debian: protobuf-compiler), or give a descriptor set"
@@ -108,6 +111,7 @@ enum ProtoCompiler {
     guard process.terminationStatus != 0 else { return }
     let text = try FileHandle(forReadingFrom: errors).read(upToCount: maxErrorBytes) ?? Data()
     let line = String(decoding: text, as: UTF8.self).split(separator: "\n").first ?? "it did not say why"
-    throw usage("protoc cannot read '\(path)': \(line)")
+    let hint = line.hasSuffix("File not found.") ? "; --proto-path says where imports are looked for" : ""
+    throw usage("protoc cannot read '\(path)': \(line)\(hint)")
   }
 }

@@ -21,7 +21,8 @@ struct ServeCommand: AsyncParsableCommand {
       \(ExitStatus.help)
       """)
 
-  @Option(help: "Where topics are kept; made where it is not there. One broker per directory.")
+  @Option(
+    help: "Where topics are kept; made where it is not there. One broker per directory.", completion: .directory)
   var dataDir: String = "tailrace-data"
 
   @Option(help: "Address and port to listen on; port 0 is any free one.")
@@ -36,10 +37,12 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp(
       "A setting for all topics that do not set it themselves, such as retention_ms=86400000. May be given several times;"
-        + " 'tailrace topic config' shows what there is.", valueName: "name=value"))
+        + " 'tailrace config get' shows what there is.", valueName: "name=value"), completion: .settingNames)
   var topicDefault: [ConfigArgument] = []
 
-  @Option(help: "trace, debug, info, notice, warning, error or critical.")
+  @Option(
+    help: "trace, debug, info, notice, warning, error or critical.",
+    completion: .list(Logger.Level.allCases.map(\.rawValue)))
   var logLevel: String = "info"
 
   @OptionGroup(title: "Storage")

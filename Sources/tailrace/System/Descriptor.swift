@@ -97,11 +97,13 @@ extension Descriptor {
   }
 
   /// Opens /dev/null in place of standard streams that are closed: else sockets and files would get their numbers, and
-  /// records would be printed to a socket, or the broker's log into a topic's.
+  /// records would be printed to a socket, or the broker's log into a topic's. Input and output are opened for the other
+  /// direction, so that what needs them fails, rather than reads nothing or loses what it prints.
   static func occupyStandardStreams() {
-    for number in Int32(0)...2 where fcntl(number, F_GETFD) == -1 && errno == EBADF {
+    for (number, mode) in [(Int32(0), O_WRONLY), (1, O_RDONLY), (2, O_RDWR)] {
+      guard fcntl(number, F_GETFD) == -1, errno == EBADF else { continue }
       // Gives the lowest number that is free: this one.
-      _ = systemOpen("/dev/null", O_RDWR)
+      _ = systemOpen("/dev/null", mode)
     }
   }
 }

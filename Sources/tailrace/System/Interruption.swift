@@ -7,7 +7,8 @@ import Synchronization
   import Musl
 #endif
 
-/// Turns the first SIGINT or SIGTERM into a request to stop; a second one ends the process at once. Thread-safe.
+/// Turns the first SIGINT or SIGTERM into a request to stop; a second one ends the process at once, and so does a search
+/// for a regular expression that goes on for some time after the first. Thread-safe.
 final class Interruption: Sendable {
   private struct State {
     var signal: Int32?
@@ -64,6 +65,18 @@ final class Interruption: Sendable {
       return state.actions
     }
     wake.signal()
+    Self.endStuckSearch(number)
     for action in actions { action() }
+  }
+
+  /// Looks every second, as long as the process lives, whether a search has lasted for that long.
+  private static func endStuckSearch(_ number: Int32, after last: UInt64? = nil) {
+    let steps = BytePattern.steps.load(ordering: .relaxed)
+    if let last, steps == last, !steps.isMultiple(of: 2) {
+      StandardError.write(
+        "tailrace: stopped while a regular expression was searched for; what was read last is left out\n")
+      _exit(128 + number)
+    }
+    DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(1)) { endStuckSearch(number, after: steps) }
   }
 }

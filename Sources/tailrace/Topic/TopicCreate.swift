@@ -20,7 +20,7 @@ struct TopicCreate: ClientCommand {
   @Option(
     help: ArgumentHelp(
       "A setting that shall differ from its default, such as durability=os. May be given several times.",
-      valueName: "name=value"))
+      valueName: "name=value"), completion: .settingNames)
   var config: [ConfigArgument] = []
 
   @Flag(help: "Only check whether it could be created.")

@@ -76,7 +76,7 @@ import Testing
     #expect(try call.wait().status == 130)
     let late = try runTool(stream + ["--timeout", "0.1"])
     #expect(late.status == 12)
-    #expect(late.errors.contains("did not answer within the call's time-out"), "\(late.errors)")
+    #expect(late.errors.contains("given up after 0.1 seconds (DEADLINE_EXCEEDED)"), "\(late.errors)")
     #expect(await resets.next() == .cancel)
     try await server.stop()
   }

@@ -63,6 +63,48 @@ import Testing
     #expect(try complete(["tailrace", "topic", "list", "--context", "p"], environment) == ["prod"])
   }
 
+  @Test func `bash completes what is typed most`() throws {
+    let broker = try Broker()
+    for name in ["orders", "orders.dead", "refunds"] { try broker.createTopic(name) }
+    try broker.output(of: ["consume", "--group", "billing", "orders", "--exit-at-end"])
+    let directory = try TemporaryDirectory()
+    _ = try directory.file("input.txt", "".utf8)
+    try FileManager.default.createDirectory(atPath: directory.path + "/inner", withIntermediateDirectories: true)
+    let environment = ["TAILRACE_SERVER": broker.address, "XDG_CONFIG_HOME": directory.path]
+    for command in [
+      ["consume"], ["produce"], ["consume", "refunds"], ["group", "reset-offsets", "billing", "--topic"],
+      ["--server", broker.address, "consume"],
+    ] {
+      #expect(try complete(["tailrace"] + command + ["ord"], environment) == ["orders", "orders.dead"], "\(command)")
+    }
+    #expect(try complete(["tailrace", "consume", "--group", "b"], environment) == ["billing"])
+    let formats: Set = ["text", "nul", "raw", "hex", "length", "json"]
+    #expect(try complete(["tailrace", "consume", "t", "--format", ""]) == formats)
+    #expect(
+      try complete(["tailrace", "produce", "t", "--format", ""]) == formats.subtracting(["raw"]).union(["whole"]))
+    #expect(try complete(["tailrace", "serve", "--log-level", "w"]) == ["warning"])
+    #expect(
+      try complete(["tailrace", "topic", "create", "t", "--config", "retention_"])
+        == ["retention_bytes=", "retention_ms="])
+    #expect(try complete(["tailrace", "serve", "--topic-default", "dur"]) == ["durability="])
+    let path = directory.path + "/in"
+    for command in [["produce", "t", "--file"], ["produce", "t", "--proto"], ["log", "dump"]] {
+      let found = try complete(["tailrace"] + command + [path])
+      #expect(found == [path + "put.txt", path + "ner"], "\(command)")
+    }
+    for command in [["serve", "--data-dir"], ["log", "verify"]] {
+      #expect(try complete(["tailrace"] + command + [path]) == [path + "ner"], "\(command)")
+    }
+    #expect(
+      try complete(["tailrace", "call", "AdminService/Ping", "@\(path)"]) == ["@\(path)put.txt", "@\(path)ner"])
+    _ = try runTool(["context", "add", "prod", "--server", "h:1"], environment: environment)
+    for words in [["--context", ""], ["--context", "p"], ["--context", "x", "topic", "list", "--context", "p"]] {
+      #expect(try complete(["tailrace"] + words, environment) == ["prod"])
+    }
+    #expect(try complete(["tailrace", "--context", "prod", "top"], environment) == ["topic"])
+    #expect(try complete(["tailrace", "--s"]) == ["--server"])
+  }
+
   @Test func `a broker that is away, or takes connections and says nothing, costs a second at most and no words`()
     throws
   {
@@ -101,29 +143,4 @@ import Testing
     try shell.type("tailrace topic describe ord\t")
     try shell.read(until: "ers-of-today")
   }
-}
-
-/// Takes connections and says nothing.
-private final class SilentServer {
-  private let descriptor: Int32
-  let address: String
-
-  init() throws {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    self.descriptor = descriptor
-    var name = sockaddr_in()
-    name.sin_family = sa_family_t(AF_INET)
-    name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isListening = withUnsafeMutablePointer(to: &name) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-        bind(descriptor, pointer, length) == 0 && listen(descriptor, 8) == 0
-          && getsockname(descriptor, pointer, &length) == 0
-      }
-    }
-    guard isListening else { throw ProcessFailure(description: "cannot listen: errno \(errno)") }
-    address = "127.0.0.1:\(UInt16(bigEndian: name.sin_port))"
-  }
-
-  deinit { close(descriptor) }
 }

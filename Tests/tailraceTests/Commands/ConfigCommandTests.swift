@@ -83,4 +83,23 @@ import Testing
       #expect(outcome.output.isEmpty)
     }
   }
+
+  @Test func `times and sizes may have a unit`() throws {
+    let broker = try Broker()
+    try broker.createTopic("a", config: ["retention_ms=2w", "segment_bytes=64MiB"])
+    func value(_ name: String) throws -> String {
+      let line = try #require(try broker.run(["config", "get", "a", name]).lines.last)
+      return String(line.split(separator: " ")[1])
+    }
+    #expect(try value("retention_ms") == "1209600000")
+    #expect(try value("segment_bytes") == "67108864")
+    try broker.output(of: ["config", "set", "a", "retention_ms=7d", "segment_ms=90m", "retention_bytes=1GiB"])
+    #expect(try value("retention_ms") == "604800000")
+    #expect(try value("segment_ms") == "5400000")
+    #expect(try value("retention_bytes") == "1073741824")
+    for wrong in ["retention_ms=7x", "retention_ms=1.5d", "retention_ms=7KiB", "retention_ms=9223372036854775807w"] {
+      #expect(try broker.run(["config", "set", "a", wrong]).status == 11, "\(wrong)")
+    }
+    #expect(try value("retention_ms") == "604800000")
+  }
 }

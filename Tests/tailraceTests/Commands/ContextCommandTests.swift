@@ -37,7 +37,7 @@ import Testing
       try run(["context", "show"]).lines == ["server:  b.example:2", "context: b", "source:  the context in use"])
     #expect(
       try run(["context", "show", "a", "-o", "json"]).lines
-        == [#"{"context":"a","server":"[::1]:1","source":"context"}"#])
+        == [#"{"context":"a","server":"[::1]:1","source":"flag"}"#])
     #expect(
       try run(["context", "show", "-o", "json"], ["TAILRACE_CONTEXT": "a"]).lines
         == [#"{"context":"a","server":"[::1]:1","source":"environment"}"#])

@@ -28,6 +28,38 @@ import Testing
     #expect(outcome.errors.isEmpty)
   }
 
+  @Test func `who is no broker, or says nothing, gets a hint that fits`() async throws {
+    let silent = try SilentServer()
+    let stuck = try runTool(["doctor", "--server", silent.address])
+    #expect(stuck.status == 22)
+    #expect(stuck.lines[1].hasSuffix("accepted the connection and then said nothing"), "\(stuck.text)")
+    #expect(stuck.lines[2].hasPrefix("         hint: something listens there and is stuck, or is no broker"))
+    for (answer, words) in [
+      ("HTTP/1.1 400 Bad Request\r\n\r\n", "is no Tailrace broker: it speaks HTTP"),
+      ("SSH-2.0-OpenSSH_9.6\r\n", "is no Tailrace broker: it speaks another protocol"),
+    ] {
+      let server = try await AnsweringServer(Array(answer.utf8))
+      let outcome = try runTool(["doctor", "--server", server.address])
+      #expect(outcome.status == 22)
+      #expect(outcome.lines[1].hasSuffix(words), "\(outcome.text)")
+      #expect(outcome.lines[2].hasPrefix("         hint: something else listens there"))
+    }
+    let later = try await AnsweringServer(Array("TRPC".utf8) + [0, 2, 3, 0])
+    let outcome = try runTool(["doctor", "--server", later.address])
+    #expect(outcome.status == 20)
+    #expect(outcome.lines[1].hasSuffix("speaks protocol versions 2 to 3, this client 1"), "\(outcome.text)")
+    #expect(outcome.lines[2].hasPrefix("         hint: use the tool of the broker's release"))
+  }
+
+  @Test func `a damaged file of contexts gets a hint that helps`() throws {
+    let directory = try TemporaryDirectory()
+    try FileManager.default.createDirectory(atPath: directory.path + "/tailrace", withIntermediateDirectories: true)
+    _ = try directory.file("tailrace/contexts.json", "{".utf8)
+    let outcome = try runTool(["doctor"], environment: ["XDG_CONFIG_HOME": directory.path])
+    #expect(outcome.status == 64)
+    #expect(outcome.lines.last == "         hint: give --server, which needs no contexts")
+  }
+
   @Test func `a context that is not there is a failure like others`() throws {
     let outcome = try runTool(["doctor", "--context", "x", "-o", "json"])
     #expect(outcome.status == 13)

@@ -195,4 +195,23 @@ import Testing
     }
     Issue.record("the group has members still")
   }
+
+  @Test func `a member is told once of a topic that is deleted, and goes on with the others`() throws {
+    let broker = try Broker()
+    try broker.createTopic("gone", partitions: 3)
+    try broker.createTopic("kept")
+    let member = try broker.start(["consume", "--group", "g", "gone", "kept"])
+    for topic in ["gone", "kept"] {
+      try broker.output(of: ["produce", topic], input: "\(topic)\n".utf8)
+      #expect(try member.readLine() == topic)
+    }
+    try broker.output(of: ["topic", "delete", "gone", "--yes"])
+    #expect(try member.readErrorLine() == "tailrace: topic 'gone' was deleted; nothing more comes of it")
+    try broker.output(of: ["produce", "kept"], input: "more\n".utf8)
+    #expect(try member.readLine() == "more")
+    member.send(SIGINT)
+    let outcome = try member.wait()
+    #expect(outcome.status == 130)
+    #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+  }
 }

@@ -28,6 +28,18 @@ import Testing
     #expect(rest.hasSuffix("\r\u{1B}[Kproduced 2000 records\r\n"), "\(rest)")
   }
 
+  @Test func `a count is cut where the terminal is narrow, so that it stays on one line`() throws {
+    let broker = try broker()
+    let file = try broker.directory.file("input", String(repeating: "x\n", count: 2_000).utf8)
+    let session = try TerminalSession(
+      ["produce", "t", "--file", file, "--rate", "1500", "--server", broker.address], columns: 12)
+    try session.read(until: "record\r")
+    #expect(try session.wait().status == 0)
+    for line in session.screen.split(separator: "\u{1B}[K").dropLast() {
+      #expect(line.prefix { $0 != "\r" }.count < 12, "\(line)")
+    }
+  }
+
   @Test func `Ctrl-C stops a file, and exactly what was acknowledged is told`() throws {
     let broker = try broker()
     let file = try broker.directory.file("input", String(repeating: "x\n", count: 100_000).utf8)

@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import TailraceTestSupport
 import TailraceWire
@@ -17,6 +18,11 @@ import Testing
     var hasAbsence = false
     var hasKeys = false
 
+    static let separator = UInt8(ascii: ":")
+
+    /// What keys cannot hold but values can: the separator, where bytes are taken as they are.
+    var excludedOfKeys: UInt8? { hasKeys && !hasAbsence ? Self.separator : nil }
+
     /// The input that stands for these records.
     func encode(_ records: [(key: [UInt8]?, value: [UInt8]?)]) -> [UInt8] {
       records.flatMap { key, value in
@@ -24,7 +30,7 @@ import Testing
         case "length": (hasKeys ? Self.frame(key) : []) + Self.frame(value)
         case "hex": (key.map { Self.hex($0) + [0x3A] } ?? []) + Self.hex(value) + [0x0A]
         case "json": Array("{\(Self.member("key", key)),\(Self.member("value", value))}\n".utf8)
-        default: (value ?? []) + (excluded.map { [$0] } ?? [])
+        default: (key.map { $0 + [Self.separator] } ?? []) + (value ?? []) + (excluded.map { [$0] } ?? [])
         }
       }
     }
@@ -50,6 +56,8 @@ import Testing
 
   private static let forms = [
     Form(name: "text", excluded: 0x0A), Form(name: "nul", excluded: 0), Form(name: "whole"),
+    Form(name: "text", options: ["--key-separator", ":"], excluded: 0x0A, hasKeys: true),
+    Form(name: "nul", options: ["--key-separator", ":"], excluded: 0, hasKeys: true),
     Form(name: "length", hasAbsence: true), Form(name: "length", options: ["--keys"], hasAbsence: true, hasKeys: true),
     Form(name: "hex", options: ["--key-separator", ":"], hasAbsence: true, hasKeys: true),
     Form(name: "json", hasAbsence: true, hasKeys: true),
@@ -76,7 +84,8 @@ import Testing
       let value =
         index == large
         ? random.bytes(Self.largest).filter { $0 != form.excluded } : bytes(form, &random, maxBytes: 2_000)
-      return (form.hasKeys ? bytes(form, &random, maxBytes: 50) : nil, value)
+      let key = form.hasKeys ? bytes(form, &random, maxBytes: 50)?.filter { $0 != form.excludedOfKeys } : nil
+      return (key, value)
     }
   }
 
@@ -110,5 +119,47 @@ import Testing
         #expect(isSame, "seed \(random.seed), \(form.name), round \(round)")
       }
     }
+  }
+
+  /// A line of `--format json` with headers and a timestamp.
+  private func line(_ random: inout SeededGenerator) -> String {
+    func bytes(_ name: String, _ random: inout SeededGenerator) -> String {
+      guard random.below(5) > 0 else { return "\"\(name)\":null" }
+      var json = JSONWriter()
+      random.bytes(random.below(40)).withUnsafeBytes { json.base64($0) }
+      return "\"\(name)_base64\":\(json.text)"
+    }
+    let names = ["", "h", "h", "é😀", "content-type", "a=b: c"]
+    let headers = (0..<random.below(4)).map { _ in
+      "{\"key\":\"\(names[random.below(names.count)])\",\(bytes("value", &random))}"
+    }
+    let timestampMs = [0, 1, 1_700_000_000_123, random.below(1_700_000_000_000)][random.below(4)]
+    return "{\(bytes("key", &random)),\(bytes("value", &random)),\"timestamp\":\(timestampMs),"
+      + "\"headers\":[\(headers.joined(separator: ","))]}"
+  }
+
+  @Test func `headers and timestamps come back in JSON, and through a pipe into another topic`() throws {
+    var random = SeededGenerator(for: "RoundTripTests.headers")
+    let broker = try Broker()
+    for topic in ["a", "b"] { try broker.createTopic(topic) }
+    let lines = (0..<200).map { _ in line(&random) }
+    try broker.output(of: ["produce", "a", "--format", "json"], input: lines.map { $0 + "\n" }.joined().utf8)
+    let consume = ["--exit-at-end", "--format", "json"]
+    let first = try broker.run(["consume", "a"] + consume).lines
+    func records(_ lines: [String]) throws -> [InputRecord] {
+      try lines.map { line in
+        var record = try #require(try RecordJSONReader.record(of: ByteBuffer(string: line)))
+        record.partition = nil
+        return record
+      }
+    }
+    #expect(try records(first) == records(lines), "seed \(random.seed)")
+    let script =
+      "\"$0\" consume a --exit-at-end --format json --server $1 | \"$0\" produce b --format json --server $1"
+    let pipe = try LiveProcess(
+      ["-c", script, Binary.url.path, broker.address], executable: URL(fileURLWithPath: "/bin/sh"))
+    #expect(try pipe.wait().text == "produced 200 records\n")
+    let second = try broker.run(["consume", "b"] + consume).lines
+    #expect(second.map { $0.replacing(#""topic":"b""#, with: #""topic":"a""#) } == first, "seed \(random.seed)")
   }
 }

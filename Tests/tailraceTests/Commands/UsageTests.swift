@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import tailrace
@@ -89,6 +90,69 @@ import Testing
       #expect(outcome.status == 22)
       #expect(outcome.errors.hasPrefix("tailrace: cannot connect to 127.0.0.1:1"), "\(outcome.errors)")
     }
+  }
+
+  @Test func `the option beside the command counts, not the one before it`() throws {
+    for arguments in [
+      ["--server", "127.0.0.1:1", "topic", "delete", "t", "--yes", "--server", "127.0.0.1:2"],
+      ["--server=127.0.0.1:1", "topic", "list", "--server=127.0.0.1:2"],
+      ["--server", "127.0.0.1:1", "--server", "127.0.0.1:2", "topic", "list"],
+      ["--server", "127.0.0.1:1", "produce", "--server", "127.0.0.1:2", "t"],
+    ] {
+      let outcome = try runTool(arguments)
+      #expect(outcome.status == 22)
+      #expect(outcome.errors.hasPrefix("tailrace: cannot connect to 127.0.0.1:2"), "\(outcome.errors)")
+    }
+    for arguments in [
+      ["--server", "127.0.0.1:1", "topic", "list", "--context", "x"],
+      ["--server", "127.0.0.1:1", "--context", "x", "topic", "list"],
+    ] {
+      let outcome = try runTool(arguments)
+      #expect(outcome.status == 64)
+      #expect(outcome.errors.hasPrefix("tailrace: give one of --server and --context"), "\(outcome.errors)")
+    }
+  }
+
+  @Test(arguments: [[], ["rpc", "list"], ["completions", "bash"], ["topic"], ["man"]])
+  func `--server before a command that talks to no broker does no harm`(command: [String]) throws {
+    let outcome = try runTool(["--server", "127.0.0.1:1", "--context", "x"] + command)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.text == (try runTool(command).text))
+  }
+
+  @Test(arguments: [
+    (["consum", "x"], "there is no command 'consum'; did you mean 'consume'?"),
+    (["topic", "creat", "x"], "there is no command 'topic creat'; did you mean 'topic create'?"),
+    (["nonsense"], "there is no command 'nonsense'; see 'tailrace --help'"),
+  ])
+  func `a command that is not there is told, with the one that may be meant`(arguments: [String], text: String) throws {
+    let outcome = try runTool(arguments)
+    #expect(outcome.status == 64)
+    #expect(outcome.errors == "tailrace: \(text)\n")
+  }
+
+  /// Exit code and errors of a command whose standard stream is closed.
+  private func run(_ arguments: [String], redirection: String, _ address: String) throws -> Outcome {
+    let shell = try LiveProcess(
+      ["-c", "\"$@\" \(redirection)", "sh", Binary.url.path] + arguments + ["--server", address],
+      executable: URL(fileURLWithPath: "/bin/sh"))
+    try shell.closeInput()
+    return try shell.wait()
+  }
+
+  @Test func `a closed output is a failure, and commits nothing; a closed input too`() throws {
+    let broker = try Broker()
+    try broker.createTopic("t")
+    try broker.output(of: ["produce", "t"], input: "a\nb\n".utf8)
+    for arguments in [["consume", "t", "--exit-at-end"], ["consume", "t", "--group", "g", "--exit-at-end"]] {
+      let outcome = try run(arguments, redirection: ">&-", broker.address)
+      #expect(outcome.status == 10)
+      #expect(outcome.errors.hasPrefix("tailrace: cannot write the output: "), "\(outcome.errors)")
+    }
+    #expect(try broker.run(["consume", "t", "--group", "g", "--exit-at-end"]).lines == ["a", "b"])
+    let outcome = try run(["produce", "t"], redirection: "<&-", broker.address)
+    #expect(outcome.status == 10)
+    #expect(outcome.errors.hasPrefix("tailrace: cannot read the input: "), "\(outcome.errors)")
   }
 
   @Test(arguments: [

@@ -11,7 +11,8 @@ import Testing
       var builder = RecordSetBuilder(baseTimestampMs: 0)
       for _ in 0..<number { builder.append(key: nil, value: ByteBuffer(), timestampMs: 0) }
       return PendingBatch(
-        partition: UInt32(number - 1), batch: try builder.build(), lines: 10 * number...10 * number + number - 1)
+        partition: UInt32(number - 1), batch: try builder.build(),
+        recordLines: Array(10 * number...10 * number + number - 1))
     }
   }
 
@@ -31,11 +32,26 @@ import Testing
 
   @Test func `one refused batch is a failure that names its lines, the others are counted`() throws {
     var tally = ProduceTally(topic: "t", isUnacknowledged: false)
-    tally.take(.success(ProduceResponse(results: [stored, refused(.invalidRecord), stored])), for: try batches(3))
+    tally.take(.success(ProduceResponse(results: [stored, refused(.storageFull), stored])), for: try batches(3))
     #expect(tally.acknowledged == 4)
     #expect(tally.refused == 2)
-    #expect(tally.failure?.exitCode == 11)
-    #expect(tally.failure?.message == "lines 20-21 (partition 1 of 't'): why (INVALID_RECORD)")
+    #expect(tally.failure?.exitCode == 16)
+    #expect(tally.failure?.message.hasPrefix("lines 20-21 (partition 1 of 't'): why (STORAGE_FULL)") == true)
+  }
+
+  @Test func `a batch that is refused for one of its records is handed out, and counted when that is told`() throws {
+    var tally = ProduceTally(topic: "t", isUnacknowledged: false)
+    tally.take(.success(ProduceResponse(results: [stored, refused(.invalidRecord), stored])), for: try batches(3))
+    #expect(tally.acknowledged == 4)
+    #expect(tally.refused == 0)
+    #expect(tally.failure == nil)
+    let refusals = tally.takeRefusals()
+    #expect(refusals.map(\.batch.lines) == [20...21])
+    #expect(tally.takeRefusals().isEmpty)
+    let failure = tally.count(refusals[0])
+    #expect(tally.refused == 2)
+    #expect(failure.exitCode == 11)
+    #expect(failure.message == "lines 20-21 (partition 1 of 't'): why (INVALID_RECORD)")
   }
 
   @Test func `an error of a whole target counts for its batch`() throws {

@@ -13,7 +13,8 @@ import TailraceWire
 struct GroupConsumeOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Share the topics' partitions with the other members of this group.", valueName: "name"))
+    help: ArgumentHelp("Share the topics' partitions with the other members of this group.", valueName: "name"),
+    completion: .groups)
   var group: String?
 
   @Option(

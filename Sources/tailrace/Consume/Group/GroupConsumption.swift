@@ -23,12 +23,17 @@ struct GroupConsumption {
     _ client: Client, _ configuration: ConsumerConfiguration, group: String, exitsAtEnd: Bool, printer: RecordPrinter,
     limit: Int?
   ) throws(TailraceError) {
-    let ends = exitsAtEnd ? GroupEnds(AdminClient(client), group: group) : nil
+    let admin = AdminClient(client)
+    let ends = exitsAtEnd ? GroupEnds(admin, group: group) : nil
     var configuration = configuration
-    if let ends { configuration.onAssigned = { await ends.note($0) } }
+    let deletions = DeletionNotices(admin)
+    configuration.onAssigned = { partitions in
+      deletions.note(partitions)
+      await ends?.note(partitions)
+    }
     consumer = try Consumer(client, configuration)
     gate = OutputGate(consumer)
-    watch = GroupWatchman(consumer: consumer, gate: gate, ends: ends)
+    watch = GroupWatchman(consumer: consumer, gate: gate, ends: ends, deletions: deletions)
     self.printer = printer
     left = limit
   }

@@ -9,10 +9,12 @@ struct GroupWatchman: Sendable {
   let gate: OutputGate
   /// Nil: it goes on behind the ends.
   let ends: GroupEnds?
+  let deletions: DeletionNotices
 
   /// Until the task is cancelled.
   func run() async {
     while (try? await Task.sleep(for: Self.interval)) != nil {
+      await deletions.tell(assignment: consumer.assignment)
       // `consume | head` ends even where no more records come.
       if Descriptor.standardOutput.hasLostReader { gate.stop(.readerGone) }
       guard let ends else { continue }
@@ -33,6 +35,38 @@ struct GroupWatchman: Sendable {
     guard await consumer.readsItsShare, ends.areReached(by: consumer.processed, of: share) else { return false }
     guard try await ends.isGroupStable() else { return false }
     return await consumer.readsItsShare && consumer.assignment == share
+  }
+}
+
+/// Says once of each topic that is deleted why nothing comes of it any more. Thread-safe.
+final class DeletionNotices: Sendable {
+  private let admin: AdminClient
+  /// Those that there was a part of.
+  private let topics = Mutex<Set<String>>([])
+
+  init(_ admin: AdminClient) { self.admin = admin }
+
+  /// Parts of these topics are given.
+  func note(_ partitions: [TopicPartition]) { topics.withLock { $0.formUnion(partitions.map(\.topic)) } }
+
+  /// Asks for the topics of which there is no part in `assignment` any more.
+  func tell(assignment: [TopicPartition]) async {
+    let held = Set(assignment.map(\.topic))
+    let missing = topics.withLock { topics in
+      topics.formUnion(held)
+      return topics.subtracting(held)
+    }
+    for topic in missing.sorted() {
+      do throws(TailraceError) {
+        _ = try await admin.describeTopic(topic)
+      } catch  where error.code == .unknownTopic {
+        StandardError.write("tailrace: topic '\(topic.withoutControls)' was deleted; nothing more comes of it\n")
+      } catch {
+        // Nobody is there to ask; the next time.
+        continue
+      }
+      _ = topics.withLock { $0.remove(topic) }
+    }
   }
 }
 
