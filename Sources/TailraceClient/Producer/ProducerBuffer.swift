@@ -20,7 +20,7 @@ struct ProducerBuffer {
 
   init(maxBytes: Int) {
     self.maxBytes = maxBytes
-    resumeBytes = maxBytes - min(maxBytes / 4, 2 << 20)
+    resumeBytes = maxBytes - min(maxBytes / 4, 1 << 20)
   }
 
   /// Whether anybody waits for room.

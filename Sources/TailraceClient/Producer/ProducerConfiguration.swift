@@ -35,7 +35,7 @@ public struct ProducerConfiguration: Sendable {
   /// Batches under way in a partition at a time, 1 to 5. Their order is kept, also when some are sent again.
   public var maxInFlightBatches = 5
   /// Bytes of records that may wait to be stored; beyond, `send` and `enqueue` suspend until there is room: a quarter of
-  /// it, at most 2 MiB. More than the default keeps more for a broker that is away or far; near one it is slower, for records
+  /// it, at most 1 MiB. More than the default keeps more for a broker that is away or far; near one it is slower, for records
   /// leave the processor's cache before they are sent.
   public var maxBufferedBytes = 8 << 20
   /// Whether a batch that is sent again is stored once. Without it a partition has one batch under way at a time, and
