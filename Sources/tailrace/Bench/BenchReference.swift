@@ -22,12 +22,16 @@ struct BenchReference: ParsableCommand {
   }
 
   struct Echo: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "echo")
+
     @Option var threads: Int = 2
 
     func run() throws { try BenchReference.serve { ctb_serve_echo($0, UInt32(clamping: threads)) } }
   }
 
   struct File: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "file")
+
     @Option var path: String
     @Option var bytes: Int
 

@@ -4,6 +4,14 @@ import Testing
 @testable import tailrace
 
 @Suite struct UsageTests {
+  @Test func `a command that no help shows is one nevertheless`() throws {
+    for words in [["bench-reference", "echo", "--threads", "x"], ["bench-reference", "file"]] {
+      let outcome = try runTool(words)
+      #expect(outcome.status == 64)
+      #expect(!outcome.errors.contains("there is no command"), "\(outcome.errors)")
+    }
+  }
+
   @Test(arguments: [
     ["nonsense"], ["topic", "create"], ["topic", "create", "a", "--partitions", "0"],
     ["topic", "create", "a", "--partitions", "x"], ["topic", "create", "a", "--config", "novalue"],
