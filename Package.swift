@@ -140,6 +140,7 @@ let package = Package(
     // What random tests share. Knows none of the modules above, so that tests of any of them can use it.
     .target(
       name: "TailraceTestSupport",
+      dependencies: [nioCore, nioPosix],
       path: "Tests/TailraceTestSupport",
       swiftSettings: swiftSettings
     ),

@@ -35,6 +35,7 @@ extension GRPCConnectionHandler {
       }
       let stream = GRPCStream(target, head, now: eventLoop.now, limits: limits.frame)
       streams[id] = stream
+      partialBytes += stream.heldBytes
       earliestDeadline = min(earliestDeadline, stream.deadline)
       if headers.endStream { endInput(id) }
     }
@@ -97,6 +98,7 @@ extension GRPCConnectionHandler {
       partialBytes -= stream.heldBytes
       streams[id]?.isCalled = true
       streams[id]?.request = nil
+      streams[id]?.metadata = []
       queue.append(
         InboundCall(
           id: CallID(id), method: method, message: request, deadline: stream.deadline, metadata: stream.metadata))

@@ -13,7 +13,9 @@ struct GRPCStream {
 
   let target: Target
   let deadline: NIODeadline
-  let metadata: [Metadata]
+  /// For whoever is called; nobody keeps it here longer.
+  var metadata: [Metadata]
+  private let metadataBytes: Int
   /// Whether answers are compressed: the client compresses its own, and says that it reads such.
   let compressesAnswers: Bool
   var assembler: GRPCMessageAssembler
@@ -35,7 +37,9 @@ struct GRPCStream {
   init(_ target: Target, _ head: GRPCRequestHead, now: NIODeadline, limits: FrameLimits) {
     self.target = target
     deadline = head.timeout.map { now + $0 } ?? .distantFuture
-    metadata = head.metadata
+    // What is answered here does not look at it.
+    if case .broker = target { metadata = head.metadata } else { metadata = [] }
+    metadataBytes = metadata.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
     compressesAnswers = head.isCompressed && head.acceptsGzip
     assembler = GRPCMessageAssembler(maxMessageBytes: limits.maxFrameBytes, mayBeCompressed: head.isCompressed)
     lastInput = now
@@ -43,7 +47,9 @@ struct GRPCStream {
   }
 
   /// Bytes in memory that wait for the rest of the request.
-  var heldBytes: Int { assembler.heldBytes + (isCalled ? 0 : request?.storageCapacity ?? 0) }
+  var heldBytes: Int {
+    assembler.heldBytes + (isCalled ? 0 : (request?.storageCapacity ?? 0) + metadataBytes)
+  }
 
   /// Whether each request is answered as it comes; others have but one.
   var takesManyRequests: Bool {

@@ -1,4 +1,5 @@
 import Foundation
+import TailraceTestSupport
 import Testing
 
 @testable import tailrace
@@ -106,14 +107,15 @@ import Testing
   }
 
   @Test func `a broker that is away, or takes connections and says nothing, costs a second at most and no words`()
-    throws
+    async throws
   {
     #expect(try complete(["tailrace", "topic", "describe", "o"], ["TAILRACE_SERVER": "127.0.0.1:1"]).isEmpty)
-    let silent = try SilentServer()
+    let silent = try await SilentServer.start()
     let start = Clock.monotonicMs()
     #expect(try complete(["tailrace", "topic", "describe", "o"], ["TAILRACE_SERVER": silent.address]).isEmpty)
     // 0.4 s for the connection; the rest is room for slow machines.
     #expect(Clock.monotonicMs() - start < 10_000)
+    await silent.stop()
   }
 
   @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/zsh")))

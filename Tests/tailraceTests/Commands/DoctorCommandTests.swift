@@ -1,4 +1,5 @@
 import Foundation
+import TailraceTestSupport
 import Testing
 
 @testable import tailrace
@@ -29,26 +30,29 @@ import Testing
   }
 
   @Test func `who is no broker, or says nothing, gets a hint that fits`() async throws {
-    let silent = try SilentServer()
+    let silent = try await SilentServer.start()
     let stuck = try runTool(["doctor", "--server", silent.address])
     #expect(stuck.status == 22)
     #expect(stuck.lines[1].hasSuffix("accepted the connection and then said nothing"), "\(stuck.text)")
     #expect(stuck.lines[2].hasPrefix("         hint: something listens there and is stuck, or is no broker"))
+    await silent.stop()
     for (answer, words) in [
       ("HTTP/1.1 400 Bad Request\r\n\r\n", "is no Tailrace broker: it speaks HTTP"),
       ("SSH-2.0-OpenSSH_9.6\r\n", "is no Tailrace broker: it speaks another protocol"),
     ] {
-      let server = try await AnsweringServer(Array(answer.utf8))
+      let server = try await FakeServer(saying: Array(answer.utf8), closes: false)
       let outcome = try runTool(["doctor", "--server", server.address])
       #expect(outcome.status == 22)
       #expect(outcome.lines[1].hasSuffix(words), "\(outcome.text)")
       #expect(outcome.lines[2].hasPrefix("         hint: something else listens there"))
+      try await server.stop()
     }
-    let later = try await AnsweringServer(Array("TRPC".utf8) + [0, 2, 3, 0])
+    let later = try await FakeServer(saying: Array("TRPC".utf8) + [0, 2, 3, 0], closes: false)
     let outcome = try runTool(["doctor", "--server", later.address])
     #expect(outcome.status == 20)
     #expect(outcome.lines[1].hasSuffix("speaks protocol versions 2 to 3, this client 1"), "\(outcome.text)")
     #expect(outcome.lines[2].hasPrefix("         hint: use the tool of the broker's release"))
+    try await later.stop()
   }
 
   @Test func `a damaged file of contexts gets a hint that helps`() throws {

@@ -125,34 +125,3 @@ final class FakeGRPCServer: Sendable {
     }
   }
 }
-
-/// A server that says the same to whoever connects, or nothing, and closes.
-final class FakeServer: Sendable {
-  let address: String
-  private let channel: any Channel
-
-  init(saying bytes: [UInt8]) async throws {
-    channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-      .childChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Handler(bytes)) }
-      }
-      .bind(host: "127.0.0.1", port: 0).get()
-    address = "127.0.0.1:\(channel.localAddress?.port ?? 0)"
-  }
-
-  func stop() async throws { try await channel.close() }
-
-  private final class Handler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
-    private let bytes: [UInt8]
-
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-      context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
-      context.close(mode: .output, promise: nil)
-    }
-  }
-}

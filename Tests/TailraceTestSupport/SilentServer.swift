@@ -3,11 +3,11 @@ import NIOPosix
 import Synchronization
 
 /// Takes connections and says nothing.
-final class SilentServer: Sendable {
+package final class SilentServer: Sendable {
   private let listener = Mutex<(any Channel)?>(nil)
   private let count = Atomic<Int>(0)
 
-  static func start() async throws -> SilentServer {
+  package static func start() async throws -> SilentServer {
     let server = SilentServer()
     let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelInitializer { channel in
@@ -20,10 +20,12 @@ final class SilentServer: Sendable {
     return server
   }
 
-  var port: Int { listener.withLock { $0?.localAddress?.port ?? 0 } }
+  package var port: Int { listener.withLock { $0?.localAddress?.port ?? 0 } }
+
+  package var address: String { "127.0.0.1:\(port)" }
 
   /// Connections that are open.
-  var connectionCount: Int { count.load(ordering: .relaxed) }
+  package var connectionCount: Int { count.load(ordering: .relaxed) }
 
-  func stop() async { try? await listener.withLock { $0 }?.close() }
+  package func stop() async { try? await listener.withLock { $0 }?.close() }
 }
