@@ -6,6 +6,7 @@
 #include "trw_arena.h"
 #include "trw_crc32c.h"
 #include "trw_generated.h"
+#include "trw_prefetch.h"
 #include "trw_scan.h"
 #include "trw_thread.h"
 #include "trw_unpack.h"

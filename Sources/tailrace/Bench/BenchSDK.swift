@@ -10,7 +10,7 @@ struct BenchSDK: AsyncParsableCommand {
     commandName: "sdk", abstract: "The Swift SDK's producer and consumer, with default settings.",
     discussion: """
       One producer enqueues records one by one into one partition, kept in the page cache, and is closed; then one \
-      consumer reads all of them, record by record.
+      consumer reads all of them, record by record. Records of the warm-up come before those that are counted.
       """)
 
   @OptionGroup var options: BenchOptions
@@ -44,45 +44,68 @@ struct BenchSDK: AsyncParsableCommand {
       try await options.withBroker { broker in
         try await BenchTopic.create(on: broker, durability: "os")
         let client = try Client(ClientConfiguration(server: "\(broker.host):\(broker.port)"))
-        try await measure(.produce, broker) { try await produce(client) }
-        try await BenchTopic.check(on: broker, holds: UInt64(records))
-        for _ in 0..<reads { try await measure(.consume, broker) { try await consume(client) } }
+        let warmUp = try await produce(client, broker)
+        try await BenchTopic.check(on: broker, holds: UInt64(warmUp + records))
+        if only != .produce {
+          for _ in 0..<reads { try await consume(client, broker, warmUp: warmUp) }
+        }
         await client.close()
       }
     }
   }
 
-  private func produce(_ client: Client) async throws {
+  /// Counts from a flush to the close. Returns how many records were stored before.
+  private func produce(_ client: Client, _ broker: BenchTarget) async throws -> Int {
     let value = ByteBuffer(repeating: 0x61, count: recordSize)
-    try await withProducer(client) { producer in
-      for _ in 0..<records {
-        try await producer.enqueue(ProducerRecord(value: value), to: BenchTopic.name)
-      }
+    let producer = try Producer(client)
+    let start = ContinuousClock.now
+    var warmUp = 0
+    while warmUp < records, warmUp % 1_000 != 0 || ContinuousClock.now - start < .seconds(options.warmUp) {
+      try await producer.enqueue(ProducerRecord(value: value), to: BenchTopic.name)
+      warmUp += 1
     }
+    try await producer.flush()
+    let meter = Meter(broker)
+    for _ in 0..<records {
+      try await producer.enqueue(ProducerRecord(value: value), to: BenchTopic.name)
+    }
+    try await producer.close()
+    report(.produce, meter, broker)
+    return warmUp
   }
 
-  private func consume(_ client: Client) async throws {
+  /// Counts from the record behind those that warmed up to the last.
+  private func consume(_ client: Client, _ broker: BenchTarget, warmUp: Int) async throws {
     let all = ConsumerConfiguration(.partitions([TopicPartition(BenchTopic.name, 0)]))
-    var (count, bytes) = (0, 0)
     try await withConsumer(client, all) { consumer in
+      var meter = Meter(broker)
+      var (count, bytes) = (0, 0)
       for try await record in consumer.records {
+        if count == warmUp { meter = Meter(broker) }
         bytes += record.value?.readableBytes ?? 0
         count += 1
-        if count == records { break }
+        if count == warmUp + records { break }
       }
+      report(.consume, meter, broker)
+      guard bytes == count * recordSize else { throw BenchError(description: "\(bytes) bytes were read") }
     }
-    guard bytes == records * recordSize else { throw BenchError(description: "\(bytes) bytes were read") }
   }
 
-  private func measure(_ part: Part, _ broker: BenchTarget, _ body: () async throws -> Void) async throws {
-    let (clientCPU, serverCPU) = (Self.cpuSeconds, broker.cpuSeconds)
+  /// What the time and the processor showed when counting began.
+  private struct Meter {
     let start = ContinuousClock.now
-    try await body()
-    let elapsed = (ContinuousClock.now - start) / .seconds(1)
+    let clientCPU = BenchSDK.cpuSeconds
+    let serverCPU: Double
+
+    init(_ broker: BenchTarget) { serverCPU = broker.cpuSeconds }
+  }
+
+  private func report(_ part: Part, _ meter: Meter, _ broker: BenchTarget) {
+    let elapsed = (ContinuousClock.now - meter.start) / .seconds(1)
     guard only == nil || only == part else { return }
     let result = LoadResult(
-      calls: UInt64(records), seconds: elapsed, bytesReceived: 0, clientCPUSeconds: Self.cpuSeconds - clientCPU,
-      serverCPUSeconds: broker.cpuSeconds - serverCPU, latencies: LoadResult.noLatencies)
+      calls: UInt64(records), seconds: elapsed, bytesReceived: 0, clientCPUSeconds: Self.cpuSeconds - meter.clientCPU,
+      serverCPUSeconds: broker.cpuSeconds - meter.serverCPU, latencies: LoadResult.noLatencies)
     options.output.print(
       BenchLine(
         name: "sdk \(part.rawValue)", settings: [("record_size", "\(recordSize)")], result: result, recordsPerCall: 1,
