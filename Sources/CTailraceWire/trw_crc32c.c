@@ -1,5 +1,6 @@
 #include "trw_crc32c.h"
 
+#include "trw_crc32c_folding.h"
 #include "trw_crc32c_tables.h"
 
 #include <string.h>
@@ -56,7 +57,7 @@ uint32_t trw_crc32c_portable(uint32_t crc, const void *data, size_t length) {
     (length) -= 3 * (size_t)(stream);                                          \
   }
 
-TRW_CRC_TARGET static uint32_t crc32c_hardware(uint32_t start, const void *data, size_t length) {
+TRW_CRC_TARGET static uint32_t crc32c_instructions(uint32_t start, const void *data, size_t length) {
   const uint8_t *at = data;
   uint64_t crc = (uint32_t)~start;
   TRW_CRC_THREE_STREAMS(crc, at, length, TRW_CRC_LONG, &trw_crc_shift_long)
@@ -66,7 +67,15 @@ TRW_CRC_TARGET static uint32_t crc32c_hardware(uint32_t start, const void *data,
   return ~(uint32_t)crc;
 }
 
-static int has_hardware(void) {
+#ifdef TRW_CRC_CAN_FOLD
+static uint32_t crc32c_folding(uint32_t crc, const void *data, size_t length) {
+  size_t folded = length < TRW_CRC_FOLD_LEAST ? 0 : length / TRW_CRC_FOLD_UNIT * TRW_CRC_FOLD_UNIT;
+  if (folded > 0) crc = trw_crc32c_fold(crc, data, folded);
+  return crc32c_instructions(crc, (const uint8_t *)data + folded, length - folded);
+}
+#endif
+
+static int has_instructions(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   return __builtin_cpu_supports("sse4.2");
@@ -78,18 +87,34 @@ static int has_hardware(void) {
 
 // Written once, before main, by one thread; read-only afterwards.
 static uint32_t (*chosen)(uint32_t, const void *, size_t) = trw_crc32c_portable;
+static const char *implementation = "table";
 
 __attribute__((constructor(102))) static void choose(void) {
-  if (has_hardware()) chosen = crc32c_hardware;
+  if (!has_instructions()) return;
+  chosen = crc32c_instructions;
+  implementation = TRW_CRC_NAME;
+#ifdef TRW_CRC_CAN_FOLD
+  if (!trw_crc32c_can_fold()) return;
+  chosen = crc32c_folding;
+  implementation = "vpclmulqdq";
+#endif
 }
 
 uint32_t trw_crc32c(uint32_t crc, const void *data, size_t length) { return chosen(crc, data, length); }
 
-const char *trw_crc32c_implementation(void) { return chosen == crc32c_hardware ? TRW_CRC_NAME : "table"; }
+uint32_t trw_crc32c_instructions(uint32_t crc, const void *data, size_t length) {
+  return has_instructions() ? crc32c_instructions(crc, data, length) : trw_crc32c_portable(crc, data, length);
+}
+
+const char *trw_crc32c_implementation(void) { return implementation; }
 
 #else
 
 uint32_t trw_crc32c(uint32_t crc, const void *data, size_t length) { return trw_crc32c_portable(crc, data, length); }
+
+uint32_t trw_crc32c_instructions(uint32_t crc, const void *data, size_t length) {
+  return trw_crc32c_portable(crc, data, length);
+}
 
 const char *trw_crc32c_implementation(void) { return "table"; }
 

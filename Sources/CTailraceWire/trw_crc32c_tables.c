@@ -6,13 +6,10 @@ uint32_t trw_crc_slices[8][256];
 trw_crc_shift trw_crc_shift_short;
 trw_crc_shift trw_crc_shift_long;
 
-/// Reflected: bit 31 of a CRC stands for x^0.
-static const uint32_t polynomial = 0x82F63B78;
-
 static void fill_slices(void) {
   for (uint32_t byte = 0; byte < 256; byte++) {
     uint32_t crc = byte;
-    for (int bit = 0; bit < 8; bit++) crc = (crc >> 1) ^ ((crc & 1) != 0 ? polynomial : 0);
+    for (int bit = 0; bit < 8; bit++) crc = (crc >> 1) ^ ((crc & 1) != 0 ? TRW_CRC_POLYNOMIAL : 0);
     trw_crc_slices[0][byte] = crc;
   }
   for (int k = 1; k < 8; k++) {

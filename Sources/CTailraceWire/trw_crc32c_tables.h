@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/// Reflected: bit 31 of a CRC stands for x^0.
+#define TRW_CRC_POLYNOMIAL 0x82F63B78u
+
 // Powers of two.
 enum {
   TRW_CRC_SHORT = 256,     // bytes of one of three streams, for middling inputs

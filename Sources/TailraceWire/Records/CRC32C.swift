@@ -14,6 +14,6 @@ package enum CRC32C {
     buffer.withUnsafeReadableBytes { checksum($0) }
   }
 
-  /// What computes it on this machine: "sse4.2", "armv8" or "table".
+  /// What computes it on this machine: "vpclmulqdq", "sse4.2", "armv8" or "table".
   package static var implementation: String { String(cString: trw_crc32c_implementation()) }
 }
