@@ -13,8 +13,8 @@ public struct ProducerRecord: Hashable, Sendable {
   /// Where to; nil: the producer's partitioner decides.
   public var partition: Int?
 
-  /// A record of these.
-  public init(
+  /// A record of these. Inlined: one is made for each that is sent.
+  @inlinable public init(
     key: ByteBuffer? = nil, value: ByteBuffer?, headers: [RecordHeader] = [], timestampMs: Int64? = nil,
     partition: Int? = nil
   ) {

@@ -22,7 +22,7 @@ final class Flusher: Sendable {
     do throws(StorageError) {
       for index in 0..<max(1, threadCount) {
         try WorkerThread.start(name: "flusher-\(index)") { [queue, timed] in
-          while let log = queue.pop() { Self.flush(log, needsCheckpoint: false, queue, timed) }
+          while let log = queue.pop() { Self.flush(log, queue, timed) }
         }
       }
       try WorkerThread.start(name: "flush-timer") { [queue, timed] in Self.watch(timed, clock, queue) }
@@ -36,14 +36,28 @@ final class Flusher: Sendable {
 
   /// Flushes `log` on the caller's thread, see `PartitionLog.flush`, and then makes room for more. Blocks.
   func flush(_ log: PartitionLog, needsCheckpoint: Bool = false) {
-    Self.flush(log, needsCheckpoint: needsCheckpoint, queue, timed)
+    Self.finish(log.flush(needsCheckpoint: needsCheckpoint), of: log, queue, timed)
   }
 
-  private static func flush(
-    _ log: PartitionLog, needsCheckpoint: Bool, _ queue: WorkQueue<PartitionLog>, _ timed: WorkQueue<TimedFlush>
+  /// Flushes a partition, and at once again where more was appended meanwhile and no other waits: the disk is not to wait
+  /// until another thread has woken up.
+  private static func flush(_ log: PartitionLog, _ queue: WorkQueue<PartitionLog>, _ timed: WorkQueue<TimedFlush>) {
+    var isWanted = true
+    while isWanted {
+      var outcome = log.flush(needsCheckpoint: false)
+      isWanted = outcome.effects.wantsFlush && queue.isEmpty
+      if isWanted { outcome.effects.wantsFlush = false }
+      finish(outcome, of: log, queue, timed)
+    }
+  }
+
+  /// Acks first, the rest is for later.
+  private static func finish(
+    _ outcome: FlushOutcome, of log: PartitionLog, _ queue: WorkQueue<PartitionLog>, _ timed: WorkQueue<TimedFlush>
   ) {
-    carryOut(log.flush(needsCheckpoint: needsCheckpoint), of: log, queue, timed)
-    carryOut(log.preallocate(), of: log, queue, timed)
+    carryOut(outcome.effects, of: log, queue, timed)
+    if let checkpoint = outcome.checkpoint { log.writeCheckpoint(checkpoint) }
+    if outcome.wantsRoom { carryOut(log.preallocate(), of: log, queue, timed) }
   }
 
   /// Carries out what an append, a flush or a change left to do on a partition. No lock may be held.

@@ -52,6 +52,13 @@ package final class WorkQueue<Element: Sendable>: @unchecked Sendable {
     return isOpen
   }
 
+  /// Whether nothing is queued, at this moment.
+  var isEmpty: Bool {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return elements.isEmpty
+  }
+
   /// Takes the first element, waiting for one; nil when the queue is closed and empty.
   package func pop() -> Element? {
     pthread_mutex_lock(mutex)
