@@ -15,9 +15,19 @@ extension Producer {
     guard isMine else { return }
     repeat {
       pumping.withLock { $0.isWanted = false }
-      while let action = core.withLock({ $0.nextAction(over: client.link.current, now: .now()) }) { perform(action) }
-      setTimer()
+      setTimer(performAll())
     } while !stopPumping()
+  }
+
+  /// Returns when there may be something to do next.
+  private func performAll() -> NIODeadline? {
+    while true {
+      let (action, wakeAt) = core.withLock { core in
+        (core.nextAction(over: client.link.current, now: .now()), core.wakeAt)
+      }
+      guard let action else { return wakeAt }
+      perform(action)
+    }
   }
 
   private func stopPumping() -> Bool {
@@ -83,9 +93,11 @@ extension Producer {
       acks: configuration.acks.wire, topic: order.topic, partition: order.partition, header: order.batch.header)
     let call = client.telemetry.begin(.logServiceProduce)
     let options = CallOptions(timeout: .nanoseconds(order.timeout.nanoseconds), metadata: call.metadata)
+    // Not the whole order: its memory serves the next batch as soon as this one is answered.
+    let (queue, serial) = (order.queue, order.serial)
     order.connection.send(.logServiceProduce, prefix, payload: order.batch.records, options) { [self] result in
       call.end(result.failure)
-      answered(order.queue, order.serial, Self.outcome(result, acks: configuration.acks))
+      answered(queue, serial, Self.outcome(result, acks: configuration.acks))
     }
   }
 
@@ -113,16 +125,16 @@ extension Producer {
   }
 
   private func answered(_ queue: Int, _ serial: UInt64, _ outcome: BatchCompletion.Outcome) {
-    let (retried, refusal) = core.withLock { core in
+    let (retried, leaving) = core.withLock { core in
       let retried = core.answered(queue, serial, outcome, now: .now(), jitter: .random(in: 0...1))
-      return (retried, core.refusal)
+      // One that was fenced has given up everything.
+      return (retried, core.refusal == nil ? core.takeSettled(of: queue) : nil)
     }
     if let retried {
       telemetry.retried()
       client.configuration.logger.debug("a batch is sent again", metadata: ["error": "\(retried)"])
     }
-    // One that was fenced has given up everything.
-    if refusal == nil { tell(core.withLock { $0.takeSettled(of: queue) }) } else { tellAll() }
+    if let leaving { tell(leaving) } else { tellAll() }
     pump()
   }
 
@@ -185,8 +197,8 @@ extension Producer {
 
   // MARK: Time
 
-  private func setTimer() {
-    guard let moment = core.withLock({ $0.wakeAt }) else { return }
+  private func setTimer(_ moment: NIODeadline?) {
+    guard let moment else { return }
     let isNew = pumping.withLock { pumping in
       if let timerAt = pumping.timerAt, timerAt <= moment { return false }
       pumping.timerAt = moment
