@@ -60,8 +60,8 @@ def sdk_allocations_per_record(tailrace: str, library: str, work: pathlib.Path) 
     def total(records: int, reads: int) -> int:
         path = work / f"sdk-{records}-{reads}"
         counters = Counters(path)
-        command = [tailrace, "bench", "sdk", "--rounds", "1", "--records", str(records), "--reads", str(reads),
-                   "--directory", str(work)]
+        command = [tailrace, "bench", "sdk", "--rounds", "1", "--warm-up", "0", "--records", str(records),
+                   "--reads", str(reads), "--directory", str(work)]
         environment = {**os.environ, "LD_PRELOAD": library, "HOT_PATH_COUNTERS": str(path)}
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, env=environment)
         if done.returncode != 0:

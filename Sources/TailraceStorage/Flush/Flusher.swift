@@ -44,20 +44,18 @@ final class Flusher: Sendable {
   private static func flush(_ log: PartitionLog, _ queue: WorkQueue<PartitionLog>, _ timed: WorkQueue<TimedFlush>) {
     var isWanted = true
     while isWanted {
-      var outcome = log.flush(needsCheckpoint: false)
-      isWanted = outcome.effects.wantsFlush && queue.isEmpty
-      if isWanted { outcome.effects.wantsFlush = false }
-      finish(outcome, of: log, queue, timed)
+      var effects = log.flush(needsCheckpoint: false)
+      isWanted = effects.wantsFlush && queue.isEmpty
+      if isWanted { effects.wantsFlush = false }
+      finish(effects, of: log, queue, timed)
     }
   }
 
-  /// Acks first, the rest is for later.
   private static func finish(
-    _ outcome: FlushOutcome, of log: PartitionLog, _ queue: WorkQueue<PartitionLog>, _ timed: WorkQueue<TimedFlush>
+    _ effects: LogEffects, of log: PartitionLog, _ queue: WorkQueue<PartitionLog>, _ timed: WorkQueue<TimedFlush>
   ) {
-    carryOut(outcome.effects, of: log, queue, timed)
-    if let checkpoint = outcome.checkpoint { log.writeCheckpoint(checkpoint) }
-    if outcome.wantsRoom { carryOut(log.preallocate(), of: log, queue, timed) }
+    carryOut(effects, of: log, queue, timed)
+    carryOut(log.preallocate(), of: log, queue, timed)
   }
 
   /// Carries out what an append, a flush or a change left to do on a partition. No lock may be held.

@@ -2,25 +2,10 @@ internal import Logging
 internal import Synchronization
 internal import TailraceWire
 
-/// What a flush left to do, in this order, with no lock held.
-struct FlushOutcome {
-  var effects = LogEffects()
-  /// To be handed to `PartitionLog.writeCheckpoint`.
-  var checkpoint: FlushCheckpoint?
-  /// Whether `PartitionLog.preallocate` is to be called.
-  var wantsRoom = false
-}
-
-/// A durable end, and what is remembered of producers up to there.
-struct FlushCheckpoint {
-  var producers: ProducerState
-  var end: LogPosition
-}
-
 extension PartitionLog {
-  /// Brings everything that is written now to disk, and moves the durable end. Blocks; one at a time. What it left to do
-  /// is the caller's; see `Flusher.flush`. `needsCheckpoint`: also where none is due.
-  func flush(needsCheckpoint: Bool) -> FlushOutcome {
+  /// Brings everything that is written now to disk, and moves the durable end. Blocks; one at a time. The effects are
+  /// the caller's to carry out; see `Flusher.flush`. `needsCheckpoint`: also where none is due.
+  func flush(needsCheckpoint: Bool) -> LogEffects {
     flushing.withLock { written in
       let (begun, left) = state.withLock { state in
         var effects = LogEffects()
@@ -28,23 +13,21 @@ extension PartitionLog {
           directory: directory, written: written, needsCheckpoint: needsCheckpoint, &effects)
         return (job, effects)
       }
-      guard let job = begun else { return FlushOutcome(effects: left) }
+      guard let job = begun else { return left }
       do throws(FileSystemError) {
         for segment in job.finished { try cutUnused(segment) }
         for segment in job.segments { try segment.file().sync() }
         if let directory = job.directory { try fileSystem.syncDirectory(directory) }
       } catch {
-        guard ending?.kind != .unknownPartition else { return FlushOutcome() }
-        if error.isFailedOpenForResources { return FlushOutcome(effects: putOff(job, error)) }
-        return FlushOutcome(effects: failFlush(error))
+        guard ending?.kind != .unknownPartition else { return LogEffects() }
+        if error.isFailedOpenForResources { return putOff(job, error) }
+        return failFlush(error)
       }
       let nowMs = clock.nowMs()
-      var outcome = state.withLock { state in
-        FlushOutcome(effects: state.endFlush(job, nowMs: nowMs), wantsRoom: state.preallocation.target != nil)
-      }
+      let effects = state.withLock { $0.endFlush(job, nowMs: nowMs) }
       for segment in job.finished { segment.keepIndex() }
-      outcome.checkpoint = job.checkpoint.map { FlushCheckpoint(producers: $0, end: job.target) }
-      return outcome
+      if let producers = job.checkpoint { writeCheckpoint(producers, at: job.target, &written) }
+      return effects
     }
   }
 
@@ -79,24 +62,17 @@ extension PartitionLog {
   }
 
   /// Notes the durable end in the state file, so that recovery need not look below it. A failure costs time at the next
-  /// start, and until it is made good nothing past the last one is removed from the log. Blocks; acks do not wait for it.
-  func writeCheckpoint(_ next: FlushCheckpoint) {
-    let result: Result<Void, StorageError>? = flushing.withLock { written in
-      // Since that flush ended another may have noted its own, and the partition been closed, which notes more.
-      if ending != nil { return nil }
-      if let written, written.checkpointEnd > next.end.offset { return nil }
-      do throws(StorageError) {
-        try write(checkpoint(next.producers, at: next.end, isClean: false), next.producers, &written)
-        return .success(())
-      } catch { return .failure(error) }
-    }
-    switch result {
-    case .success: _ = state.withLock { $0.endCheckpoint(at: next.end.offset, isWritten: true) }
-    case .failure(let error):
-      guard state.withLock({ $0.endCheckpoint(at: next.end.offset, isWritten: false) }) else { return }
+  /// start, and until it is made good nothing past the last one is removed from the log.
+  private func writeCheckpoint(
+    _ producers: ProducerState, at end: LogPosition, _ written: inout PartitionState?
+  ) {
+    do throws(StorageError) {
+      try write(checkpoint(producers, at: end, isClean: false), producers, &written)
+      _ = state.withLock { $0.endCheckpoint(at: end.offset, isWritten: true) }
+    } catch {
+      guard state.withLock({ $0.endCheckpoint(at: end.offset, isWritten: false) }) else { return }
       logger.warning(
         "checkpoint not written, to be tried again", metadata: .keys([.partition: "\(id)", .error: "\(error)"]))
-    case nil: break
     }
   }
 

@@ -115,7 +115,7 @@ private struct RecordWriter {
   }
 }
 
-/// More is on its way at a time than the processor's core keeps track of.
+/// More would be on its way at a time than a processor's core keeps track of.
 private let mostPrefetchedBytes = 2 << 10
 
 private func lengthDelimitedByteCount(_ count: Int) -> Int { 1 + Varint.byteCount(UInt64(count)) + count }

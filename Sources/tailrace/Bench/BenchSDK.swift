@@ -18,7 +18,7 @@ struct BenchSDK: AsyncParsableCommand {
   @Option(parsing: .unconditional, help: "Bytes of a record's value.")
   var recordSize: Int = 1024
 
-  @Option(parsing: .unconditional, help: "Records of a round.")
+  @Option(parsing: .unconditional, help: "Records of a round that are counted; as many, at most, warm up.")
   var records: Int = 1_000_000
 
   @Option(help: "How often they are read, by one consumer after the other.")
@@ -34,7 +34,8 @@ struct BenchSDK: AsyncParsableCommand {
 
   func validate() throws {
     guard (0...(1 << 20)).contains(recordSize), records > 0, records <= (2 << 30) / (recordSize + 64) else {
-      throw ValidationError("--record-size is up to 1048576, and --records make up to 2 GiB")
+      throw ValidationError(
+        "--record-size is up to 1048576, and --records make up to 2 GiB; the warm-up at most as many more")
     }
     guard (1...1_000).contains(reads) else { throw ValidationError("--reads is 1 to 1000") }
   }
@@ -86,8 +87,8 @@ struct BenchSDK: AsyncParsableCommand {
         count += 1
         if count == warmUp + records { break }
       }
-      report(.consume, meter, broker)
       guard bytes == count * recordSize else { throw BenchError(description: "\(bytes) bytes were read") }
+      report(.consume, meter, broker)
     }
   }
 
