@@ -118,6 +118,35 @@ import Testing
     #expect(try await store.records().map(\.value) == (0..<count).map { "\($0)" })
   }
 
+  @Test func `a partition that always has something to flush lets another one in between`() async throws {
+    var options = LocalLogStore.Options.alone
+    options.flusherThreads = 1
+    let fixture = try LocalFixture(options: options)
+    let other = PartitionID(topic: topicA, index: 1)
+    try await fixture.store.create()
+    try await fixture.store.create(other)
+    let (gate, started) = fixture.fileSystem.holdSyncs()
+    let acked = Mutex<[String]>([])
+    func append(_ value: String, to partition: PartitionID) throws {
+      let request = AppendRequest(partition: partition, batch: try batch([value]), durability: .durable) { outcome in
+        if case .appended = outcome { acked.withLock { $0.append(value) } }
+      }
+      fixture.store.append([request], fence: .local)
+    }
+    try append("first", to: partitionA)
+    started.waitForOne()
+    try append("second", to: partitionA)
+    try append("between", to: other)
+    for _ in 0..<2 {
+      gate.signal()
+      started.waitForOne()
+    }
+    #expect(acked.withLock { $0 } == ["first", "between"])
+    gate.signal()
+    await expectSoon { acked.withLock { $0 } == ["first", "between", "second"] }
+    fixture.fileSystem.letSyncsThrough()
+  }
+
   @Test func `one call writes each partition once`() async throws {
     let fixture = try LocalFixture()
     let store = fixture.store

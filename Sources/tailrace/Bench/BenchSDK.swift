@@ -58,21 +58,22 @@ struct BenchSDK: AsyncParsableCommand {
   /// Counts from a flush to the close. Returns how many records were stored before.
   private func produce(_ client: Client, _ broker: BenchTarget) async throws -> Int {
     let value = ByteBuffer(repeating: 0x61, count: recordSize)
-    let producer = try Producer(client)
-    let start = ContinuousClock.now
-    var warmUp = 0
-    while warmUp < records, warmUp % 1_000 != 0 || ContinuousClock.now - start < .seconds(options.warmUp) {
-      try await producer.enqueue(ProducerRecord(value: value), to: BenchTopic.name)
-      warmUp += 1
+    return try await withProducer(client) { producer in
+      let start = ContinuousClock.now
+      var warmUp = 0
+      while warmUp < records, warmUp % 1_000 != 0 || ContinuousClock.now - start < .seconds(options.warmUp) {
+        try await producer.enqueue(ProducerRecord(value: value), to: BenchTopic.name)
+        warmUp += 1
+      }
+      try await producer.flush()
+      let meter = Meter(broker)
+      for _ in 0..<records {
+        try await producer.enqueue(ProducerRecord(value: value), to: BenchTopic.name)
+      }
+      try await producer.close()
+      report(.produce, meter, broker)
+      return warmUp
     }
-    try await producer.flush()
-    let meter = Meter(broker)
-    for _ in 0..<records {
-      try await producer.enqueue(ProducerRecord(value: value), to: BenchTopic.name)
-    }
-    try await producer.close()
-    report(.produce, meter, broker)
-    return warmUp
   }
 
   /// Counts from the record behind those that warmed up to the last.
