@@ -39,7 +39,7 @@ public final class TestBroker: Sendable {
   /// broker is started again.
   public let address: String
   /// A client of this broker: it connects when it is first used, and anew when the broker was started again. It is closed
-  /// with the broker.
+  /// with the broker. A call has five minutes, as the other tests may keep the processors busy.
   public let client: Client
 
   private let options: Options
@@ -52,7 +52,9 @@ public final class TestBroker: Sendable {
     if let reservation { options.server.port = reservation.port }
     let parts = try await Self.start(options, in: try TemporaryDirectory())
     address = "\(options.server.host):\(parts.server.boundAddress.port ?? 0)"
-    client = try Client(ClientConfiguration(server: address, logger: options.logger))
+    var configuration = ClientConfiguration(server: address, logger: options.logger)
+    configuration.callTimeout = .seconds(300)
+    client = try Client(configuration)
     self.options = options
     self.parts = Mutex(parts)
   }

@@ -5,7 +5,7 @@ import Testing
 @testable import TailraceTransport
 
 /// What is done on a loop once it has looked at its sockets again.
-@Suite(.timeLimit(.minutes(5))) struct LoopYieldTests {
+@Suite(.timeLimit(.minutes(15))) struct LoopYieldTests {
   private final class Tally: Sendable {
     private let value = Mutex(0)
 

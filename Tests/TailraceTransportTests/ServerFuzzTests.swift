@@ -4,7 +4,7 @@ import TailraceTransport
 import TailraceWire
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(3))) struct ServerFuzzTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct ServerFuzzTests {
   private func garbage(_ random: inout SeededGenerator) throws -> ByteBuffer {
     var bytes = ByteBuffer()
     if Int.random(in: 0..<8, using: &random) > 0 { ClientPreface().write(to: &bytes) }

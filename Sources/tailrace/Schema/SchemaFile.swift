@@ -65,7 +65,7 @@ enum ProtoCompiler {
     }
     guard let protoc = find() else {
       throw usage(
-        "'\(path)' needs protoc, which is not in PATH: install it (Debian: protobuf-compiler), or give a descriptor set"
+        "'\(path)' needs protoc, which is not in PATH: install it (Debian: protobuf-compiler, libprotobuf-dev), or give a descriptor set"
           + " that was made elsewhere with 'protoc --include_imports -o FILE'")
     }
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("tailrace-\(UUID().uuidString)")
@@ -111,7 +111,13 @@ enum ProtoCompiler {
     guard process.terminationStatus != 0 else { return }
     let text = try FileHandle(forReadingFrom: errors).read(upToCount: maxErrorBytes) ?? Data()
     let line = String(decoding: text, as: UTF8.self).split(separator: "\n").first ?? "it did not say why"
-    let hint = line.hasSuffix("File not found.") ? "; --proto-path says where imports are looked for" : ""
-    throw usage("protoc cannot read '\(path)': \(line)\(hint)")
+    throw usage("protoc cannot read '\(path)': \(line)\(hint(for: line))")
+  }
+
+  private static func hint(for line: Substring) -> String {
+    guard line.hasSuffix("File not found.") else { return "" }
+    return line.hasPrefix("google/protobuf/")
+      ? "; it comes with protoc's headers (Debian: libprotobuf-dev)"
+      : "; --proto-path says where imports are looked for"
   }
 }

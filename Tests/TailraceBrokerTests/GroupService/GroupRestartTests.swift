@@ -13,7 +13,8 @@ import Testing
   private func join(_ broker: TestBroker, _ member: String, instance: String? = nil) async throws -> JoinGroupResponse {
     try await broker.call(
       .groupServiceJoinGroup,
-      JoinGroupRequest(group: "g", memberID: member, instanceID: instance, topics: ["orders"]),
+      JoinGroupRequest(
+        group: "g", memberID: member, instanceID: instance, topics: ["orders"], sessionTimeoutMs: 300_000),
       as: JoinGroupResponse.self)
   }
 

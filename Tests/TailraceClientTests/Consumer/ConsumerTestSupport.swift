@@ -9,17 +9,7 @@ import TailraceWire
 extension TestBroker {
   /// A client of this broker; whoever asks for it closes it.
   func client(_ change: (inout ClientConfiguration) -> Void = { _ in }) throws -> Client {
-    var configuration = ClientConfiguration(server: "\(host):\(port)")
-    configuration.initialBackoff = .milliseconds(5)
-    configuration.maxBackoff = .milliseconds(50)
-    change(&configuration)
-    return try Client(configuration)
-  }
-
-  func createTopic(_ name: String, partitions: UInt32 = 1) async throws {
-    _ = try await call(
-      .adminServiceCreateTopic, CreateTopicRequest(name: name, partitionCount: partitions),
-      as: CreateTopicResponse.self)
+    try TailraceClientTests.client(of: self, change)
   }
 
   /// Stores values "first", "first + 1" and so on, as one batch.

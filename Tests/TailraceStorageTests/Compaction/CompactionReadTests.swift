@@ -36,7 +36,7 @@ import Testing
   }
 }
 
-/// Three threads that read, one that looks for times, one that compacts.
+/// Three threads that read, one that looks for times, one that compacts: each once for whatever is noted, beside the others.
 private final class ReadingThreads: Sendable {
   struct Tally {
     /// By key: the number of its last durable record.
@@ -51,6 +51,8 @@ private final class ReadingThreads: Sendable {
   private let log: PartitionLog
   private let tally = Mutex(Tally())
   private let ended = DispatchSemaphore(value: 0)
+  /// Of each thread: what was noted and not looked at yet.
+  private let news = (0..<5).map { _ in DispatchSemaphore(value: 0) }
 
   init(_ log: PartitionLog) { self.log = log }
 
@@ -60,21 +62,22 @@ private final class ReadingThreads: Sendable {
     tally.withLock { tally in
       for record in records { tally.newest[record.key ?? ""] = serial(record) }
     }
+    for thread in news { thread.signal() }
   }
 
   func start(seed: UInt64) throws {
     for reader in 0..<3 {
-      try run { [self] in
+      try run(reader) { [self] in
         let (maxBytes, form) = [(1_000, ReadForm.bytes), (100_000, .chunks), (1 << 20, .bytes)][reader]
         try readOnce(maxBytes: maxBytes, form: form)
       }
     }
-    try run { [self] in
+    try run(3) { [self] in
       let place = try log.firstOffset(atOrAfter: 500)
       tally.withLock { $0.lookups += place == nil ? 0 : 1 }
     }
     let generator = Mutex(SeededGenerator(seed: seed &+ 1))
-    try run { [self] in
+    try run(4) { [self] in
       let mapBytes = generator.withLock { [0, 1_000, 1 << 20][$0.below(3)] }
       let options = CompactionOptions(keyMapBytes: mapBytes, minDirtyRatio: 0)
       let report = log.compact(options, nowMs: log.clock.nowMs()) { false }
@@ -86,13 +89,16 @@ private final class ReadingThreads: Sendable {
 
   func stop() -> Tally {
     tally.withLock { $0.isDone = true }
-    for _ in 0..<5 { ended.waitForOne() }
+    for thread in news { thread.signal() }
+    for _ in news { ended.waitForOne() }
     return tally.withLock { $0 }
   }
 
-  private func run(_ body: @escaping @Sendable () throws -> Void) throws {
+  private func run(_ thread: Int, _ body: @escaping @Sendable () throws -> Void) throws {
     try WorkerThread.start(name: "test") { [self] in
-      while !tally.withLock({ $0.isDone || $0.failures.count > 3 }) {
+      while true {
+        news[thread].wait()
+        guard !tally.withLock({ $0.isDone || $0.failures.count > 3 }) else { break }
         do { try body() } catch { tally.withLock { $0.failures.append("\(error)") } }
       }
       ended.signal()

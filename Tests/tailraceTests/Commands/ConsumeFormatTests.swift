@@ -171,9 +171,14 @@ import Testing
   @Test func `what keeps a schema from being used is told on one line`() throws {
     let (broker, schema, imports) = try brokerWithOrder()
     let type = ["--type", "shop.Order"]
+    let lost = Array(#"syntax = "proto3"; import "google/protobuf/lost.proto";"#.utf8)
     let faults = [
       (try consume(broker, ["--proto", schema] + type, path: "/nonexistent"), "needs protoc, which is not in PATH"),
-      (try consume(broker, ["--proto", schema] + type), "protoc cannot read"),
+      (try consume(broker, ["--proto", schema] + type), "--proto-path says where"),
+      (
+        try consume(broker, ["--proto", try broker.directory.file("lost.proto", lost)] + type),
+        "it comes with protoc's headers (Debian: libprotobuf-dev)"
+      ),
       (
         try consume(broker, ["--proto", schema, "--proto-path", imports, "--type", "shop.Ordr"]),
         "no message 'shop.Ordr' in '\(schema)'; there are shop.Money, shop.Order"

@@ -7,7 +7,7 @@ import TailraceWire
 import Testing
 
 /// `tailrace serve` as its operator sees it: how it starts, stops, and what it says where it cannot.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(15)))
 struct ServeCommandTests {
   @Test("SIGTERM lets a waiting call end, marks a clean stop and exits with 0")
   func stopsGracefully() async throws {
