@@ -61,23 +61,29 @@ public final class Producer: Service {
   /// Hands a record over. Suspends while the buffer is full (`maxBufferedBytes`), and to look the topic up the first
   /// time. Fails where the record can never be stored, with UNKNOWN_TOPIC where there is no such topic, with
   /// FAILED_PRECONDITION where the producer is closed, with CANCELLED where the task is cancelled while it waits.
-  @discardableResult public func enqueue(
+  ///
+  /// Inlined: nearly every record is taken without suspending, and costs its caller no asynchronous call then.
+  @inlinable @discardableResult public func enqueue(
     _ record: ProducerRecord, to topic: String
   ) async throws(TailraceError) -> Delivery {
-    switch take(record, topic, hasRoom: false) {
-    case .appended(let delivery, _, _): return delivery
-    case let other: return try await settle(record, topic, other)
-    }
+    if let delivery = takeAtOnce(record, topic) { return delivery }
+    return try await takeInTime(record, topic)
   }
 
-  private func settle(
-    _ record: ProducerRecord, _ topic: String, _ first: ProducerCore.Appending
+  /// Nil where that takes time, or fails.
+  @usableFromInline func takeAtOnce(_ record: ProducerRecord, _ topic: String) -> Delivery? {
+    guard case .appended(let delivery, _) = take(record, topic, hasRoom: false) else { return nil }
+    return delivery
+  }
+
+  @usableFromInline func takeInTime(
+    _ record: ProducerRecord, _ topic: String
   ) async throws(TailraceError) -> Delivery {
-    var outcome = first
+    var outcome = take(record, topic, hasRoom: false)
     var wasLookedUp = false
     while true {
       switch outcome {
-      case .appended(let delivery, _, _): return delivery
+      case .appended(let delivery, _): return delivery
       case .full(let byteCount):
         try await waitForRoom(byteCount)
         outcome = take(record, topic, hasRoom: true)
@@ -98,13 +104,11 @@ public final class Producer: Service {
 
   /// Without suspending: the way of nearly every record.
   private func take(_ record: ProducerRecord, _ topic: String, hasRoom: Bool) -> ProducerCore.Appending {
-    let nowMs = WallTime.nowMs()
-    let outcome = core.withLock { $0.append(record, to: topic, hasRoom: hasRoom, nowMs: nowMs) }
-    if case .appended(let delivery, let hasSealed, let isUrgent) = outcome {
-      if hasSealed { buildSealed() }
-      if isUrgent { pump() }
-      // Once a batch.
-      if delivery.index == 0 { refreshIfOld(topic) }
+    let outcome = core.withLock { $0.append(record, to: topic, hasRoom: hasRoom) }
+    if case .appended(_, let duties) = outcome {
+      if duties.hasSealed { buildSealed() }
+      if duties.isUrgent { pump() }
+      if duties.isFirst { refreshIfOld(topic) }
     }
     return outcome
   }

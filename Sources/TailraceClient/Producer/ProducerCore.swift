@@ -14,11 +14,20 @@ struct ProducerCore {
 
   /// What became of a record that was handed over.
   enum Appending {
-    /// `hasSealed`: a batch is to be built, see `takeSealed`. `isUrgent`: something may be sent now.
-    case appended(Delivery, hasSealed: Bool, isUrgent: Bool)
+    case appended(Delivery, Duties)
     case full(byteCount: Int)
     case needsTopic
     case failed(TailraceError)
+  }
+
+  /// What is to be done for a record that was taken in.
+  struct Duties {
+    /// A batch is to be built, see `takeSealed`.
+    var hasSealed: Bool
+    /// Something may be sent now.
+    var isUrgent: Bool
+    /// It is the first of its batch.
+    var isFirst: Bool
   }
 
   enum Action {
@@ -46,6 +55,7 @@ struct ProducerCore {
   var queues: [PartitionQueue] = []
   var buffer: ProducerBuffer
   var memory = BatchMemory()
+  private var clock = RecordClock()
   var identity: ProducerIdentity?
   var isIdentifying = false
   /// Whether the identity is to change, and what is under the old one is awaited.
@@ -74,9 +84,9 @@ struct ProducerCore {
 
   // MARK: Records
 
-  /// Takes a record in. `hasRoom`: its room in the buffer was taken already.
+  /// Takes a record in. `hasRoom`: its room in the buffer was taken already. `nowMs`: nil: what the clock says.
   mutating func append(
-    _ record: ProducerRecord, to topic: String, hasRoom: Bool, nowMs: Int64
+    _ record: ProducerRecord, to topic: String, hasRoom: Bool, nowMs: Int64? = nil
   ) -> Appending {
     if let refusal { return .failed(refusal) }
     guard let at = place(of: topic), !topics[at].isStale else { return .needsTopic }
@@ -109,13 +119,15 @@ struct ProducerCore {
       sealed.append(full)
       capacity = max(byteCount, min(configuration.batchBytes, BatchMemory.maxBatchBytes))
     }
-    if queues[queue].open == nil { queues[queue].openBatch(nowMs: nowMs, in: memory.take(capacity)) }
+    let isFirst = queues[queue].open == nil
+    let nowMs = nowMs ?? clock.nowMs(isFirst: isFirst)
+    if isFirst { queues[queue].openBatch(nowMs: nowMs, in: memory.take(capacity)) }
     let (delivery, growth) = queues[queue].append(record, nowMs: nowMs)
     buffer.adjust(by: growth - room)
-    if delivery.index == 0 { wake(at: .now() + rules.deliveryTimeout) }
+    if isFirst { wake(at: .now() + rules.deliveryTimeout) }
     let isUrgent = !sealed.isEmpty || queues[queue].inFlight == 0
     if isUrgent { mark(queue) }
-    return .appended(delivery, hasSealed: !sealed.isEmpty, isUrgent: isUrgent)
+    return .appended(delivery, Duties(hasSealed: !sealed.isEmpty, isUrgent: isUrgent, isFirst: isFirst))
   }
 
   /// The next batch that is to be built, by whoever filled it.

@@ -104,8 +104,8 @@ private struct RecordWriter {
   /// Has memory of so many bytes behind what was written fetched, as far as there is room: the next record is likely as
   /// long.
   func prefetch(_ byteCount: Int) {
-    let next = UnsafeMutableRawBufferPointer(rebasing: memory[position...].prefix(min(byteCount, mostPrefetchedBytes)))
-    trw_prefetch_for_writing(next.baseAddress, next.count)
+    let count = min(byteCount, memory.count - position, mostPrefetchedBytes)
+    trw_prefetch_for_writing(memory.baseAddress.map { $0 + position }, count)
   }
 
   private mutating func bytes(_ tag: UInt8, _ bytes: UnsafeRawBufferPointer) {

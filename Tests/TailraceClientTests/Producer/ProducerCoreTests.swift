@@ -8,7 +8,7 @@ import Testing
   @Test func `an answer sets no timer unless something is to be sent again`() throws {
     var core = ProducerCore(ProducerConfiguration(), backoff: Backoff())
     core.learn("orders", partitionCount: 1, now: .now(), chance: 0)
-    guard case .appended(let delivery, _, _) = core.append(.init(value: "v"), to: "orders", hasRoom: false, nowMs: 0)
+    guard case .appended(let delivery, _) = core.append(.init(value: "v"), to: "orders", hasRoom: false, nowMs: 0)
     else {
       Issue.record("it is not taken")
       return
@@ -33,7 +33,7 @@ import Testing
   @Test func `a flush waits for what is settled until it was told, and hears of its failure`() throws {
     var core = core()
     guard
-      case .appended(let delivery, _, _) = core.append(.init(value: "v"), to: "orders", hasRoom: false, nowMs: 0),
+      case .appended(let delivery, _) = core.append(.init(value: "v"), to: "orders", hasRoom: false, nowMs: 0),
       let sealed = core.seal(0)
     else {
       Issue.record("it is not taken")
