@@ -160,6 +160,7 @@ extension NativeConnectionHandler {
       if isPaused { lastRead = eventLoop.now }
       isPaused = false
       isReading = true
+      alignedReads.byteCount = decoder.usefulBytes(upTo: AlignedReads.maxBytes)
       context.read()
     } else {
       isPaused = true

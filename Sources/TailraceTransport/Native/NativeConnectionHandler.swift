@@ -53,6 +53,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
 
   // Ingress.
   @exclusivity(unchecked) var decoder: FrameDecoder
+  let alignedReads = AlignedReads()
   let arena: Arena
   @exclusivity(unchecked) var calls: CallTable
   /// Calls that the dispatcher has not taken yet, in the order in which they came.
@@ -189,6 +190,8 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     lastRead = now
     lastTraffic = now
     writeProgress = WriteProgress(at: now)
+    try? context.channel.syncOptions?.setOption(
+      .recvAllocator, value: AlignedReadAllocator(alignedReads, Acceptor.adaptiveReads))
     scheduleTick()
     logger.debug("connection opened", metadata: [LogKey.peer: "\(peer)"])
   }
@@ -201,7 +204,9 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     lastTraffic = now
     // Behind a violation nothing can be told apart any more.
     guard violation == nil else { return }
-    decoder.receive(unwrapInboundIn(data))
+    let bytes = unwrapInboundIn(data)
+    alignedReads.note(bytes)
+    decoder.receive(bytes)
   }
 
   package func channelReadComplete(context: ChannelHandlerContext) {

@@ -63,6 +63,8 @@ package struct FrameDecoder: Sendable {
   /// Buffers of frames that were cut and are handed out, oldest first: one that nobody holds any more serves again.
   private var spares: [ByteBuffer] = []
   private let maxSpares: Int
+  /// Bytes of the last frame that `takeRequests` has shown.
+  private var lastRequestBytes = 0
 
   /// `maxSpares`: how many buffers of cut frames are kept to be used again, so that a stream of large frames does not
   /// take fresh pages from the kernel for each.
@@ -78,6 +80,15 @@ package struct FrameDecoder: Sendable {
   package var missingBytes: Int {
     guard let partial, !isPartialWhole, let extent = try? Extent(partial, limits) else { return 0 }
     return extent.frameBytes - partial.readableBytes
+  }
+
+  /// Bytes of a read that ends where a frame does, at most `most`, if frames stay as long as the last request; 0 where that
+  /// is too short to matter, or nothing is known of what comes next.
+  package func usefulBytes(upTo most: Int) -> Int {
+    let missing = missingBytes
+    let isKnown = incoming == nil && (partial == nil) == (missing == 0)
+    guard isKnown, lastRequestBytes >= shortestAlignedBytes, missing <= most else { return 0 }
+    return missing + (most - missing) / lastRequestBytes * lastRequestBytes
   }
 
   /// Bytes held in all: those and what was received and not taken yet.
@@ -116,6 +127,7 @@ package struct FrameDecoder: Sendable {
   ) throws(FrameError) {
     guard let bytes = partial ?? incoming else { return }
     let (first, limits) = (bytes.readerIndex, limits)
+    var lastBytes = lastRequestBytes
     let taken = try bytes.withUnsafeReadableBytes { raw throws(FrameError) -> Int in
       var rest = raw
       while let extent = try Extent(rest, limits), rest.count >= extent.frameBytes {
@@ -124,9 +136,11 @@ package struct FrameDecoder: Sendable {
         let message = start + lengthBytes + extent.headerBytes..<start + extent.frameBytes
         guard try take(header, message) else { break }
         rest = rest.part(at: extent.frameBytes, count: rest.count - extent.frameBytes)
+        lastBytes = extent.frameBytes
       }
       return raw.count - rest.count
     }
+    lastRequestBytes = lastBytes
     consume(taken)
   }
 
@@ -193,6 +207,8 @@ package struct FrameDecoder: Sendable {
 
 /// Bytes of a frame's two length fields.
 private let lengthBytes = 6
+/// Of shorter frames most lie whole in a read, and to measure reads would cost more than to copy the others.
+private let shortestAlignedBytes = 96 << 10
 /// A buffer that is larger is not kept.
 private let mostSpareBytes = 4 << 20
 
