@@ -207,8 +207,8 @@ package struct FrameDecoder: Sendable {
 
 /// Bytes of a frame's two length fields.
 private let lengthBytes = 6
-/// Of shorter frames most lie whole in a read, and to measure reads would cost more than to copy the others.
-private let shortestAlignedBytes = 96 << 10
+/// Of shorter frames nearly all lie whole in a read.
+private let shortestAlignedBytes = 32 << 10
 /// A buffer that is larger is not kept.
 private let mostSpareBytes = 4 << 20
 
