@@ -4,8 +4,9 @@ internal import TailraceWire
 /// Chooses the partition of a record.
 public protocol Partitioner: Sendable {
   /// The partition of `record`, from 0 up to `partitionCount`, exclusive; nil: any, and the producer fills one batch
-  /// after another. Called for each record without a partition of its own, while the producer's lock is held: it must
-  /// neither block nor use the producer. A number out of range fails the record with UNKNOWN_PARTITION.
+  /// after another. Called for each record without a partition of its own, again for one that had to wait, while the
+  /// producer's lock is held: it must neither block nor use the producer. A number out of range fails the record with
+  /// UNKNOWN_PARTITION.
   func partition(of record: ProducerRecord, topic: String, partitionCount: Int) -> Int?
 }
 

@@ -8,7 +8,8 @@ public struct ProducerRecord: Hashable, Sendable {
   public var value: ByteBuffer?
   /// At most 256.
   public var headers: [RecordHeader]
-  /// Milliseconds since 1970; nil: now.
+  /// Milliseconds since 1970; nil: now, or for a record that joins others in a batch the time of the machine's last tick,
+  /// up to 10 ms before.
   public var timestampMs: Int64?
   /// Where to; nil: the producer's partitioner decides.
   public var partition: Int?

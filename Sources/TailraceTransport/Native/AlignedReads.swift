@@ -2,8 +2,8 @@ internal import NIOCore
 
 /// Reads of large frames that end where a frame does: one that is cut by the end of a read is copied once more.
 ///
-/// A connection says before each read how many bytes are useful (`FrameDecoder.usefulBytes`). Where none are known, frames
-/// are small and reads as large as NIO makes them.
+/// A connection says before a read how many bytes are useful (`FrameDecoder.usefulBytes`), where that is known and frames are
+/// large. Other reads are as large as NIO makes them.
 ///
 /// Isolation: the connection's event loop. `@unchecked Sendable`: it is touched nowhere else.
 final class AlignedReads: @unchecked Sendable {
@@ -15,7 +15,7 @@ final class AlignedReads: @unchecked Sendable {
   /// Of the next read; 0: as many as NIO likes.
   var byteCount = 0
   /// Buffers that were read into, oldest first: one that nobody holds any more serves again.
-  private var spares: [ByteBuffer] = []
+  private(set) var spares: [ByteBuffer] = []
 
   /// Takes note of a buffer that was read into.
   func note(_ bytes: ByteBuffer) {

@@ -74,6 +74,7 @@ extension NativeConnectionHandler {
     outbox.close()
     queue = InboundCalls()
     decoder = FrameDecoder(limits: limits.frame)
+    alignedReads.dropSpares()
     gather = ByteBuffer()
     gatheredBytes = 0
     spareGather = ByteBuffer()

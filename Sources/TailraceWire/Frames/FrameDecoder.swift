@@ -63,8 +63,8 @@ package struct FrameDecoder: Sendable {
   /// Buffers of frames that were cut and are handed out, oldest first: one that nobody holds any more serves again.
   private var spares: [ByteBuffer] = []
   private let maxSpares: Int
-  /// Bytes of the last frame that `takeRequests` has shown.
-  private var lastRequestBytes = 0
+  /// Bytes of the last frame that was taken.
+  private var lastFrameBytes = 0
 
   /// `maxSpares`: how many buffers of cut frames are kept to be used again, so that a stream of large frames does not
   /// take fresh pages from the kernel for each.
@@ -82,13 +82,13 @@ package struct FrameDecoder: Sendable {
     return extent.frameBytes - partial.readableBytes
   }
 
-  /// Bytes of a read that ends where a frame does, at most `most`, if frames stay as long as the last request; 0 where that
+  /// Bytes of a read that ends where a frame does, at most `most`, if frames stay as long as the last one; 0 where that
   /// is too short to matter, or nothing is known of what comes next.
   package func usefulBytes(upTo most: Int) -> Int {
     let missing = missingBytes
     let isKnown = incoming == nil && (partial == nil) == (missing == 0)
-    guard isKnown, lastRequestBytes >= shortestAlignedBytes, missing <= most else { return 0 }
-    return missing + (most - missing) / lastRequestBytes * lastRequestBytes
+    guard isKnown, lastFrameBytes >= shortestAlignedBytes, missing <= most else { return 0 }
+    return missing + (most - missing) / lastFrameBytes * lastFrameBytes
   }
 
   /// Bytes held in all: those and what was received and not taken yet.
@@ -108,6 +108,7 @@ package struct FrameDecoder: Sendable {
     guard let header = bytes.readSlice(length: extent.headerBytes),
       let message = bytes.readSlice(length: extent.frameBytes - lengthBytes - extent.headerBytes)
     else { return nil }
+    lastFrameBytes = extent.frameBytes
     consume(extent.frameBytes)
     return Frame(header: header, message: message)
   }
@@ -127,7 +128,7 @@ package struct FrameDecoder: Sendable {
   ) throws(FrameError) {
     guard let bytes = partial ?? incoming else { return }
     let (first, limits) = (bytes.readerIndex, limits)
-    var lastBytes = lastRequestBytes
+    var lastBytes = lastFrameBytes
     let taken = try bytes.withUnsafeReadableBytes { raw throws(FrameError) -> Int in
       var rest = raw
       while let extent = try Extent(rest, limits), rest.count >= extent.frameBytes {
@@ -140,7 +141,7 @@ package struct FrameDecoder: Sendable {
       }
       return raw.count - rest.count
     }
-    lastRequestBytes = lastBytes
+    lastFrameBytes = lastBytes
     consume(taken)
   }
 

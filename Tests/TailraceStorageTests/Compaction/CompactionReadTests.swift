@@ -26,8 +26,8 @@ import Testing
       }
       try await fixture.append([records], compression: Compression.allCases[generator.below(4)])
       threads.note(records)
-      // On a crowded machine compaction is to keep up, too: these batches fill a segment at least.
-      if batch % 50 == 0 { await expectSoon { threads.passes >= batch / 50 - 1 } }
+      // On a crowded machine compaction and readers are to keep up, too: these batches fill a segment at least.
+      if batch % 50 == 0 { await expectSoon { threads.passes >= batch / 50 - 1 && threads.reads >= batch / 20 } }
     }
     let tally = threads.stop()
     #expect(tally.failures == [], "seed \(generator.seed)")
@@ -57,6 +57,7 @@ private final class ReadingThreads: Sendable {
   init(_ log: PartitionLog) { self.log = log }
 
   var passes: Int { tally.withLock { $0.passes } }
+  var reads: Int { tally.withLock { $0.reads } }
 
   func note(_ records: [Keyed]) {
     tally.withLock { tally in
