@@ -74,7 +74,6 @@ extension NativeConnectionHandler {
     outbox.close()
     queue = InboundCalls()
     decoder = FrameDecoder(limits: limits.frame)
-    alignedReads.dropSpares()
     gather = ByteBuffer()
     gatheredBytes = 0
     spareGather = ByteBuffer()

@@ -160,7 +160,6 @@ extension NativeConnectionHandler {
       if isPaused { lastRead = eventLoop.now }
       isPaused = false
       isReading = true
-      alignedReads.byteCount = decoder.usefulBytes(upTo: AlignedReads.maxBytes)
       context.read()
     } else {
       isPaused = true

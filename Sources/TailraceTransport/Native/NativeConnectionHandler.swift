@@ -53,7 +53,6 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
 
   // Ingress.
   @exclusivity(unchecked) var decoder: FrameDecoder
-  let alignedReads = AlignedReads()
   let arena: Arena
   @exclusivity(unchecked) var calls: CallTable
   /// Calls that the dispatcher has not taken yet, in the order in which they came.
@@ -121,7 +120,8 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     logger = environment.logger
     outbox = Outbox(budget: environment.budget)
     limits = environment.limits
-    decoder = FrameDecoder(limits: limits.frame)
+    // Two: the second while the frame in the first one is worked on. Memory that is in nobody's account, so not much.
+    decoder = FrameDecoder(limits: limits.frame, maxSpares: 2, maxSpareBytes: 256 << 10)
     calls = CallTable(capacity: limits.maxCallsInFlight)
     arena = Arena(initialBytes: 512, limitBytes: 256 << 10)
     // Answers are bounded by what clients expect, whatever requests may be.
@@ -190,8 +190,6 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     lastRead = now
     lastTraffic = now
     writeProgress = WriteProgress(at: now)
-    try? context.channel.syncOptions?.setOption(
-      .recvAllocator, value: AlignedReadAllocator(alignedReads, Acceptor.adaptiveReads))
     scheduleTick()
     logger.debug("connection opened", metadata: [LogKey.peer: "\(peer)"])
   }
@@ -204,9 +202,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     lastTraffic = now
     // Behind a violation nothing can be told apart any more.
     guard violation == nil else { return }
-    let bytes = unwrapInboundIn(data)
-    alignedReads.note(bytes)
-    decoder.receive(bytes)
+    decoder.receive(unwrapInboundIn(data))
   }
 
   package func channelReadComplete(context: ChannelHandlerContext) {

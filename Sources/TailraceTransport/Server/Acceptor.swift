@@ -15,11 +15,6 @@ struct Acceptor: Sendable {
   let turns: LoopTurns
   let pairing: LoopPairing
 
-  /// How much connections read at a time.
-  static var adaptiveReads: AdaptiveRecvByteBufferAllocator {
-    AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 8192, maximum: 256 << 10)
-  }
-
   func bootstrap(_ group: any EventLoopGroup) -> ServerBootstrap {
     let keepalive = SocketKeepalive(environment.limits)
     return ServerBootstrap(group: group)
@@ -34,7 +29,9 @@ struct Acceptor: Sendable {
       // Reading is asked for, read by read: that is the back-pressure.
       .childChannelOption(.autoRead, value: false)
       .childChannelOption(.maxMessagesPerRead, value: 1)
-      .childChannelOption(.recvAllocator, value: Self.adaptiveReads)
+      .childChannelOption(
+        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 8192, maximum: 256 << 10)
+      )
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try self.setUp(channel) }
       }

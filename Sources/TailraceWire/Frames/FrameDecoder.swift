@@ -61,16 +61,16 @@ package struct FrameDecoder: Sendable {
   /// What was received and not looked at yet. At least a byte.
   private var incoming: ByteBuffer?
   /// Buffers of frames that were cut and are handed out, oldest first: one that nobody holds any more serves again.
-  private var spares: [ByteBuffer] = []
+  package private(set) var spares: [ByteBuffer] = []
   private let maxSpares: Int
-  /// Bytes of the last frame that was taken.
-  private var lastFrameBytes = 0
+  private let maxSpareBytes: Int
 
-  /// `maxSpares`: how many buffers of cut frames are kept to be used again, so that a stream of large frames does not
-  /// take fresh pages from the kernel for each.
-  package init(limits: FrameLimits = .default, maxSpares: Int = 0) {
+  /// `maxSpares`: how many buffers of cut frames are kept to be used again, each of up to `maxSpareBytes`, so that a stream
+  /// of large frames does not take fresh pages from the kernel for each.
+  package init(limits: FrameLimits = .default, maxSpares: Int = 0, maxSpareBytes: Int = 4 << 20) {
     self.limits = limits
     self.maxSpares = maxSpares
+    self.maxSpareBytes = maxSpareBytes
   }
 
   /// Bytes held for the frame that is not complete yet.
@@ -80,15 +80,6 @@ package struct FrameDecoder: Sendable {
   package var missingBytes: Int {
     guard let partial, !isPartialWhole, let extent = try? Extent(partial, limits) else { return 0 }
     return extent.frameBytes - partial.readableBytes
-  }
-
-  /// Bytes of a read that ends where a frame does, at most `most`, if frames stay as long as the last one; 0 where that
-  /// is too short to matter, or nothing is known of what comes next.
-  package func usefulBytes(upTo most: Int) -> Int {
-    let missing = missingBytes
-    let isKnown = incoming == nil && (partial == nil) == (missing == 0)
-    guard isKnown, lastFrameBytes >= shortestAlignedBytes, missing <= most else { return 0 }
-    return missing + (most - missing) / lastFrameBytes * lastFrameBytes
   }
 
   /// Bytes held in all: those and what was received and not taken yet.
@@ -108,7 +99,6 @@ package struct FrameDecoder: Sendable {
     guard let header = bytes.readSlice(length: extent.headerBytes),
       let message = bytes.readSlice(length: extent.frameBytes - lengthBytes - extent.headerBytes)
     else { return nil }
-    lastFrameBytes = extent.frameBytes
     consume(extent.frameBytes)
     return Frame(header: header, message: message)
   }
@@ -128,7 +118,6 @@ package struct FrameDecoder: Sendable {
   ) throws(FrameError) {
     guard let bytes = partial ?? incoming else { return }
     let (first, limits) = (bytes.readerIndex, limits)
-    var lastBytes = lastFrameBytes
     let taken = try bytes.withUnsafeReadableBytes { raw throws(FrameError) -> Int in
       var rest = raw
       while let extent = try Extent(rest, limits), rest.count >= extent.frameBytes {
@@ -137,11 +126,9 @@ package struct FrameDecoder: Sendable {
         let message = start + lengthBytes + extent.headerBytes..<start + extent.frameBytes
         guard try take(header, message) else { break }
         rest = rest.part(at: extent.frameBytes, count: rest.count - extent.frameBytes)
-        lastBytes = extent.frameBytes
       }
       return raw.count - rest.count
     }
-    lastFrameBytes = lastBytes
     consume(taken)
   }
 
@@ -192,10 +179,13 @@ package struct FrameDecoder: Sendable {
   }
 
   private mutating func keep(_ whole: ByteBuffer) {
-    guard maxSpares > 0, whole.storageCapacity <= mostSpareBytes else { return }
+    guard maxSpares > 0, whole.storageCapacity <= maxSpareBytes else { return }
     if spares.count == maxSpares { spares.removeFirst() }
     spares.append(whole)
   }
+
+  /// Lets go of the buffers that are kept.
+  package mutating func dropSpares() { spares = [] }
 
   /// An empty buffer.
   private mutating func takeSpare() -> ByteBuffer {
@@ -208,10 +198,6 @@ package struct FrameDecoder: Sendable {
 
 /// Bytes of a frame's two length fields.
 private let lengthBytes = 6
-/// Of shorter frames nearly all lie whole in a read.
-private let shortestAlignedBytes = 32 << 10
-/// A buffer that is larger is not kept.
-private let mostSpareBytes = 4 << 20
 
 extension UnsafeRawBufferPointer {
   /// Bytes that are known to be there.

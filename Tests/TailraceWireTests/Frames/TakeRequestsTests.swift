@@ -120,52 +120,6 @@ import Testing
     #expect(failed > 0 && taken > failed)
   }
 
-  @Test func `reads of as many bytes as are useful never cut a large frame again`() throws {
-    let most = 336 << 10
-    var (decoder, stream) = (FrameDecoder(), ByteBuffer())
-    let message = ByteBuffer(repeating: 7, count: 160 << 10)
-    for id in 1...20 as ClosedRange<UInt64> {
-      try FrameEncoder().writeRequest(RequestHeader(callID: id), message: message, to: &stream)
-    }
-    let frameBytes = stream.readableBytes / 20
-    var (taken, cuts, readBytes) = (0, 0, 256 << 10)
-    while let part = stream.readSlice(length: min(readBytes, stream.readableBytes)), part.readableBytes > 0 {
-      decoder.receive(part)
-      #expect(decoder.usefulBytes(upTo: most) == 0, "what was received is not looked at yet")
-      while try decoder.wholeFrames() != nil {
-        try decoder.takeRequests { _, place throws(FrameError) in
-          taken += place.count == message.readableBytes ? 1 : 0
-          return true
-        }
-      }
-      cuts += decoder.partialBytes > 0 ? 1 : 0
-      readBytes = decoder.usefulBytes(upTo: most)
-      #expect(readBytes == (cuts == 1 && taken == 1 ? 2 * frameBytes - 256 << 10 + frameBytes : 2 * frameBytes))
-    }
-    #expect(taken == 20 && cuts == 1)
-  }
-
-  @Test func `of short frames, and where a frame's length is not there yet, no read is measured`() throws {
-    var decoder = FrameDecoder()
-    func take(_ byteCount: Int, andOfTheNext rest: Int) throws -> Int {
-      var bytes = ByteBuffer()
-      let message = ByteBuffer(repeating: 7, count: byteCount)
-      try FrameEncoder().writeRequest(RequestHeader(callID: 1), message: message, to: &bytes)
-      bytes.writeRepeatingByte(0, count: rest)
-      decoder.receive(bytes)
-      _ = try decoder.wholeFrames()
-      try decoder.takeRequests { _, _ throws(FrameError) in true }
-      _ = try decoder.wholeFrames()
-      let useful = decoder.usefulBytes(upTo: 336 << 10)
-      decoder = FrameDecoder()
-      return useful
-    }
-    #expect(try take(16 << 10, andOfTheNext: 0) == 0)
-    #expect(try take(160 << 10, andOfTheNext: 2) == 0)
-    #expect(try take(160 << 10, andOfTheNext: 0) > 2 * 160 << 10)
-    #expect(try take(340 << 10, andOfTheNext: 0) == 0)
-  }
-
   @Test func `a frame that was not taken is the next one still`() throws {
     var decoder = FrameDecoder()
     var bytes = ByteBuffer()
