@@ -76,6 +76,7 @@ public final class Producer: Service {
     return delivery
   }
 
+  /// The same, waiting for room and looking the topic up where that is needed.
   @usableFromInline func takeInTime(
     _ record: ProducerRecord, _ topic: String
   ) async throws(TailraceError) -> Delivery {

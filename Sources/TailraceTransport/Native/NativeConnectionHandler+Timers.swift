@@ -32,7 +32,6 @@ extension NativeConnectionHandler {
     let interval = min(limits.idleTimeout, limits.stallTimeout)
     tick = eventLoop.scheduleTask(in: .nanoseconds(max(1, interval.nanoseconds / 2))) {
       self.now = self.eventLoop.now
-      self.decoder.dropSpares()
       self.noteWriteProgress()
       self.checkOnPeer()
       if self.phase == .open { self.scheduleTick() }

@@ -120,8 +120,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     logger = environment.logger
     outbox = Outbox(budget: environment.budget)
     limits = environment.limits
-    // Two: the second while the frame in the first one is worked on. Memory that is in nobody's account, so not much.
-    decoder = FrameDecoder(limits: limits.frame, maxSpares: 2, maxSpareBytes: 256 << 10)
+    decoder = FrameDecoder(limits: limits.frame)
     calls = CallTable(capacity: limits.maxCallsInFlight)
     arena = Arena(initialBytes: 512, limitBytes: 256 << 10)
     // Answers are bounded by what clients expect, whatever requests may be.

@@ -61,16 +61,14 @@ package struct FrameDecoder: Sendable {
   /// What was received and not looked at yet. At least a byte.
   private var incoming: ByteBuffer?
   /// Buffers of frames that were cut and are handed out, oldest first: one that nobody holds any more serves again.
-  package private(set) var spares: [ByteBuffer] = []
+  private var spares: [ByteBuffer] = []
   private let maxSpares: Int
-  private let maxSpareBytes: Int
 
-  /// `maxSpares`: how many buffers of cut frames are kept to be used again, each of up to `maxSpareBytes`, so that a stream
-  /// of large frames does not take fresh pages from the kernel for each.
-  package init(limits: FrameLimits = .default, maxSpares: Int = 0, maxSpareBytes: Int = 4 << 20) {
+  /// `maxSpares`: how many buffers of cut frames are kept to be used again, so that a stream of large frames does not
+  /// take fresh pages from the kernel for each.
+  package init(limits: FrameLimits = .default, maxSpares: Int = 0) {
     self.limits = limits
     self.maxSpares = maxSpares
-    self.maxSpareBytes = maxSpareBytes
   }
 
   /// Bytes held for the frame that is not complete yet.
@@ -179,13 +177,10 @@ package struct FrameDecoder: Sendable {
   }
 
   private mutating func keep(_ whole: ByteBuffer) {
-    guard maxSpares > 0, whole.storageCapacity <= maxSpareBytes else { return }
+    guard maxSpares > 0, whole.storageCapacity <= mostSpareBytes else { return }
     if spares.count == maxSpares { spares.removeFirst() }
     spares.append(whole)
   }
-
-  /// Lets go of the buffers that are kept.
-  package mutating func dropSpares() { spares = [] }
 
   /// An empty buffer.
   private mutating func takeSpare() -> ByteBuffer {
@@ -198,6 +193,8 @@ package struct FrameDecoder: Sendable {
 
 /// Bytes of a frame's two length fields.
 private let lengthBytes = 6
+/// A buffer that is larger is not kept.
+private let mostSpareBytes = 4 << 20
 
 extension UnsafeRawBufferPointer {
   /// Bytes that are known to be there.

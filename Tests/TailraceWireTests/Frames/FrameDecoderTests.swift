@@ -80,20 +80,6 @@ import Testing
     #expect(address(try cutFrame(&decoder, filledWith: 2)) == first)
   }
 
-  @Test func `of buffers no more are kept than may be, none that is too large, and none for good`() throws {
-    var decoder = FrameDecoder(limits: limits, maxSpares: 2, maxSpareBytes: 1024)
-    for byte in 1...5 as ClosedRange<UInt8> {
-      let held = decoder.spares
-      _ = try cutFrame(&decoder, filledWith: byte)
-      #expect(decoder.spares.count == min(held.count + 1, 2))
-    }
-    decoder.dropSpares()
-    #expect(decoder.spares.isEmpty)
-    decoder = FrameDecoder(limits: limits, maxSpares: 2, maxSpareBytes: 1023)
-    _ = try cutFrame(&decoder, filledWith: 1)
-    #expect(decoder.spares.isEmpty)
-  }
-
   @Test func `a frame that somebody holds stays as it was`() throws {
     var decoder = FrameDecoder(limits: limits, maxSpares: 2)
     let held = try (1...5).map { try cutFrame(&decoder, filledWith: $0) }
