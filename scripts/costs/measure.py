@@ -20,8 +20,9 @@ ALLOCATION_TIMES = 10
 PATIENCE_SECONDS = 60
 SDK_RECORDS = (50_000, 250_000)
 SDK_MORE_READS = 4
-# One loop, whose turns are not cut short: under valgrind few calls would fit into one.
-ONE_LOOP = ("--event-loops", "1", "--turn-us", "1000000")
+# One loop, whose turns are not cut short: under valgrind few calls would fit into one. How often it looked for more behind
+# a turn would depend on the machine.
+ONE_LOOP = ("--event-loops", "1", "--turn-us", "1000000", "--busy-poll-us", "0")
 TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
 
 

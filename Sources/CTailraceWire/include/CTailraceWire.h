@@ -7,6 +7,7 @@
 #include "trw_crc32c.h"
 #include "trw_generated.h"
 #include "trw_prefetch.h"
+#include "trw_ready_set.h"
 #include "trw_scan.h"
 #include "trw_thread.h"
 #include "trw_unpack.h"

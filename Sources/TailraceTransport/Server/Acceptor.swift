@@ -42,6 +42,7 @@ struct Acceptor: Sendable {
     switch registry.admit(channel) {
     case .admitted:
       pairing.note(channel)
+      turns.turn(of: channel.eventLoop).watch(channel)
       try channel.pipeline.syncOperations.addHandler(sniffer(channel))
     case .full:
       let error = RPCError(

@@ -76,7 +76,7 @@ package final class Server: Sendable {
     do {
       let acceptor = Acceptor(
         environment: environment, registry: registry,
-        turns: try await LoopTurns(group, dispatcher, length: configuration.process.turnLength),
+        turns: try await LoopTurns(group, dispatcher, limits: configuration.process),
         pairing: LoopPairing(group))
       let listener = try await acceptor.bootstrap(group).bind(host: configuration.host, port: configuration.port).get()
       guard let address = listener.localAddress else {

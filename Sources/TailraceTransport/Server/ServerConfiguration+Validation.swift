@@ -57,6 +57,7 @@ extension ProcessLimits {
     try check("the limit of connections that are refused at a time", maxRefusedConnections, in: 0...65_536)
     try check("the memory for all connections in bytes", memoryBudgetBytes, in: 1...maxBytes)
     try check("the length of a turn", turnLength, from: .microseconds(1))
+    try check("the time to look for more before a loop sleeps", busyPollLength, from: .zero)
     try check("the drain time-out", drainTimeout, from: .zero)
   }
 }

@@ -26,6 +26,8 @@ package final class LoopTurn: @unchecked Sendable {
   private let length: TimeAmount
   /// Has `runLater` called once the loop has looked at its sockets; nil: soon.
   private let yield: LoopYield?
+  /// Looks for more after a turn; nil: the loop sleeps at once.
+  private let busyPoll: BusyPoll?
 
   /// Those that take part in the next turn.
   private var waiting: [any TurnMember] = []
@@ -36,6 +38,7 @@ package final class LoopTurn: @unchecked Sendable {
   private let answered = Mutex<[any TurnMember]>([])
   private var isLaterScheduled = false
   private var isRunning = false
+  private var isPollScheduled = false
   /// When the turn under way began.
   private var begin = NIODeadline.uptimeNanoseconds(0)
   /// Those that were given answers in the turn under way without being of it.
@@ -50,15 +53,26 @@ package final class LoopTurn: @unchecked Sendable {
 
   package convenience init(eventLoop: any EventLoop, dispatcher: any RequestDispatcher) {
     self.init(
-      eventLoop: eventLoop, dispatcher: dispatcher, length: ProcessLimits.default.turnLength, yield: nil)
+      eventLoop: eventLoop, dispatcher: dispatcher, length: ProcessLimits.default.turnLength)
   }
 
-  init(eventLoop: any EventLoop, dispatcher: any RequestDispatcher, length: TimeAmount, yield: LoopYield?) {
+  init(
+    eventLoop: any EventLoop, dispatcher: any RequestDispatcher, length: TimeAmount, yield: LoopYield? = nil,
+    busyPoll: BusyPoll? = nil
+  ) {
     self.eventLoop = eventLoop
     self.dispatcher = dispatcher
     self.length = length
     self.yield = yield
+    self.busyPoll = busyPoll
+    if let yield { busyPoll?.watch(yield.readEnd) }
     yield?.body = { [weak self] in self?.runLater() }
+  }
+
+  /// Has what comes on `channel` end a look for more.
+  func watch(_ channel: any Channel) {
+    guard let busyPoll else { return }
+    try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, busyPoll.watch)
   }
 
   /// Has a connection take part in the next turn, which is soon. To be called once until then.
@@ -135,10 +149,12 @@ package final class LoopTurn: @unchecked Sendable {
     }
     if !offers.isEmpty { dispatch() }
     for handler in running { handler.endTurn() }
+    let count = running.count
     running.removeAll(keepingCapacity: true)
     while let handler = joined.popLast() { handler.endTurn() }
     isRunning = false
     scheduleLater()
+    schedulePoll(behind: count)
   }
 
   /// Those from `index` on take part in a later turn instead.
@@ -166,6 +182,18 @@ package final class LoopTurn: @unchecked Sendable {
     askForLater()
   }
 
+  private func schedulePoll(behind count: Int) {
+    guard let busyPoll, busyPoll.isWorthwhile(afterTurnAt: begin, of: count) else { return }
+    guard !isScheduled, !isLaterScheduled, !isPollScheduled else { return }
+    isPollScheduled = true
+    eventLoop.execute { self.poll() }
+  }
+
+  private func poll() {
+    isPollScheduled = false
+    busyPoll?.run()
+  }
+
   private func askForLater() {
     if let yield { yield.ask() } else { eventLoop.execute { self.runLater() } }
   }
@@ -187,15 +215,17 @@ struct LoopTurns: Sendable {
   private let turns: [ObjectIdentifier: LoopTurn]
   private let dispatcher: any RequestDispatcher
 
-  /// Throws where a loop cannot be made to yield: there are no descriptors left.
+  /// Throws where there are no descriptors left for what the turns need.
   init(
-    _ group: any EventLoopGroup, _ dispatcher: any RequestDispatcher, length: TimeAmount
+    _ group: any EventLoopGroup, _ dispatcher: any RequestDispatcher, limits: ProcessLimits
   ) async throws {
     self.dispatcher = dispatcher
+    let cores = PollingCores()
     var turns: [ObjectIdentifier: LoopTurn] = [:]
     for loop in group.makeIterator() {
       turns[ObjectIdentifier(loop)] = LoopTurn(
-        eventLoop: loop, dispatcher: dispatcher, length: length, yield: try await LoopYield.make(on: loop))
+        eventLoop: loop, dispatcher: dispatcher, length: limits.turnLength, yield: try await LoopYield.make(on: loop),
+        busyPoll: limits.busyPollLength == .zero ? nil : try BusyPoll(length: limits.busyPollLength, cores: cores))
     }
     self.turns = turns
   }

@@ -20,6 +20,8 @@ final class LoopYield: ChannelInboundHandler, @unchecked Sendable {
 
   private let eventLoop: any EventLoop
   private let writeEnd: CInt
+  /// Where the byte is read; closed with the loop.
+  let readEnd: CInt
   private let isAsked = Atomic<Bool>(false)
   /// What to do; set once.
   var body: () -> Void = {}
@@ -32,7 +34,7 @@ final class LoopYield: ChannelInboundHandler, @unchecked Sendable {
       throw IOError(errnoCode: errno, reason: "socketpair")
     }
     // Closes its end when it goes.
-    let yield = LoopYield(eventLoop: eventLoop, writeEnd: ends[1])
+    let yield = LoopYield(eventLoop: eventLoop, readEnd: ends[0], writeEnd: ends[1])
     for end in ends where fcntl(end, F_SETFL, O_NONBLOCK) != 0 || fcntl(end, F_SETFD, FD_CLOEXEC) != 0 {
       let error = IOError(errnoCode: errno, reason: "fcntl")
       close(ends[0])
@@ -49,8 +51,9 @@ final class LoopYield: ChannelInboundHandler, @unchecked Sendable {
     return yield
   }
 
-  private init(eventLoop: any EventLoop, writeEnd: CInt) {
+  private init(eventLoop: any EventLoop, readEnd: CInt, writeEnd: CInt) {
     self.eventLoop = eventLoop
+    self.readEnd = readEnd
     self.writeEnd = writeEnd
   }
 

@@ -96,17 +96,22 @@ package struct ProcessLimits: Hashable, Sendable {
   /// For how long an event loop takes calls before it looks at its sockets again, beyond a few of each connection.
   /// Default: 50 us.
   package var turnLength: TimeAmount
+  /// For how long an event loop whose calls come close behind one another looks for more before it sleeps; 0: not at all.
+  /// Default: 50 us.
+  package var busyPollLength: TimeAmount
   /// What calls in flight have to finish when the server is stopped; what takes longer is cut off. Default: 30 s.
   package var drainTimeout: TimeAmount
 
   package init(
     maxConnections: Int = 10_000, maxRefusedConnections: Int = 64, memoryBudgetBytes: Int = 512 << 20,
-    turnLength: TimeAmount = .microseconds(50), drainTimeout: TimeAmount = .seconds(30)
+    turnLength: TimeAmount = .microseconds(50), busyPollLength: TimeAmount = .microseconds(50),
+    drainTimeout: TimeAmount = .seconds(30)
   ) {
     self.maxConnections = maxConnections
     self.maxRefusedConnections = maxRefusedConnections
     self.memoryBudgetBytes = memoryBudgetBytes
     self.turnLength = turnLength
+    self.busyPollLength = busyPollLength
     self.drainTimeout = drainTimeout
   }
 

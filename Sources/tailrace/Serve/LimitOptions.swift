@@ -47,6 +47,14 @@ struct LimitOptions: ParsableArguments {
     help: "Microseconds for which an event loop takes calls before it looks at its other connections.")
   var turnUs: Int = Int(ProcessLimits.default.turnLength.nanoseconds / 1_000)
 
+  @Option(
+    parsing: .unconditional,
+    help: """
+      Microseconds for which an event loop looks for more calls before it sleeps, where they have come close behind one
+      another; 0: not at all.
+      """)
+  var busyPollUs: Int = Int(ProcessLimits.default.busyPollLength.nanoseconds / 1_000)
+
   func validate() throws {
     let bounds: [(flag: String, value: Int, range: ClosedRange<Int>)] = [
       ("--max-connections", maxConnections, 1...1_000_000),
@@ -61,6 +69,7 @@ struct LimitOptions: ParsableArguments {
       ("--keepalive-seconds", keepaliveSeconds, 1...86_400),
       ("--keepalive-timeout-seconds", keepaliveTimeoutSeconds, 1...3_600),
       ("--turn-us", turnUs, 1...1_000_000),
+      ("--busy-poll-us", busyPollUs, 0...1_000),
     ]
     for (flag, value, range) in bounds where !range.contains(value) {
       throw ValidationError("\(flag) is \(value); \(range.lowerBound) to \(range.upperBound) are allowed")
@@ -84,6 +93,6 @@ struct LimitOptions: ParsableArguments {
   var process: ProcessLimits {
     ProcessLimits(
       maxConnections: maxConnections, memoryBudgetBytes: memoryBudgetMib << 20,
-      turnLength: .microseconds(Int64(turnUs)))
+      turnLength: .microseconds(Int64(turnUs)), busyPollLength: .microseconds(Int64(busyPollUs)))
   }
 }

@@ -4,7 +4,8 @@ import Testing
 @Suite struct ServeFlagTests {
   /// A value that differs from the default, and one that is out of range.
   private static let flags: [(name: String, value: String, wrong: String)] = [
-    ("--compaction-memory-mib", "16", "0"), ("--drain-seconds", "5", "3601"), ("--group-heartbeat-ms", "500", "99"),
+    ("--busy-poll-us", "0", "1001"), ("--compaction-memory-mib", "16", "0"), ("--drain-seconds", "5", "3601"),
+    ("--group-heartbeat-ms", "500", "99"),
     ("--max-group-members", "7", "0"), ("--offsets-retention-hours", "0", "876001"), ("--preallocate-mib", "0", "65"),
     ("--preface-seconds", "9", "0"), ("--producer-expiry-hours", "2", "0"), ("--scrub-mib-per-second", "0", "65537"),
     ("--stall-seconds", "8", "3601"), ("--turn-us", "77", "1000001"),
