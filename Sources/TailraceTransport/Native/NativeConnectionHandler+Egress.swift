@@ -127,6 +127,20 @@ extension NativeConnectionHandler {
     write(.fileRegion(file.region), memoryBytes: 0, count: count, keeping: file)
   }
 
+  /// Writes what is gathered past the channel, where that has nothing to write: all of it, or what the socket takes.
+  private func writeDirectly() {
+    guard gatheredBytes > 0, unsentBytes == 0, !needsFlush, let socket else { return }
+    let count = gather.withUnsafeReadableBytes(socket.write)
+    gatheredBytes -= count
+    if gatheredBytes > 0 {
+      gather.moveReaderIndex(forwardBy: count)
+    } else if gather.capacity <= keptGatherBytes {
+      gather.clear()
+    } else {
+      gather = ByteBuffer()
+    }
+  }
+
   /// Writes what is gathered, and gathers in the other buffer.
   private func writeGathered() {
     let count = gatheredBytes
@@ -196,6 +210,7 @@ extension NativeConnectionHandler {
   func flushOutput(all: Bool = false) {
     guard needsFlush || gatheredBytes > 0 || !backlog.isEmpty, let context else { return }
     lastTraffic = now
+    writeDirectly()
     writeGathered()
     if !backlog.isEmpty { passBacklog(all ? .max : windowBytes) }
     if needsFlush {

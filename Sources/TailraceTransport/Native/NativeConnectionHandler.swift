@@ -69,6 +69,8 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   var isBehind = false
 
   // Egress.
+  /// nil where the channel has none.
+  var socket: DirectSocket?
   let encoder: FrameEncoder
   /// Frames not yet handed to the channel, and how many bytes they are.
   @exclusivity(unchecked) var gather = ByteBuffer()
@@ -185,6 +187,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   private func start(_ context: ChannelHandlerContext) {
     guard tick == nil else { return }
     peer = peerName(context.channel.remoteAddress)
+    socket = DirectSocket(context.channel)
     now = eventLoop.now
     lastRead = now
     lastTraffic = now
