@@ -27,6 +27,7 @@ package final class FakeCallConnection: CallConnection {
     var isClosed = false
     var abandoned: Set<CallID> = []
     var askedAgain = 0
+    var expectedAnswers = 0
     /// Of calls that stream: what they were sent, and what they may be sent yet.
     var messages: [CallID: [Response]] = [:]
     var credit: [CallID: Int] = [:]
@@ -61,6 +62,11 @@ package final class FakeCallConnection: CallConnection {
 
   /// How often the dispatcher has asked to be offered again what it left.
   package var askedAgain: Int { state.withLock { $0.askedAgain } }
+
+  /// How often the dispatcher has said that an answer is due from the disk.
+  package var expectedAnswers: Int { state.withLock { $0.expectedAnswers } }
+
+  package func expectAnswer() { state.withLock { $0.expectedAnswers += 1 } }
 
   package func offerAgain() { state.withLock { $0.askedAgain += 1 } }
 

@@ -41,6 +41,29 @@ import Testing
     #expect(!rhythm.isClose)
   }
 
+  @Test func `an answer that is due from the disk may come eight times as late`() throws {
+    var rhythm = TurnRhythm(closeness: .microseconds(100))
+    var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
+    // Calls whose answers take 800 us, and clients that take 100 us for the next one.
+    func calls(_ count: Int, _ interval: TimeAmount) {
+      for _ in 0..<count {
+        now = now + .microseconds(100)
+        rhythm.note(now, patience: 8)
+        now = now + interval
+        rhythm.note(now)
+      }
+    }
+    calls(16, .microseconds(800))
+    #expect(rhythm.isClose)
+    calls(1, .microseconds(801))
+    #expect(!rhythm.isClose)
+    let poll = try BusyPoll(length: .milliseconds(20), cores: PollingCores(coreCount: 2), rhythm: Self.anyTurns)
+    let begin = NIODeadline.now()
+    #expect(!poll.isWorthwhile(afterTurnAt: begin, of: 1, expectingAnswer: true))
+    #expect(!poll.run())
+    #expect(NIODeadline.now() - begin >= .milliseconds(160))
+  }
+
   @Test func `half of the cores look at a time, and of one core none`() {
     let four = PollingCores(coreCount: 4)
     #expect([four.enter(), four.enter(), four.enter()] == [true, true, false])

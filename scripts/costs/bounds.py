@@ -20,20 +20,18 @@ class Bound(NamedTuple):
 
 # By the name of a load. Instructions are what was measured and a tenth: compilers and libraries differ.
 BOUNDS = {
-    # 64 in a read: what is left is the write of the answers, 3 allocations for all of them.
-    "ping": Bound(0.1, 2_100),
-    # The same 3, for one answer.
-    "ping-alone": Bound(3.1, 20_500),
+    "ping": Bound(0.1, 2_000),
+    "ping-alone": Bound(0.1, 13_200),
     # The completion of the append; the rest is of a turn.
     "produce-1": Bound(1.5, 13_000),
-    "produce-1-alone": Bound(8.2, 36_500),
+    "produce-1-alone": Bound(5.2, 29_000),
     # 8 are 512 KiB, which the broker takes in several reads: how many depends on the machine.
-    "produce-64k": Bound(6.0, 142_000),
+    "produce-64k": Bound(5.6, 142_000),
     # As with one record.
-    "produce-64k-alone": Bound(8.2, 132_000),
+    "produce-64k-alone": Bound(5.2, 125_000),
     # Read where it lies, and answered from a buffer that was lent.
     "fetch-1": Bound(0.1, 18_000),
-    "fetch-1-alone": Bound(3.1, 36_500),
+    "fetch-1-alone": Bound(0.1, 29_000),
     # Sent from the file, 256 KiB at a time: 16 batches cost little more than one.
     "fetch-1m": Bound(30.0, 97_000),
     "fetch-1m-alone": Bound(25.0, 94_000),

@@ -111,6 +111,7 @@ struct ProduceHandler: Sendable {
     else { return false }
     let isDurable =
       single.acks == .durable || (single.acks == .unspecified && topic.config.log.durability == .durable)
+    if isDurable { connection.expectAnswer() }
     appends.requests.append(
       AppendRequest(partition: part.partition, batch: part.batch, durability: isDurable ? .durable : .written) {
         connection.respond(Response($0), to: id)

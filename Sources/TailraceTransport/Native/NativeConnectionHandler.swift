@@ -145,6 +145,8 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     joinTurn()
   }
 
+  package func expectAnswer() { turn.expectAnswer() }
+
   package func send(_ message: Response, to call: CallID) {
     stream(message, to: call)
     joinTurn()

@@ -25,6 +25,11 @@ final class BusyPoll {
   private let length: TimeAmount
   private let cores: PollingCores
   private var rhythm: TurnRhythm
+  /// For how many times `length` to look.
+  private var patience = 1
+
+  /// Where the disk is waited for; slower ones are not worth a core.
+  private static let diskPatience = 8
 
   /// - Parameters:
   ///   - length: For how long to look.
@@ -44,8 +49,11 @@ final class BusyPoll {
 
   /// Takes note of a turn of `count` connections. Whether it is worth while to look for more behind it: where several have
   /// something to do at a time, their clients can use the core.
-  func isWorthwhile(afterTurnAt begin: NIODeadline, of count: Int) -> Bool {
-    rhythm.note(begin)
+  ///
+  /// - Parameter expectingAnswer: One is due from the disk, which may take longer than a client takes for its next call.
+  func isWorthwhile(afterTurnAt begin: NIODeadline, of count: Int, expectingAnswer: Bool = false) -> Bool {
+    patience = expectingAnswer ? Self.diskPatience : 1
+    rhythm.note(begin, patience: patience)
     return count == 1 && rhythm.isClose
   }
 
@@ -54,7 +62,7 @@ final class BusyPoll {
   func run() -> Bool {
     guard cores.enter() else { return false }
     defer { cores.leave() }
-    let end = NIODeadline.now() + length
+    let end = NIODeadline.now() + length * patience
     while !awaited.isReady {
       guard NIODeadline.now() < end else {
         rhythm.reset()
@@ -74,13 +82,16 @@ struct TurnRhythm {
   private let closeness: TimeAmount
   private var last = NIODeadline.uptimeNanoseconds(0)
   private var closeCount = 0
+  private var patience = 1
 
   /// - Parameter closeness: Turns that begin so soon after the one before are close. Not given, it is about twice what two
   ///   threads take to wake each other.
   init(closeness: TimeAmount = .microseconds(100)) { self.closeness = closeness }
 
-  mutating func note(_ begin: NIODeadline) {
-    closeCount = begin - last <= closeness ? min(closeCount + 1, Self.steadiness) : 0
+  /// - Parameter patience: How many times as late the turn after this one may come, and still be close.
+  mutating func note(_ begin: NIODeadline, patience: Int = 1) {
+    defer { self.patience = patience }
+    closeCount = begin - last <= closeness * self.patience ? min(closeCount + 1, Self.steadiness) : 0
     last = begin
   }
 

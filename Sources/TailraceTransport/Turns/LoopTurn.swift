@@ -39,6 +39,8 @@ package final class LoopTurn: @unchecked Sendable {
   private var isLaterScheduled = false
   private var isRunning = false
   private var isPollScheduled = false
+  /// Whether the turn under way left a call that another thread will soon answer.
+  private var isAnswerExpected = false
   /// When the turn under way began.
   private var begin = NIODeadline.uptimeNanoseconds(0)
   /// Those that were given answers in the turn under way without being of it.
@@ -74,6 +76,9 @@ package final class LoopTurn: @unchecked Sendable {
     guard let busyPoll else { return }
     try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, busyPoll.watch)
   }
+
+  /// The turn under way leaves a call that another thread will soon answer.
+  func expectAnswer() { isAnswerExpected = true }
 
   /// Has a connection take part in the next turn, which is soon. To be called once until then.
   func add(_ handler: any TurnMember) {
@@ -136,6 +141,7 @@ package final class LoopTurn: @unchecked Sendable {
 
   private func run() {
     isRunning = true
+    isAnswerExpected = false
     begin = eventLoop.now
     noteSoloist()
     for (index, handler) in running.enumerated() {
@@ -183,7 +189,8 @@ package final class LoopTurn: @unchecked Sendable {
   }
 
   private func schedulePoll(behind count: Int) {
-    guard let busyPoll, busyPoll.isWorthwhile(afterTurnAt: begin, of: count) else { return }
+    guard let busyPoll, busyPoll.isWorthwhile(afterTurnAt: begin, of: count, expectingAnswer: isAnswerExpected)
+    else { return }
     guard !isScheduled, !isLaterScheduled, !isPollScheduled else { return }
     isPollScheduled = true
     eventLoop.execute { self.poll() }

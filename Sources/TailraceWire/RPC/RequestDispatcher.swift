@@ -58,6 +58,9 @@ package protocol CallConnection: AnyObject, Sendable {
   /// Dropped where the call is not in flight (any more).
   func respond(_ response: Response, to call: CallID)
 
+  /// An answer will soon come from another thread: that of a call which waits for the disk. Event loop only.
+  func expectAnswer()
+
   /// Sends one of the messages of a call that streams; `respond` ends it, with `.end` where all is said. Event loop only.
   func send(_ message: Response, to call: CallID)
 
@@ -77,4 +80,8 @@ package protocol CallConnection: AnyObject, Sendable {
 
   /// Gives back what was held.
   func release(_ byteCount: Int)
+}
+
+extension CallConnection {
+  package func expectAnswer() {}
 }

@@ -19,13 +19,14 @@ import Testing
     (.unspecified, "os", .written), (.none, "durable", .written), (.written, "durable", .written),
     (.durable, "durable", .durable), (.durable, "os", .durable), (.written, "os", .written),
   ])
-  func `acks say what a call waits for, unset ones leave it to the topic`(
+  func `acks say what a call waits for, and whether its answer is due from the disk, unset ones leave it to the topic`(
     acks: Acks, durability: String, expected: AppendDurability
   ) async throws {
     try await withFixture { broker in
       try await broker.createTopic(config: ["durability": durability])
       _ = await broker.connection.call(.logServiceProduce, try message(acks))
       #expect(broker.store.seen.appends == [[expected]])
+      #expect(broker.connection.expectedAnswers == (expected == .durable ? 1 : 0))
     }
   }
 
