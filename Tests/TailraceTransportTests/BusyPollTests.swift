@@ -16,7 +16,7 @@ import Testing
   /// Longer than any of these tests takes, where they go well.
   private static let long = TimeAmount.minutes(5)
   /// Any two turns are close.
-  private static let anyTurns = TurnRhythm(closeness: .hours(1_000_000))
+  private static let anyTurns = TurnRhythm(closeness: .hours(100_000))
 
   @Test func `sixteen turns close behind one another, and the next one is expected; a late one, and it is not`() {
     var rhythm = TurnRhythm(closeness: .microseconds(100))
@@ -115,10 +115,21 @@ import Testing
     let isInTurn = false
     var isTurnAwaited = false
     let turnCount = Atomic<Int>(0)
+    /// A task that is given behind the last turn before a look.
+    let isTaskDone = Atomic<Bool>(false)
     let isClosed = Atomic<Bool>(false)
 
-    init(_ turn: LoopTurn) { self.turn = turn }
+    /// What happens behind that turn, before the look.
+    var atLastTurn: @Sendable () -> Void = {}
+    private let loop: any EventLoop
 
+    init(_ turn: LoopTurn, _ loop: any EventLoop) {
+      self.turn = turn
+      self.loop = loop
+    }
+
+    var turns: Int { turnCount.load(ordering: .relaxed) }
+    var hasDoneTask: Bool { isTaskDone.load(ordering: .relaxed) }
     var isOpen: Bool { !isClosed.load(ordering: .relaxed) }
 
     func beginTurn(at now: NIODeadline) -> CallOffer? {
@@ -128,7 +139,14 @@ import Testing
     }
 
     func takeBack(_ left: inout InboundCalls) {}
-    func endTurn() {}
+
+    func endTurn() {
+      guard turnCount.load(ordering: .relaxed) == TurnRhythm.steadiness else { return }
+      loop.execute {
+        self.atLastTurn()
+        self.loop.execute { self.isTaskDone.store(true, ordering: .relaxed) }
+      }
+    }
   }
 
   /// Says when something comes in.
@@ -151,7 +169,7 @@ import Testing
     let poll = try BusyPoll(length: Self.long, cores: PollingCores(coreCount: 2), rhythm: Self.anyTurns)
     let turn = LoopTurn(
       eventLoop: loop, dispatcher: FakeDispatcher.standard(), length: .seconds(1), yield: yield, busyPoll: poll)
-    let member = Member(turn)
+    let member = Member(turn, loop)
     try await body(group, member) {
       // Not with futures: what they have the loop do waits until a look is over.
       for count in 1...TurnRhythm.steadiness {
@@ -165,13 +183,32 @@ import Testing
     try await group.shutdownGracefully()
   }
 
-  @Test func `an answer from another thread ends a look`() async throws {
+  @Test func `an answer from another thread ends a look, and no task is done before`() async throws {
     let begin = ContinuousClock.now
     try await withLookingLoop { _, member, look in
       try await look()
+      // Where there is no look it is done by then.
+      for _ in 0..<10_000 { await Task.yield() }
+      #expect(!member.hasDoneTask)
       let before = member.turnCount.load(ordering: .relaxed)
       member.turn.addFromOutside(member)
       while member.turnCount.load(ordering: .relaxed) == before { await Task.yield() }
+    }
+    #expect(ContinuousClock.now - begin < .nanoseconds(Self.long.nanoseconds))
+  }
+
+  @Test func `there is no look where others have read behind the turn, or output waits for room`() async throws {
+    let begin = ContinuousClock.now
+    for isHeldBack in [false, true] {
+      try await withLookingLoop { group, member, look in
+        let turn = member.turn
+        if isHeldBack { try await group.next().submit { turn.noteHeldBack(true) }.get() }
+        let other = Member(turn, group.next())
+        member.atLastTurn = { if !isHeldBack { other.awaitTurn() } }
+        try await look()
+        while !member.hasDoneTask { await Task.yield() }
+        if !isHeldBack { #expect(other.turns == 1) }
+      }
     }
     #expect(ContinuousClock.now - begin < .nanoseconds(Self.long.nanoseconds))
   }

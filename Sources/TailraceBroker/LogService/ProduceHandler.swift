@@ -111,6 +111,7 @@ struct ProduceHandler: Sendable {
     else { return false }
     let isDurable =
       single.acks == .durable || (single.acks == .unspecified && topic.config.log.durability == .durable)
+    // Said of such calls only: those of one record at a time are among them, and they gain most.
     if isDurable { connection.expectAnswer() }
     appends.requests.append(
       AppendRequest(partition: part.partition, batch: part.batch, durability: isDurable ? .durable : .written) {

@@ -69,7 +69,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   var isBehind = false
 
   // Egress.
-  /// nil where the channel has none.
+  /// nil where the channel has none, or has something to write already.
   var socket: DirectSocket?
   let encoder: FrameEncoder
   /// Frames not yet handed to the channel, and how many bytes they are.
@@ -78,7 +78,9 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   /// To gather in while the channel has the other one.
   @exclusivity(unchecked) var spareGather = ByteBuffer()
   /// Bytes of whole pieces not sent, and those of them that are in memory.
-  var unsentBytes = 0
+  var unsentBytes = 0 {
+    didSet { if (oldValue == 0) != (unsentBytes == 0) { turn.noteHeldBack(unsentBytes > 0) } }
+  }
   var unsentMemoryBytes = 0
   /// Bytes of those that the channel has; the rest waits in the backlog.
   var channelBytes = 0
@@ -189,7 +191,9 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   private func start(_ context: ChannelHandlerContext) {
     guard tick == nil else { return }
     peer = peerName(context.channel.remoteAddress)
-    socket = DirectSocket(context.channel)
+    // What was written before, the preface, comes first.
+    let buffered = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
+    if buffered == 0 { socket = DirectSocket(context.channel) }
     now = eventLoop.now
     lastRead = now
     lastTraffic = now
@@ -252,5 +256,6 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   package func handlerRemoved(context: ChannelHandlerContext) {
     finish()
     self.context = nil
+    socket = nil
   }
 }

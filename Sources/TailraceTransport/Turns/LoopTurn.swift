@@ -39,8 +39,12 @@ package final class LoopTurn: @unchecked Sendable {
   private var isLaterScheduled = false
   private var isRunning = false
   private var isPollScheduled = false
+  /// Whether it is worth while to look for more behind the last turn.
+  private var isPollWanted = false
   /// Whether the turn under way left a call that another thread will soon answer.
   private var isAnswerExpected = false
+  /// Connections whose output waits for room in their sockets, which a look for more would not see.
+  private var heldBackCount = 0
   /// When the turn under way began.
   private var begin = NIODeadline.uptimeNanoseconds(0)
   /// Those that were given answers in the turn under way without being of it.
@@ -76,6 +80,9 @@ package final class LoopTurn: @unchecked Sendable {
     guard let busyPoll else { return }
     try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, busyPoll.watch)
   }
+
+  /// The output of one more connection, or of one less, waits for room in its socket.
+  func noteHeldBack(_ isHeldBack: Bool) { heldBackCount += isHeldBack ? 1 : -1 }
 
   /// The turn under way leaves a call that another thread will soon answer.
   func expectAnswer() { isAnswerExpected = true }
@@ -189,15 +196,17 @@ package final class LoopTurn: @unchecked Sendable {
   }
 
   private func schedulePoll(behind count: Int) {
-    guard let busyPoll, busyPoll.isWorthwhile(afterTurnAt: begin, of: count, expectingAnswer: isAnswerExpected)
-    else { return }
-    guard !isScheduled, !isLaterScheduled, !isPollScheduled else { return }
+    guard let busyPoll else { return }
+    isPollWanted = busyPoll.isWorthwhile(afterTurnAt: begin, of: count, expectingAnswer: isAnswerExpected)
+    guard isPollWanted, !isPollScheduled else { return }
     isPollScheduled = true
     eventLoop.execute { self.poll() }
   }
 
+  /// Looks, unless there is something to do by now: other connections may have read behind the turn.
   private func poll() {
     isPollScheduled = false
+    guard isPollWanted, !isScheduled, !isLaterScheduled, heldBackCount == 0 else { return }
     busyPoll?.run()
   }
 

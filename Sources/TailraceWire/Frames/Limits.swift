@@ -96,8 +96,8 @@ package struct ProcessLimits: Hashable, Sendable {
   /// For how long an event loop takes calls before it looks at its sockets again, beyond a few of each connection.
   /// Default: 50 us.
   package var turnLength: TimeAmount
-  /// For how long an event loop whose calls come close behind one another looks for more before it sleeps, and an eighth of
-  /// for how long it does where an answer is due from the disk; 0: not at all.
+  /// For how long an event loop whose calls come close behind one another looks for more before it sleeps; eight
+  /// times as long where an answer is due from the disk. 0: not at all.
   /// Default: 50 us.
   package var busyPollLength: TimeAmount
   /// What calls in flight have to finish when the server is stopped; what takes longer is cut off. Default: 30 s.

@@ -11,8 +11,9 @@ package struct ReadySet: ~Copyable {
 
   /// nil where there are no descriptors left; `errno` says why.
   package init?() {
-    set = trw_ready_set_make()
-    guard set >= 0 else { return nil }
+    let made = trw_ready_set_make()
+    guard made >= 0 else { return nil }
+    set = made
   }
 
   deinit { close(set) }

@@ -58,7 +58,8 @@ package protocol CallConnection: AnyObject, Sendable {
   /// Dropped where the call is not in flight (any more).
   func respond(_ response: Response, to call: CallID)
 
-  /// An answer will soon come from another thread: that of a call which waits for the disk. Event loop only.
+  /// The answer to a call will soon come from another thread, for it waits for the disk. Whoever says so makes it come a
+  /// little sooner. Event loop only.
   func expectAnswer()
 
   /// Sends one of the messages of a call that streams; `respond` ends it, with `.end` where all is said. Event loop only.

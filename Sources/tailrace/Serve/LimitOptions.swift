@@ -51,7 +51,7 @@ struct LimitOptions: ParsableArguments {
     parsing: .unconditional,
     help: """
       Microseconds for which an event loop looks for more calls before it sleeps, where they have come close behind one
-      another; 0: not at all.
+      another, and eight times that while a fsync is waited for; 0: not at all.
       """)
   var busyPollUs: Int = Int(ProcessLimits.default.busyPollLength.nanoseconds / 1_000)
 
