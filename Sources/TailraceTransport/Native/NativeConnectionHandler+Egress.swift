@@ -132,13 +132,11 @@ extension NativeConnectionHandler {
     guard gatheredBytes > 0, unsentBytes == 0, !needsFlush, let socket else { return }
     let count = gather.withUnsafeReadableBytes(socket.write)
     gatheredBytes -= count
-    if gatheredBytes > 0 {
-      gather.moveReaderIndex(forwardBy: count)
-    } else if gather.capacity <= keptGatherBytes {
-      gather.clear()
-    } else {
-      gather = ByteBuffer()
-    }
+    if gatheredBytes > 0 { gather.moveReaderIndex(forwardBy: count) } else { emptyGather() }
+  }
+
+  private func emptyGather() {
+    if gather.capacity <= keptGatherBytes { gather.clear() } else { gather = ByteBuffer() }
   }
 
   /// Writes what is gathered, and gathers in the other buffer.
@@ -148,7 +146,7 @@ extension NativeConnectionHandler {
     gatheredBytes = 0
     swap(&gather, &spareGather)
     // Mostly nobody holds the other one any more, and it serves again.
-    if gather.capacity <= keptGatherBytes { gather.clear() } else { gather = ByteBuffer() }
+    emptyGather()
     write(.byteBuffer(spareGather), memoryBytes: count, count: count, keeping: nil)
   }
 

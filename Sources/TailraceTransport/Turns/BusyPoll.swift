@@ -25,8 +25,6 @@ final class BusyPoll {
   private let length: TimeAmount
   private let cores: PollingCores
   private var rhythm: TurnRhythm
-  /// For how many times `length` to look.
-  private var patience = 1
 
   /// Where the disk is waited for; slower ones are not worth a core.
   private static let diskPatience = 8
@@ -52,8 +50,7 @@ final class BusyPoll {
   ///
   /// - Parameter expectingAnswer: One is due from the disk, which may take longer than a client takes for its next call.
   func isWorthwhile(afterTurnAt begin: NIODeadline, of count: Int, expectingAnswer: Bool = false) -> Bool {
-    patience = expectingAnswer ? Self.diskPatience : 1
-    rhythm.note(begin, patience: patience)
+    rhythm.note(begin, patience: expectingAnswer ? Self.diskPatience : 1)
     return count == 1 && rhythm.isClose
   }
 
@@ -62,7 +59,7 @@ final class BusyPoll {
   func run() -> Bool {
     guard cores.enter() else { return false }
     defer { cores.leave() }
-    let end = NIODeadline.now() + length * patience
+    let end = NIODeadline.now() + length * rhythm.patience
     while !awaited.isReady {
       guard NIODeadline.now() < end else {
         rhythm.reset()
@@ -82,7 +79,8 @@ struct TurnRhythm {
   private let closeness: TimeAmount
   private var last = NIODeadline.uptimeNanoseconds(0)
   private var closeCount = 0
-  private var patience = 1
+  /// How many times as late the next turn may come.
+  private(set) var patience = 1
 
   /// - Parameter closeness: Turns that begin so soon after the one before are close. Not given, it is about twice what two
   ///   threads take to wake each other.
