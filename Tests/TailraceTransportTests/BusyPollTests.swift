@@ -13,8 +13,8 @@ import Testing
 
 /// How a loop looks for more before it sleeps.
 @Suite(.timeLimit(.minutes(15))) struct BusyPollTests {
-  /// Longer than any of these tests takes, where they go well.
-  private static let long = TimeAmount.minutes(5)
+  /// Longer than any of these tests takes, where they go well: on busy cores a thread waits long for its turn.
+  private static let long = TimeAmount.minutes(10)
   /// Any two turns are close.
   private static let anyTurns = TurnRhythm(closeness: .hours(100_000))
 
@@ -159,14 +159,18 @@ import Testing
     func channelRead(context: ChannelHandlerContext, data: NIOAny) { isRead.succeed() }
   }
 
-  /// Runs `body` with a member of the turns of a loop that looks for five minutes behind each, once `look` was called.
+  /// Runs `body` with a member of the turns of a loop that looks for ten minutes behind each, once `look` was called. No
+  /// look may have been in vain.
+  ///
+  /// - Parameter cores: Counts the looks under way.
   private func withLookingLoop(
+    cores: PollingCores = PollingCores(coreCount: 2),
     _ body: (_ group: any EventLoopGroup, _ member: Member, _ look: () async throws -> Void) async throws -> Void
   ) async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let loop = group.next()
     let yield = try await LoopYield.make(on: loop)
-    let poll = try BusyPoll(length: Self.long, cores: PollingCores(coreCount: 2), rhythm: Self.anyTurns)
+    let poll = try BusyPoll(length: Self.long, cores: cores, rhythm: Self.anyTurns)
     let turn = LoopTurn(
       eventLoop: loop, dispatcher: FakeDispatcher.standard(), length: .seconds(1), yield: yield, busyPoll: poll)
     let member = Member(turn, loop)
@@ -174,31 +178,32 @@ import Testing
       // Not with futures: what they have the loop do waits until a look is over.
       for count in 1...TurnRhythm.steadiness {
         loop.execute { member.work() }
-        while member.turnCount.load(ordering: .relaxed) < count { await Task.yield() }
+        while member.turns < count { await Task.yield() }
       }
     }
     // Behind a turn that nobody takes part in there is no look.
     member.isClosed.store(true, ordering: .relaxed)
     member.turn.addFromOutside(member)
+    nonisolated(unsafe) let watched = poll  // on its loop
+    let isStillClose = try await loop.submit { watched.isWorthwhile(afterTurnAt: .now(), of: 1) }.get()
+    #expect(isStillClose, "a look in vain makes a loop forget how close its turns were")
     try await group.shutdownGracefully()
   }
 
   @Test func `an answer from another thread ends a look, and no task is done before`() async throws {
-    let begin = ContinuousClock.now
-    try await withLookingLoop { _, member, look in
+    let cores = PollingCores(coreCount: 2)
+    try await withLookingLoop(cores: cores) { _, member, look in
       try await look()
-      // Where there is no look it is done by then.
-      for _ in 0..<10_000 { await Task.yield() }
+      // Where there is no look the task is done.
+      while cores.count.load(ordering: .relaxed) == 0, !member.hasDoneTask { await Task.yield() }
       #expect(!member.hasDoneTask)
-      let before = member.turnCount.load(ordering: .relaxed)
+      let before = member.turns
       member.turn.addFromOutside(member)
-      while member.turnCount.load(ordering: .relaxed) == before { await Task.yield() }
+      while member.turns == before { await Task.yield() }
     }
-    #expect(ContinuousClock.now - begin < .nanoseconds(Self.long.nanoseconds))
   }
 
   @Test func `there is no look where others have read behind the turn, or output waits for room`() async throws {
-    let begin = ContinuousClock.now
     for isHeldBack in [false, true] {
       try await withLookingLoop { group, member, look in
         let turn = member.turn
@@ -210,11 +215,9 @@ import Testing
         if !isHeldBack { #expect(other.turns == 1) }
       }
     }
-    #expect(ContinuousClock.now - begin < .nanoseconds(Self.long.nanoseconds))
   }
 
   @Test func `what comes on a connection ends a look`() async throws {
-    let begin = ContinuousClock.now
     try await withLookingLoop { group, member, look in
       let others = MultiThreadedEventLoopGroup.singleton
       let (isRead, isThere) = (others.next().makePromise(of: Void.self), others.next().makePromise(of: Void.self))
@@ -234,6 +237,5 @@ import Testing
       try await isRead.futureResult.get()
       try await client.close().get()
     }
-    #expect(ContinuousClock.now - begin < .nanoseconds(Self.long.nanoseconds))
   }
 }

@@ -102,7 +102,8 @@ struct TurnRhythm {
 /// How many loops of a server may look for more at a time: half as many as there are cores. Thread-safe.
 final class PollingCores: Sendable {
   private let limit: Int
-  private let count = Atomic<Int>(0)
+  /// How many do now.
+  let count = Atomic<Int>(0)
 
   init(coreCount: Int = System.coreCount) { limit = coreCount / 2 }
 
