@@ -22,6 +22,12 @@ extension LogState {
       var next: Offset
 
       var end: Int { position + header.batchByteCount }
+
+      /// Whether the records are written out of the headers' buffer: where they are few, to copy them takes less than
+      /// a piece of their own in the write.
+      var isCopied: Bool { header.recordsLength <= 2 << 10 }
+      /// What it takes of the headers' buffer.
+      var gatheredByteCount: Int { isCopied ? header.batchByteCount : RecordBatchHeader.byteCount }
     }
 
     let requests: [AppendRequest]
@@ -66,12 +72,14 @@ extension LogState {
     _ index: Int, to run: inout Run, _ context: AppendContext, _ effects: inout LogEffects
   ) -> StorageError? {
     let header = run.requests[index].batch.header
-    if let refusal = refusal(of: run.requests[index].batch) ?? context.admitted.refusal(of: header) { return refusal }
-    switch verdict(on: index, &run, &effects) {
+    let hasKeys = run.requests[index].batch.everyRecordHasKey
+    if let refusal = refusal(of: header, hasKeys: hasKeys) ?? context.admitted.refusal(of: header) { return refusal }
+    switch verdict(on: header, &run, &effects) {
     case .next: break
     case .refused(let error): return error
     case .duplicate(let batch, let next):
-      answer(run.requests[index], .duplicate(batch), end: next, &effects)
+      let request = run.requests[index]
+      answer(request.completion, request.durability, .duplicate(batch), end: next, &effects)
       return nil
     }
     if !config.mayUseReserve, let full = context.reserve.take(header.batchByteCount) {
@@ -83,7 +91,7 @@ extension LogState {
       // The write may have made the partition read-only; and where it failed there may be nothing to roll.
       if let error = refusal ?? (logEnd.position > 0 ? roll(context) : nil) { return error }
     }
-    return plan(index, &run) ? nil : StorageError(.failed, "offsets are used up")
+    return plan(index, header, &run) ? nil : StorageError(.failed, "offsets are used up")
   }
 
   /// Has it said when appends begin to fail, and when they work again; not that they still do.
@@ -98,14 +106,14 @@ extension LogState {
   }
 
   /// Why a batch cannot be appended; nil where it can.
-  private func refusal(of batch: ValidatedBatch) -> StorageError? {
+  private func refusal(of batch: RecordBatchHeader, hasKeys: Bool) -> StorageError? {
     if let refusal { return refusal }
     let maxBatchBytes = min(config.maxBatchBytes, LogConfig.maxBatchBytesCeiling)
-    guard batch.byteCount <= maxBatchBytes else {
+    guard batch.batchByteCount <= maxBatchBytes else {
       return StorageError(
-        .batchTooLarge, "a batch of \(batch.byteCount) bytes (header included); the bound is \(maxBatchBytes)")
+        .batchTooLarge, "a batch of \(batch.batchByteCount) bytes (header included); the bound is \(maxBatchBytes)")
     }
-    if config.requiresKeys, !batch.everyRecordHasKey {
+    if config.requiresKeys, !hasKeys {
       return StorageError(.missingKey, "a record without a key; this topic takes none")
     }
     return nil
@@ -113,9 +121,8 @@ extension LogState {
 
   /// What a batch is, as far as its producer goes.
   private mutating func verdict(
-    on index: Int, _ run: inout Run, _ effects: inout LogEffects
+    on header: RecordBatchHeader, _ run: inout Run, _ effects: inout LogEffects
   ) -> ProducerState.Verdict {
-    let header = run.requests[index].batch.header
     let verdict = run.producers.check(header, after: producers)
     guard case .duplicate(_, let next) = verdict, next > logEnd.offset else { return verdict }
     // Its first appearance is in this run: whether that was written has to be known first.
@@ -126,12 +133,13 @@ extension LogState {
 
   /// Answers once the log is as durable as the request wants it up to `end`.
   private mutating func answer(
-    _ request: AppendRequest, _ outcome: AppendOutcome, end: Offset, _ effects: inout LogEffects
+    _ completion: @escaping @Sendable (AppendOutcome) -> Void, _ durability: AppendDurability, _ outcome: AppendOutcome,
+    end: Offset, _ effects: inout LogEffects
   ) {
-    switch request.durability {
+    switch durability {
     case .durable where end > durableEnd.offset:
-      durableWaiters.append(DurableWaiter(end: end, completion: request.completion, outcome: outcome))
-    case .durable, .written: effects.resolve(request.completion, outcome)
+      durableWaiters.append(DurableWaiter(end: end, completion: completion, outcome: outcome))
+    case .durable, .written: effects.resolve(completion, outcome)
     }
   }
 
@@ -146,8 +154,7 @@ extension LogState {
   }
 
   /// Gives the batch its offsets and the broker's fields. False where no offsets are left.
-  private func plan(_ index: Int, _ run: inout Run) -> Bool {
-    var header = run.requests[index].batch.header
+  private func plan(_ index: Int, _ header: consuming RecordBatchHeader, _ run: inout Run) -> Bool {
     header.baseOffset = run.entries.last?.next ?? logEnd.offset
     header.partitionEpoch = partitionEpoch
     header.appendTimestampMs = lastAppendTimestampMs
@@ -182,7 +189,10 @@ extension LogState {
     appendTrouble = failure
     for entry in run.entries {
       if entry.end <= start + written {
-        accept(entry, run.requests[entry.index], &effects)
+        let batch = accept(entry)
+        answer(
+          run.requests[entry.index].completion, run.requests[entry.index].durability, .appended(batch), end: entry.next,
+          &effects)
       } else {
         effects.resolve(
           run.requests[entry.index].completion, .refused(failure ?? StorageError(.failed, "the write was cut short")))
@@ -196,17 +206,26 @@ extension LogState {
   /// What a partition keeps of its headers' buffer, at most: there may be very many partitions.
   private static let keptHeaderBytes = 1 << 10
 
-  /// Headers are built together in one buffer; the records go from where they are.
+  /// Headers are built together in one buffer, with the records of small batches; others go from where they are.
   private mutating func buffers(of run: Run) -> [ByteBuffer] {
     headerBytes.clear()
-    headerBytes.reserveCapacity(run.entries.count * RecordBatchHeader.byteCount)
-    for entry in run.entries { entry.header.write(to: &headerBytes) }
-    var buffers: [ByteBuffer] = []
-    buffers.reserveCapacity(2 * run.entries.count)
+    headerBytes.reserveCapacity(run.entries.reduce(0) { $0 + $1.gatheredByteCount })
     for entry in run.entries {
-      if let header = headerBytes.readSlice(length: RecordBatchHeader.byteCount) { buffers.append(header) }
-      buffers.append(run.requests[entry.index].batch.records)
+      entry.header.write(to: &headerBytes)
+      guard entry.isCopied else { continue }
+      run.requests[entry.index].batch.records.withUnsafeReadableBytes { _ = headerBytes.writeBytes($0) }
     }
+    var buffers: [ByteBuffer] = []
+    buffers.reserveCapacity(run.entries.reduce(1) { $0 + ($1.isCopied ? 0 : 2) })
+    var gathered = 0
+    for entry in run.entries {
+      gathered += entry.gatheredByteCount
+      if entry.isCopied { continue }
+      if let headers = headerBytes.readSlice(length: gathered) { buffers.append(headers) }
+      buffers.append(run.requests[entry.index].batch.records)
+      gathered = 0
+    }
+    if gathered > 0, let rest = headerBytes.readSlice(length: gathered) { buffers.append(rest) }
     return buffers
   }
 
@@ -221,15 +240,14 @@ extension LogState {
     }
   }
 
-  private mutating func accept(_ entry: Run.Entry, _ request: AppendRequest, _ effects: inout LogEffects) {
+  private mutating func accept(_ entry: Run.Entry) -> AppendedBatch {
     activeSegment.noteAppend(of: entry.header, at: entry.position)
     tail.note(entry.header.baseOffset, at: entry.position, in: activeSegment.baseOffset)
     logEnd.offset = entry.next
     logEnd.position = entry.end
     if unsynced.last !== activeSegment { unsynced.append(activeSegment) }
     producers.note(entry.header)
-    let batch = AppendedBatch(baseOffset: entry.header.baseOffset, appendTimestampMs: entry.header.appendTimestampMs)
-    answer(request, .appended(batch), end: entry.next, &effects)
+    return AppendedBatch(baseOffset: entry.header.baseOffset, appendTimestampMs: entry.header.appendTimestampMs)
   }
 
   /// Begins a new segment at the log's end. Its directory entry is brought to disk by the next flush, before anything

@@ -3,11 +3,12 @@ internal import TailraceWire
 
 extension LocalLogStore {
   package func append(_ requests: [AppendRequest], fence: Fence) {
-    guard let first = requests.first else { return }
+    guard !requests.isEmpty else { return }
+    let partition = requests[0].partition
     if !hasAppended.load(ordering: .relaxed) { hasAppended.store(true, ordering: .sequentiallyConsistent) }
     // Mostly all go to one partition.
-    guard requests.contains(where: { $0.partition != first.partition }) else {
-      carryOut(append(requests, to: first.partition, fence))
+    guard requests.indices.contains(where: { requests[$0].partition != partition }) else {
+      carryOut(append(requests, to: partition, fence))
       return
     }
     // All is written before anybody is told, or anything is flushed.
