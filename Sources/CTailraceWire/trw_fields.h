@@ -19,7 +19,9 @@ typedef struct {
 } trw_fields;
 
 /// Reads a field of a known number up to 31. False at the end, and where it is not usual: then `at` is not the end.
-static inline bool trw_next_field(trw_fields *f) {
+///
+/// A part of its caller, so that `f` is in registers there.
+__attribute__((always_inline)) static inline bool trw_next_field(trw_fields *f) {
   if (f->at == f->end) return false;
   const uint8_t *at = trw_read_tag(f->at, f->end, &f->number, &f->wire);
   if (at == NULL || f->number > 31 || (f->seen & (1u << f->number)) != 0) return false;

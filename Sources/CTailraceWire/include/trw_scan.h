@@ -42,8 +42,8 @@ typedef struct {
 } trw_single_produce;
 
 /// Reads such a request. False where it is another one, or has anything that is not usual: a field that stands twice, is
-/// unknown, or has another wire type, a topic that is no text, a topic id, plain records, no partition. Then the message
-/// is to be unpacked.
+/// unknown, or has another wire type, a topic that is no text, a topic id, plain records, no partition, a batch whose
+/// fields are in another order than their numbers. Then the message is to be unpacked.
 bool trw_scan_single_produce(const uint8_t *data, size_t length, trw_single_produce *produce);
 
 /// A tailrace.v1.FetchRequest with one target, for batches as they lie in the log; pointers into the message.

@@ -13,7 +13,8 @@ enum CallWeight {
   private static let heartbeatBytes = 4 << 10
   /// Targets, records and batches of a produce, at most.
   private static let produceParts = 256
-  private static let produceBytes = 1 << 20
+  /// A message with a single batch, at most.
+  static let produceBytes = 1 << 20
   /// Records that the batches of a produce say they have, at most.
   private static let batchRecords = 8_192
 
@@ -44,9 +45,13 @@ enum CallWeight {
     var records = 0
     for batch in batches {
       records += Int(batch.recordCount)
-      let isCompressed = BatchAttributes(rawValue: batch.attributes).compression != Compression.none
-      if isCompressed || records > batchRecords { return true }
+      if isHeavy(batch) || records > batchRecords { return true }
     }
     return false
+  }
+
+  static func isHeavy(_ batch: RecordBatch) -> Bool {
+    let isCompressed = BatchAttributes(rawValue: batch.attributes).compression != Compression.none
+    return isCompressed || Int(batch.recordCount) > batchRecords
   }
 }

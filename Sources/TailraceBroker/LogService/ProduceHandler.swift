@@ -37,14 +37,14 @@ struct ProduceHandler: Sendable {
 
   /// Takes a call: what it appends is added to `appends`.
   func handle(_ call: InboundCall, from connection: any CallConnection, _ appends: inout Appends) {
-    guard !queue.isBusy(with: connection), !CallWeight.isHeavyProduce(call.message) else {
+    guard !queue.isBusy(with: connection), call.message.readableBytes <= CallWeight.produceBytes else {
       enqueue(call, from: connection, &appends)
       return
     }
     if let single = SingleProduce(scanning: call.message), prepare(single, call.id, from: connection, &appends) {
       return
     }
-    guard call.message.readableBytes <= CallWeight.messageBytes else {
+    guard !CallWeight.isHeavyProduce(call.message), call.message.readableBytes <= CallWeight.messageBytes else {
       // Odd, or with several batches: to decode it takes as long as it is large.
       enqueue(call, from: connection, &appends)
       return
@@ -105,7 +105,7 @@ struct ProduceHandler: Sendable {
   private func prepare(
     _ single: SingleProduce, _ id: CallID, from connection: any CallConnection, _ appends: inout Appends
   ) -> Bool {
-    guard single.acks != .none, !CallWeight.areHeavy(CollectionOfOne(single.batch)),
+    guard single.acks != .none, !CallWeight.isHeavy(single.batch),
       let topic = appends.topic(named: single.topic, in: topics),
       let part = appends.planner.plan(single, of: topic)
     else { return false }
