@@ -212,7 +212,8 @@ import Testing
     var decoder = FrameDecoder()
     decoder.receive(try connection.output())
     for id in [1, 2] as [UInt64] {
-      let frame = try #require(try decoder.next())
+      let next = try decoder.next()
+      let frame = try #require(next)
       #expect(try ResponseHeader(decoding: frame.header).callID == id)
       #expect(frame.message == joined(parts))
     }

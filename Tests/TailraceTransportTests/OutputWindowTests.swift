@@ -84,7 +84,8 @@ import Testing
     var decoder = FrameDecoder()
     decoder.receive(all)
     for (index, response) in responses.enumerated() {
-      let frame = try #require(try decoder.next(), sourceLocation: sourceLocation)
+      let next = try decoder.next()
+      let frame = try #require(next, sourceLocation: sourceLocation)
       #expect(try ResponseHeader(decoding: frame.header).callID == UInt64(index + 1), sourceLocation: sourceLocation)
       var expected = ByteBuffer()
       switch response {

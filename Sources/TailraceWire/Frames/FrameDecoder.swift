@@ -18,7 +18,7 @@ package struct Frame: Hashable, Sendable {
 /// once, with `wholeFrames` and `takeRequests`. A frame that is cut by the end of a read is copied, once, into a buffer of
 /// its own, so at most one frame is ever held, and no large receive buffer stays behind for the sake of a few bytes.
 /// Memory is taken for bytes that are there, never for a length that was announced.
-package struct FrameDecoder: Sendable {
+package struct FrameDecoder: ~Copyable, Sendable {
   /// A frame's length in bytes, all of it, and its header's.
   private struct Extent {
     let headerBytes: Int
@@ -55,7 +55,7 @@ package struct FrameDecoder: Sendable {
 
   private let limits: FrameLimits
   /// The frame that has begun, from its length field on: all that came of it, and nothing else. At least a byte.
-  private var partial: ByteBuffer?
+  private(set) var partial: ByteBuffer?
   /// Whether that is a whole frame.
   private var isPartialWhole = false
   /// What was received and not looked at yet. At least a byte.

@@ -25,11 +25,13 @@ package struct InboundCalls: Sendable {
   private var metadata: [CallID: [Metadata]] = [:]
   /// What the reads take in memory, in bytes: more than their calls' messages, perhaps by far.
   package private(set) var heldBytes = 0
+  /// How many calls there are. Kept here, as `heldBytes` is, since connections ask for it several times a turn, and to
+  /// have it counted elsewhere all of this would be copied.
+  package private(set) var count = 0
 
   package init() {}
 
-  package var count: Int { entries.count }
-  package var isEmpty: Bool { entries.isEmpty }
+  @inlinable package var isEmpty: Bool { count == 0 }
   package var ids: [CallID] { entries.map(\.id) }
 
   /// The calls that are appended by place lie in these bytes, until `endRead`.
@@ -44,6 +46,7 @@ package struct InboundCalls: Sendable {
       Entry(
         id: id, deadline: deadline, read: firstRead + reads.count - 1, start: place.lowerBound, byteCount: place.count,
         method: method, hasMetadata: false))
+    count += 1
   }
 
   /// No more calls lie in the read that was begun.
@@ -67,6 +70,7 @@ package struct InboundCalls: Sendable {
   /// Takes the call that came first.
   package mutating func popFirst() -> InboundCall? {
     guard let entry = entries.popFirst() else { return nil }
+    count -= 1
     let message = reads[entry.read - firstRead].getSlice(at: entry.start, length: entry.byteCount) ?? ByteBuffer()
     let metadata = forget(entry)
     return InboundCall(
@@ -77,6 +81,7 @@ package struct InboundCalls: Sendable {
   package mutating func remove(_ id: CallID) -> Bool {
     guard let index = entries.firstIndex(where: { $0.id == id }) else { return false }
     let entry = entries.remove(at: index)
+    count -= 1
     dropRead(entry.read, unlessHeldAround: index)
     _ = forget(entry)
     return true

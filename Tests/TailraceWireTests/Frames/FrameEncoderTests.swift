@@ -6,7 +6,8 @@ import Testing
   private func take(_ bytes: ByteBuffer, limits: FrameLimits = .default) throws -> Frame {
     var decoder = FrameDecoder(limits: limits)
     decoder.receive(bytes)
-    return try #require(try decoder.next())
+    let next = try decoder.next()
+    return try #require(next)
   }
 
   private static let ids: [UInt64] = [1, 127, 128, 300, 16_383, 16_384, 1 << 31, 1 << 35, 1 << 62, 1 << 63, .max]

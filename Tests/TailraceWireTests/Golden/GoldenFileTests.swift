@@ -28,7 +28,8 @@ import Testing
   private func frame(_ name: String) throws -> Frame {
     var decoder = FrameDecoder()
     decoder.receive(try GoldenFiles.read(name))
-    let frame = try #require(try decoder.next())
+    let next = try decoder.next()
+    let frame = try #require(next)
     #expect(decoder.bufferedBytes == 0)
     return frame
   }
