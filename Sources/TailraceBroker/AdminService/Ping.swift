@@ -7,7 +7,7 @@ enum PingHandler {
   static let maxPayloadBytes = 65_536
 
   static func answer(_ call: InboundCall) -> Response {
-    if call.message.readableBytes == 0 { return .message(call.message) }
+    if call.message.readableBytes == 0 { return .short(ShortMessage()) }
     do throws(RPCError) {
       guard call.message.readableBytes <= maxPayloadBytes + 64 else {
         throw RPCError(

@@ -89,23 +89,18 @@ extension ShortMessage {
   /// ProduceResponse { results: [ { batches: [ { base_offset, append_timestamp_ms, duplicate } ] } ] }; as protobuf has
   /// it, what is 0 or false is left out.
   fileprivate static func stored(_ batch: AppendedBatch, isDuplicate: Bool) -> ShortMessage {
-    var result = ShortMessage()
-    if batch.baseOffset.rawValue != 0 {
-      result.append(0x08)
-      result.appendVarint(UInt64(bitPattern: batch.baseOffset.rawValue))
-    }
-    if batch.appendTimestampMs != 0 {
-      result.append(0x10)
-      result.appendVarint(UInt64(bitPattern: batch.appendTimestampMs))
-    }
-    if isDuplicate {
-      result.append(0x18)
-      result.append(1)
-    }
-    var target = ShortMessage()
-    target.append(0x12, result)
+    let offset = UInt64(bitPattern: batch.baseOffset.rawValue)
+    let timestampMs = UInt64(bitPattern: batch.appendTimestampMs)
+    let duplicate: UInt64 = isDuplicate ? 1 : 0
+    let byteCount = byteCount(ofField: offset) + byteCount(ofField: timestampMs) + byteCount(ofField: duplicate)
     var response = ShortMessage()
-    response.append(0x0A, target)
+    response.append(0x0A)
+    response.append(UInt8(byteCount + 2))
+    response.append(0x12)
+    response.append(UInt8(byteCount))
+    response.appendField(0x08, offset)
+    response.appendField(0x10, timestampMs)
+    response.appendField(0x18, duplicate)
     return response
   }
 }

@@ -25,9 +25,7 @@ extension NativeConnectionHandler {
     switch response {
     case .message(let message):
       writeMessage(message, to: clientID)
-    case .short(let message):
-      gatheredBytes += encoder.writeResponse(clientID, message, reconnectAdvised: isDraining, to: &gather)
-      if gatheredBytes >= gatherBytes { writeGathered() }
+    case .short(let message): message.withUnsafeBytes { writeWhole($0, to: clientID) }
     case .chunks(let chunks):
       writeChunks(chunks, to: clientID)
     case .failure(let error):
@@ -74,9 +72,19 @@ extension NativeConnectionHandler {
       writeFailure(refusal, to: clientID)
       return
     }
+    if count <= gatheredMessageBytes {
+      message.withUnsafeReadableBytes { writeWhole($0, to: clientID) }
+      return
+    }
     gatheredBytes += encoder.writeResponsePrefix(
       clientID, messageBytes: count, reconnectAdvised: isDraining, to: &gather)
     writeBytes(message)
+  }
+
+  /// Writes an answer with a message that is copied behind its header.
+  private func writeWhole(_ message: UnsafeRawBufferPointer, to clientID: UInt64) {
+    gatheredBytes += encoder.writeResponse(clientID, message, reconnectAdvised: isDraining, to: &gather)
+    if gatheredBytes >= gatherBytes { writeGathered() }
   }
 
   private func writeChunks(_ chunks: [Chunk], to clientID: UInt64) {

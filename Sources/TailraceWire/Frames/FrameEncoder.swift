@@ -21,9 +21,28 @@ package struct FrameEncoder {
     _ callID: UInt64, messageBytes: Int, isLast: Bool = true, reconnectAdvised: Bool = false,
     to buffer: inout ByteBuffer
   ) -> Int {
-    let idBytes = Varint.byteCount(callID)
-    let headerBytes = 1 + idBytes + (isLast ? 2 : 0) + (reconnectAdvised ? 2 : 0)
-    return buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 6 + headerBytes) { memory in
+    write(
+      callID, messageBytes: messageBytes, isLast: isLast, reconnectAdvised: reconnectAdvised,
+      message: UnsafeRawBufferPointer(start: nil, count: 0), to: &buffer)
+  }
+
+  /// Writes all of a successful unary response's frame, whose `message` is at most `maxResponseBytes`. Returns how many
+  /// bytes it wrote.
+  package func writeResponse(
+    _ callID: UInt64, _ message: UnsafeRawBufferPointer, reconnectAdvised: Bool = false, to buffer: inout ByteBuffer
+  ) -> Int {
+    write(
+      callID, messageBytes: message.count, isLast: true, reconnectAdvised: reconnectAdvised, message: message,
+      to: &buffer)
+  }
+
+  /// Writes a response's frame up to the end of `message`, which is all of it or nothing.
+  @inline(__always) private func write(
+    _ callID: UInt64, messageBytes: Int, isLast: Bool, reconnectAdvised: Bool, message: UnsafeRawBufferPointer,
+    to buffer: inout ByteBuffer
+  ) -> Int {
+    let headerBytes = 1 + Varint.byteCount(callID) + (isLast ? 2 : 0) + (reconnectAdvised ? 2 : 0)
+    return buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 6 + headerBytes + message.count) { memory in
       memory.storeBytes(of: UInt32(truncatingIfNeeded: 2 + headerBytes + messageBytes).bigEndian, as: UInt32.self)
       memory.storeBytes(of: UInt16(truncatingIfNeeded: headerBytes).bigEndian, toByteOffset: 4, as: UInt16.self)
       memory[6] = 0x08  // call_id
@@ -38,17 +57,10 @@ package struct FrameEncoder {
         memory[at + 1] = 1
         at += 2
       }
-      return at
+      guard !message.isEmpty else { return at }
+      UnsafeMutableRawBufferPointer(rebasing: memory[at...]).copyMemory(from: message)
+      return at + message.count
     }
-  }
-
-  /// Writes all of a successful unary response's frame. Returns how many bytes it wrote.
-  package func writeResponse(
-    _ callID: UInt64, _ message: ShortMessage, reconnectAdvised: Bool = false, to buffer: inout ByteBuffer
-  ) -> Int {
-    let prefix = writeResponsePrefix(
-      callID, messageBytes: message.count, reconnectAdvised: reconnectAdvised, to: &buffer)
-    return prefix + message.withUnsafeBytes { buffer.writeBytes($0) }
   }
 
   /// Writes the frame of a failure. `callID` 0: the connection's own, which ends with it.

@@ -3,7 +3,7 @@ package struct ShortMessage: Sendable {
   /// Most bytes there can be.
   package static let capacity = 40
 
-  private var bytes = InlineArray<40, UInt8>(repeating: 0)
+  @usableFromInline var bytes = InlineArray<40, UInt8>(repeating: 0)
   package private(set) var count = 0
 
   package init() {}
@@ -14,19 +14,17 @@ package struct ShortMessage: Sendable {
     count += 1
   }
 
-  /// Appends a varint: up to ten bytes.
-  package mutating func appendVarint(_ value: UInt64) {
+  /// Appends a varint's field: up to eleven bytes. As protobuf has it, what is 0 is left out.
+  package mutating func appendField(_ tag: UInt8, _ value: UInt64) {
+    guard value != 0 else { return }
+    append(tag)
     Varint.forEachByte(of: value) { append($0) }
   }
 
-  /// Appends a message's field: tag, length, content. The content is shorter than 128 bytes, as all are here.
-  package mutating func append(_ tag: UInt8, _ content: ShortMessage) {
-    append(tag)
-    append(UInt8(content.count))
-    for index in 0..<content.count { append(content.bytes[index]) }
-  }
+  /// Bytes that a varint's field takes.
+  package static func byteCount(ofField value: UInt64) -> Int { value == 0 ? 0 : 1 + Varint.byteCount(value) }
 
-  package func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
+  @inlinable package func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
     Swift.withUnsafeBytes(of: bytes) { body(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
   }
 }

@@ -53,7 +53,9 @@ import Testing
     let batch = AppendedBatch(baseOffset: Offset(300), appendTimestampMs: 1_700_000_000_000)
     guard case .short(let message) = Response(.appended(batch)) else { return #expect(Bool(false)) }
     var short = ByteBuffer()
-    let count = FrameEncoder().writeResponse(9, message, reconnectAdvised: isReconnectAdvised, to: &short)
+    let count = message.withUnsafeBytes {
+      FrameEncoder().writeResponse(9, $0, reconnectAdvised: isReconnectAdvised, to: &short)
+    }
     let bytes = ByteBuffer(bytes: message.withUnsafeBytes { Array($0) })
     var long = ByteBuffer()
     try FrameEncoder().writeResponse(
