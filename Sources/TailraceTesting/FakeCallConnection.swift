@@ -131,12 +131,10 @@ package final class FakeCallConnection: CallConnection {
         defer { state.queue = InboundCalls() }
         return state.queue
       }
-      var offers = [CallOffer(connection: self, calls: queue)]
-      dispatcher.dispatch(&offers)
-      var rest = offers[0].calls
+      dispatcher.dispatch([CallOffer(connection: self, calls: queue)])
       state.withLock { state in
-        while let call = state.queue.popFirst() { rest.append(call) }
-        state.queue = rest
+        while let call = state.queue.popFirst() { queue.append(call) }
+        state.queue = queue
       }
     }
   }

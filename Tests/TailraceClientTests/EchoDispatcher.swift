@@ -16,11 +16,11 @@ final class EchoDispatcher: RequestDispatcher {
   var parked: [Parked] { state.withLock { $0.parked } }
   var abandoned: [CallID] { state.withLock { $0.abandoned } }
 
-  func dispatch(_ offers: inout [CallOffer]) {
-    for index in offers.indices { dispatch(&offers[index].calls, from: offers[index].connection) }
+  func dispatch(_ offers: [CallOffer]) {
+    for offer in offers { dispatch(offer.calls, from: offer.connection) }
   }
 
-  private func dispatch(_ calls: inout InboundCalls, from connection: any CallConnection) {
+  private func dispatch(_ calls: InboundCalls, from connection: any CallConnection) {
     while connection.acceptsCalls, let call = calls.popFirst() {
       switch call.method {
       case .adminServicePing:

@@ -138,8 +138,6 @@ import Testing
       return nil
     }
 
-    func takeBack(_ left: inout InboundCalls) {}
-
     func endTurn() {
       guard turnCount.load(ordering: .relaxed) == TurnRhythm.steadiness else { return }
       loop.execute {

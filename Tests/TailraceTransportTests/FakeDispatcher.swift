@@ -48,13 +48,13 @@ final class FakeDispatcher: RequestDispatcher {
   var offers: [Int] { state.withLock { $0.offers } }
   var turns: [[Int]] { state.withLock { $0.turns } }
 
-  func dispatch(_ offers: inout [CallOffer]) {
+  func dispatch(_ offers: [CallOffer]) {
     let counts = offers.map(\.calls.count)
     state.withLock { $0.turns.append(counts) }
-    for index in offers.indices { dispatch(&offers[index].calls, from: offers[index].connection) }
+    for offer in offers { dispatch(offer.calls, from: offer.connection) }
   }
 
-  private func dispatch(_ calls: inout InboundCalls, from connection: any CallConnection) {
+  private func dispatch(_ calls: InboundCalls, from connection: any CallConnection) {
     let count = calls.count
     state.withLock { $0.offers.append(count) }
     while connection.acceptsCalls, count - calls.count < mostTaken, let call = calls.popFirst() {

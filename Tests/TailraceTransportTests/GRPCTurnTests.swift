@@ -130,14 +130,14 @@ private final class Pump: RequestDispatcher {
   /// How many messages had been sent when another call was taken.
   var sentBeforePing: Int? { state.withLock { $0.sentBeforePing } }
 
-  func dispatch(_ offers: inout [CallOffer]) {
-    for index in offers.indices {
-      while let call = offers[index].calls.popFirst() {
+  func dispatch(_ offers: [CallOffer]) {
+    for offer in offers {
+      while let call = offer.calls.popFirst() {
         if call.method == .logServiceSubscribe {
-          creditGranted(to: call.id, on: offers[index].connection)
+          creditGranted(to: call.id, on: offer.connection)
         } else {
           state.withLock { $0.sentBeforePing = $0.sent }
-          offers[index].connection.respond(.message(call.message), to: call.id)
+          offer.connection.respond(.message(call.message), to: call.id)
         }
       }
     }

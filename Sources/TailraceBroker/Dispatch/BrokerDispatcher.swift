@@ -36,17 +36,15 @@ package struct BrokerDispatcher: RequestDispatcher {
     groupHotPath = GroupHotPath(coordinator: groups)
   }
 
-  package func dispatch(_ offers: inout [CallOffer]) {
+  package func dispatch(_ offers: [CallOffer]) {
     // What is produced in one turn is appended together, at the latest before anybody may look for it.
     var appends = produce.makeAppends()
-    for index in offers.indices {
-      dispatch(&offers[index].calls, from: offers[index].connection, &appends)
-    }
+    for offer in offers { dispatch(offer.calls, from: offer.connection, &appends) }
     produce.append(&appends)
   }
 
   private func dispatch(
-    _ calls: inout InboundCalls, from connection: any CallConnection, _ appends: inout ProduceHandler.Appends
+    _ calls: InboundCalls, from connection: any CallConnection, _ appends: inout ProduceHandler.Appends
   ) {
     while connection.acceptsCalls, !heavyCalls.isFull(for: connection), !controlCalls.isFull(for: connection),
       let call = calls.popFirst()

@@ -166,7 +166,7 @@ extension GRPCConnectionHandler {
     deadlineTimer?.cancel()
     tick?.cancel()
     outbox.close()
-    queue = InboundCalls()
+    queue.removeAll()
     streams = [:]
     heldUpStreams = []
     lingeringStreams = [:]

@@ -24,16 +24,8 @@ extension GRPCConnectionHandler: TurnMember {
     chargedBytes += outside.chargedBytes
     for item in outside.items { answer(item.response, to: item.call.stream) }
     guard !queue.isEmpty, hasRoom else { return nil }
-    // The dispatcher answers while it takes calls, and that must find `queue` free to be looked at.
     offeredCount = queue.count
-    var offer = CallOffer(connection: self, calls: InboundCalls())
-    swap(&offer.calls, &queue)
-    return offer
-  }
-
-  func takeBack(_ left: inout InboundCalls) {
-    guard phase == .open else { return }
-    swap(&left, &queue)
+    return CallOffer(connection: self, calls: queue)
   }
 
   func endTurn() {

@@ -49,7 +49,7 @@ package final class GRPCConnectionHandler: ChannelInboundHandler, CallConnection
   /// The last one that a client has opened, and that was not refused.
   var lastStream = HTTP2StreamID.rootStream
   /// Calls that the dispatcher has not taken yet.
-  var queue = InboundCalls()
+  let queue = InboundCalls()
   /// Bytes of the requests that are not whole yet.
   var partialBytes = 0
   /// Whether frames were written since the last flush.

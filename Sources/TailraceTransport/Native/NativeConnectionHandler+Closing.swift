@@ -72,7 +72,7 @@ extension NativeConnectionHandler {
     guard wasOpen else { return }
     cancelTimers()
     outbox.close()
-    queue = InboundCalls()
+    queue.removeAll()
     decoder = FrameDecoder(limits: limits.frame)
     gather = ByteBuffer()
     gatheredBytes = 0

@@ -19,7 +19,7 @@ extension NativeConnectionHandler {
           return
         }
         queue.beginRead(bytes)
-        let found = Result { () throws(FrameError) in try takeUsual(&decoder, &calls, &queue, &allowance) }
+        let found = Result { () throws(FrameError) in try takeUsual(&decoder, &calls, &allowance) }
         queue.endRead()
         try found.get()
         // What stopped that, if it was not the end.
@@ -33,11 +33,11 @@ extension NativeConnectionHandler {
   }
 
   /// Takes frames as long as each is a call like nearly all are: a known method, no metadata, room for it. There are
-  /// many in a read, and this is the way of all of them, so the three are borrowed once.
+  /// many in a read, and this is the way of all of them, so these are borrowed once.
   private func takeUsual(
-    _ decoder: inout FrameDecoder, _ calls: inout CallTable, _ queue: inout InboundCalls, _ allowance: inout Int
+    _ decoder: inout FrameDecoder, _ calls: inout CallTable, _ allowance: inout Int
   ) throws(FrameError) {
-    let now = now
+    let (now, queue) = (now, queue)
     guard !isDraining else { return }
     try decoder.takeRequests { header, place throws(FrameError) in
       guard allowance > 0, let method = header.method, header.callID != 0, header.metadataCount == 0, !header.cancel

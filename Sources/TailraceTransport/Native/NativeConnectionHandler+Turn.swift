@@ -30,16 +30,8 @@ extension NativeConnectionHandler: TurnMember {
     if calls.earliestDeadline <= now { expireCalls() }
     hadRoom = hasRoom
     guard hadRoom, !queue.isEmpty else { return nil }
-    // The dispatcher answers while it takes calls, and that must find `queue` free to be looked at.
     offeredCount = queue.count
-    var offer = CallOffer(connection: self, calls: InboundCalls())
-    swap(&offer.calls, &queue)
-    return offer
-  }
-
-  func takeBack(_ left: inout InboundCalls) {
-    guard phase == .open else { return }
-    swap(&left, &queue)
+    return CallOffer(connection: self, calls: queue)
   }
 
   func endTurn() {

@@ -56,7 +56,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   let arena: Arena
   @exclusivity(unchecked) var calls: CallTable
   /// Calls that the dispatcher has not taken yet, in the order in which they came.
-  @exclusivity(unchecked) var queue = InboundCalls()
+  let queue = InboundCalls()
   /// What the peer did that ends the connection, once what came before is done with.
   var violation: FrameError?
   /// Whether a read was asked for that has not completed.

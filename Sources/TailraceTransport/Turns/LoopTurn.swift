@@ -55,7 +55,6 @@ package final class LoopTurn: @unchecked Sendable {
   // Kept from turn to turn for their memory.
   private var running: [any TurnMember] = []
   private var offers: [CallOffer] = []
-  private var offering: [any TurnMember] = []
 
   package convenience init(eventLoop: any EventLoop, dispatcher: any RequestDispatcher) {
     self.init(
@@ -156,11 +155,12 @@ package final class LoopTurn: @unchecked Sendable {
         postpone(from: index)
         break
       }
-      guard let offer = handler.beginTurn(at: begin) else { continue }
-      offers.append(offer)
-      offering.append(handler)
+      if let offer = handler.beginTurn(at: begin) { offers.append(offer) }
     }
-    if !offers.isEmpty { dispatch() }
+    if !offers.isEmpty {
+      dispatcher.dispatch(offers)
+      offers.removeAll(keepingCapacity: true)
+    }
     for handler in running { handler.endTurn() }
     let count = running.count
     running.removeAll(keepingCapacity: true)
@@ -180,13 +180,6 @@ package final class LoopTurn: @unchecked Sendable {
     let soloist = running.count == 1 ? running.first.map(ObjectIdentifier.init) : nil
     soloCount = soloist == self.soloist ? soloCount &+ 1 : 0
     self.soloist = soloist
-  }
-
-  private func dispatch() {
-    dispatcher.dispatch(&offers)
-    for index in offering.indices { offering[index].takeBack(&offers[index].calls) }
-    offers.removeAll(keepingCapacity: true)
-    offering.removeAll(keepingCapacity: true)
   }
 
   private func scheduleLater() {

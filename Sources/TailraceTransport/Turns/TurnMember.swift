@@ -15,9 +15,6 @@ protocol TurnMember: AnyObject, Sendable {
   /// nil: none.
   func beginTurn(at now: NIODeadline) -> CallOffer?
 
-  /// What the dispatcher left of an offer; empty, it serves again.
-  func takeBack(_ left: inout InboundCalls)
-
   /// The second half: writes, and goes on.
   func endTurn()
 }

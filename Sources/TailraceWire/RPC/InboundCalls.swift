@@ -5,7 +5,9 @@ package import NIOCore
 ///
 /// What one read brought is held once, however many calls lie in it. A call's message is cut out of it when the call is
 /// taken; until then a call is a few numbers.
-package struct InboundCalls: Sendable {
+///
+/// Isolation: its connection's event loop.
+package final class InboundCalls: @unchecked Sendable {
   private struct Entry: Sendable {
     var id: CallID
     var deadline: NIODeadline
@@ -25,38 +27,35 @@ package struct InboundCalls: Sendable {
   private var metadata: [CallID: [Metadata]] = [:]
   /// What the reads take in memory, in bytes: more than their calls' messages, perhaps by far.
   package private(set) var heldBytes = 0
-  /// How many calls there are. Kept here, as `heldBytes` is, since connections ask for it several times a turn, and to
-  /// have it counted elsewhere all of this would be copied.
-  package private(set) var count = 0
 
   package init() {}
 
-  @inlinable package var isEmpty: Bool { count == 0 }
+  package var count: Int { entries.count }
+  package var isEmpty: Bool { entries.isEmpty }
   package var ids: [CallID] { entries.map(\.id) }
 
   /// The calls that are appended by place lie in these bytes, until `endRead`.
-  package mutating func beginRead(_ bytes: ByteBuffer) {
+  package func beginRead(_ bytes: ByteBuffer) {
     reads.append(bytes)
     heldBytes += bytes.storageCapacity
   }
 
   /// Adds a call whose message lies at `place` in the bytes of the read: indices of that buffer.
-  package mutating func append(_ id: CallID, _ method: RPCMethod, at place: Range<Int>, deadline: NIODeadline) {
+  package func append(_ id: CallID, _ method: RPCMethod, at place: Range<Int>, deadline: NIODeadline) {
     entries.append(
       Entry(
         id: id, deadline: deadline, read: firstRead + reads.count - 1, start: place.lowerBound, byteCount: place.count,
         method: method, hasMetadata: false))
-    count += 1
   }
 
   /// No more calls lie in the read that was begun.
-  package mutating func endRead() {
+  package func endRead() {
     if let last = entries.last, last.read == firstRead + reads.count - 1 { return }
     heldBytes -= reads.removeLast().storageCapacity
   }
 
   /// Adds a call that has its message, between reads.
-  package mutating func append(_ call: InboundCall) {
+  package func append(_ call: InboundCall) {
     // Its read is not to be held for the sake of it.
     let message = call.message.compacted
     beginRead(message)
@@ -67,10 +66,18 @@ package struct InboundCalls: Sendable {
     metadata[call.id] = call.metadata
   }
 
+  /// Drops all calls.
+  package func removeAll() {
+    entries = []
+    reads = []
+    firstRead = 0
+    metadata = [:]
+    heldBytes = 0
+  }
+
   /// Takes the call that came first.
-  package mutating func popFirst() -> InboundCall? {
+  package func popFirst() -> InboundCall? {
     guard let entry = entries.popFirst() else { return nil }
-    count -= 1
     let message = reads[entry.read - firstRead].getSlice(at: entry.start, length: entry.byteCount) ?? ByteBuffer()
     let metadata = forget(entry)
     return InboundCall(
@@ -78,10 +85,9 @@ package struct InboundCalls: Sendable {
   }
 
   /// Removes a call, between reads. False where it is not there.
-  package mutating func remove(_ id: CallID) -> Bool {
+  package func remove(_ id: CallID) -> Bool {
     guard let index = entries.firstIndex(where: { $0.id == id }) else { return false }
     let entry = entries.remove(at: index)
-    count -= 1
     dropRead(entry.read, unlessHeldAround: index)
     _ = forget(entry)
     return true
@@ -89,7 +95,7 @@ package struct InboundCalls: Sendable {
 
   /// A call before `index` was taken out of the midst, or the end. Where it was the only one of its read, that must not
   /// wait for those before it: it may be large, and they may wait long.
-  private mutating func dropRead(_ read: Int, unlessHeldAround index: Int) {
+  private func dropRead(_ read: Int, unlessHeldAround index: Int) {
     let isHeld =
       index > 0 && entries[index - 1].read == read || index < entries.count && entries[index].read == read
     guard !isHeld else { return }
@@ -98,7 +104,7 @@ package struct InboundCalls: Sendable {
   }
 
   /// A call was taken out: so is what only it had use for. Returns its metadata.
-  private mutating func forget(_ entry: Entry) -> [Metadata] {
+  private func forget(_ entry: Entry) -> [Metadata] {
     let last = firstRead + reads.count
     let needed = entries.first?.read ?? last
     while firstRead < needed {

@@ -9,7 +9,7 @@ package protocol RequestDispatcher: Sendable {
   /// again once the connection accepts calls anew, after each answer, and when it is told to (`offerAgain`).
   ///
   /// Every call taken is answered exactly once, now or later, through its connection's `respond`.
-  func dispatch(_ offers: inout [CallOffer])
+  func dispatch(_ offers: [CallOffer])
 
   /// The peer takes more of the messages of a call that streams: see `CallConnection.credit`.
   func creditGranted(to call: CallID, on connection: any CallConnection)
@@ -33,7 +33,8 @@ extension RequestDispatcher {
 /// The calls of one connection, to be taken.
 package struct CallOffer: Sendable {
   package let connection: any CallConnection
-  package var calls: InboundCalls
+  /// The connection's own queue.
+  package let calls: InboundCalls
 
   package init(connection: any CallConnection, calls: InboundCalls) {
     self.connection = connection

@@ -219,7 +219,7 @@ private final class JobLog: Sendable {
 
 /// Takes no calls.
 private struct IdleDispatcher: RequestDispatcher {
-  func dispatch(_ offers: inout [CallOffer]) {}
+  func dispatch(_ offers: [CallOffer]) {}
   func abandon(_ call: CallID, from connection: any CallConnection) {}
   func inputEnded(on connection: any CallConnection) {}
   func connectionClosed(_ connection: any CallConnection) {}

@@ -172,7 +172,7 @@ import Testing
 }
 
 private struct NoDispatcher: RequestDispatcher {
-  func dispatch(_ offers: inout [CallOffer]) {}
+  func dispatch(_ offers: [CallOffer]) {}
   func abandon(_ call: CallID, from connection: any CallConnection) {}
   func inputEnded(on connection: any CallConnection) {}
   func connectionClosed(_ connection: any CallConnection) {}

@@ -13,10 +13,10 @@ final class AnsweringDispatcher: RequestDispatcher {
   /// How often a method was called.
   func count(of method: RPCMethod) -> Int { calls.withLock { $0[method, default: 0] } }
 
-  func dispatch(_ offers: inout [CallOffer]) {
-    for index in offers.indices {
-      let connection = offers[index].connection
-      while connection.acceptsCalls, let call = offers[index].calls.popFirst() {
+  func dispatch(_ offers: [CallOffer]) {
+    for offer in offers {
+      let connection = offer.connection
+      while connection.acceptsCalls, let call = offer.calls.popFirst() {
         let attempt = calls.withLock { calls in
           calls[call.method, default: 0] += 1
           return calls[call.method, default: 0]
