@@ -43,7 +43,7 @@ import Testing
     }
   }
 
-  @Test func `a commit is answered once it is stored`() async throws {
+  @Test func `a commit is answered once it is stored, and its answer expected until then`() async throws {
     try await withFixture { broker in
       try await broker.createTopic()
       broker.store.holdAppends()
@@ -54,6 +54,7 @@ import Testing
       ])[0]
       #expect(broker.connection.answeredCalls.suffix(1) != [commit])
       #expect(broker.connection.answers(to: commit).isEmpty)
+      #expect(broker.connection.expectedAnswers == 1)
       broker.store.releaseAppends()
       #expect(await broker.connection.response(to: commit).failure == nil)
       let found = try await broker.connection.response(to: look).decoded(as: FetchOffsetsResponse.self)
