@@ -73,7 +73,7 @@ package struct BrokerDispatcher: RequestDispatcher {
     let handle = isHeartbeat ? groupHotPath.heartbeat : groupHotPath.commit
     let isHeavy = isHeartbeat ? CallWeight.isHeavyHeartbeat(call.message) : CallWeight.isHeavyCommit(call.message)
     if !isHeavy, !heavyCalls.isBusy(with: connection) {
-      // A commit is answered once it is on disk.
+      // A commit that is not refused is answered once it is on disk.
       if !isHeartbeat { connection.expectAnswer() }
       handle(call, connection)
     } else {

@@ -13,8 +13,7 @@ enum CallWeight {
   private static let heartbeatBytes = 4 << 10
   /// Targets, records and batches of a produce, at most.
   private static let produceParts = 256
-  /// A message with a single batch, at most.
-  static let produceBytes = 1 << 20
+  private static let produceBytes = 1 << 20
   /// Records that the batches of a produce say they have, at most.
   private static let batchRecords = 8_192
 
@@ -23,9 +22,13 @@ enum CallWeight {
     message.readableBytes > messageBytes || PartCount.count(in: message, field: 1, most: fetchParts) > fetchParts
   }
 
+  /// Whatever is in it.
+  static func isLargeProduce(_ message: ByteBuffer) -> Bool { message.readableBytes > produceBytes }
+
+  /// Of one that is not a single batch: to decode it takes as long as it is large.
   static func isHeavyProduce(_ message: ByteBuffer) -> Bool {
     // ProduceRequest.targets; ProduceTarget.records and batches.
-    message.readableBytes > produceBytes
+    message.readableBytes > messageBytes
       || PartCount.count(in: message, field: 2, inner: [4, 5], most: produceParts) > produceParts
   }
 

@@ -37,15 +37,15 @@ struct ProduceHandler: Sendable {
 
   /// Takes a call: what it appends is added to `appends`.
   func handle(_ call: InboundCall, from connection: any CallConnection, _ appends: inout Appends) {
-    guard !queue.isBusy(with: connection), call.message.readableBytes <= CallWeight.produceBytes else {
+    guard !queue.isBusy(with: connection), !CallWeight.isLargeProduce(call.message) else {
       enqueue(call, from: connection, &appends)
       return
     }
     if let single = SingleProduce(scanning: call.message), prepare(single, call.id, from: connection, &appends) {
       return
     }
-    guard !CallWeight.isHeavyProduce(call.message), call.message.readableBytes <= CallWeight.messageBytes else {
-      // Odd, or with several batches: to decode it takes as long as it is large.
+    // With several batches, or records; or odd, such as a batch whose fields are not in the order of their numbers.
+    guard !CallWeight.isHeavyProduce(call.message) else {
       enqueue(call, from: connection, &appends)
       return
     }
@@ -111,7 +111,7 @@ struct ProduceHandler: Sendable {
     else { return false }
     let isDurable =
       single.acks == .durable || (single.acks == .unspecified && topic.config.log.durability == .durable)
-    // Said of such calls only: those of one record at a time are among them, and they gain most.
+    // Of produces said of such only: those of one record at a time are among them, and they gain most.
     if isDurable { connection.expectAnswer() }
     appends.requests.append(
       AppendRequest(partition: part.partition, batch: part.batch, durability: isDurable ? .durable : .written) {

@@ -24,8 +24,8 @@ extension LogState {
       var end: Int { position + header.batchByteCount }
 
       /// Whether the records are written out of the headers' buffer: where they are few, to copy them takes less than
-      /// a piece of their own in the write.
-      var isCopied: Bool { header.recordsLength <= 2 << 10 }
+      /// a piece of their own in the write. A batch of them fits what is kept of that buffer.
+      var isCopied: Bool { header.recordsLength <= 768 }
       /// What it takes of the headers' buffer.
       var gatheredByteCount: Int { isCopied ? header.batchByteCount : RecordBatchHeader.byteCount }
     }
@@ -203,7 +203,7 @@ extension LogState {
     if unsynced.isEmpty, !isFlushRunning { activeSegment.unpinFile() }
   }
 
-  /// What a partition keeps of its headers' buffer, at most: there may be very many partitions.
+  /// What a partition keeps of the buffer for headers and small records, at most: there may be very many partitions.
   private static let keptHeaderBytes = 1 << 10
 
   /// Headers are built together in one buffer, with the records of small batches; others go from where they are.

@@ -124,7 +124,7 @@ extension GRPCConnectionHandler {
   /// Sees to it that nobody works for a stream that was taken out.
   func abandon(_ id: HTTP2StreamID, _ stream: GRPCStream) {
     guard case .broker = stream.target, stream.isCalled else { return }
-    // Where the dispatcher has it, or is being offered it just now.
+    // Where the dispatcher has it.
     if !queue.remove(CallID(id)) { dispatcher.abandon(CallID(id), from: self) }
   }
 }

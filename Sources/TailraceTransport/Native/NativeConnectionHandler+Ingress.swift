@@ -33,7 +33,7 @@ extension NativeConnectionHandler {
   }
 
   /// Takes frames as long as each is a call like nearly all are: a known method, no metadata, room for it. There are
-  /// many in a read, and this is the way of all of them, so these are borrowed once.
+  /// many in a read, and this is the way of all of them, so decoder and table are borrowed once.
   private func takeUsual(
     _ decoder: inout FrameDecoder, _ calls: inout CallTable, _ allowance: inout Int
   ) throws(FrameError) {

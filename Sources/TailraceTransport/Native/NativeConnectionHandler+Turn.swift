@@ -13,7 +13,7 @@ extension NativeConnectionHandler: TurnMember {
   }
 
   func beginTurn(at now: NIODeadline) -> CallOffer? {
-    // It stands in a list still if it had its turn before that list's; twice in one turn it would lose its first offer.
+    // It stands in a list still if it had its turn before that list's; twice in one turn it would be offered twice.
     guard isTurnAwaited, phase == .open else { return nil }
     isTurnAwaited = false
     isInTurn = true

@@ -39,11 +39,16 @@ import Testing
     #expect(CallWeight.isHeavyProduce(try produce([ProduceTarget](repeating: empty, count: 257))))
   }
 
-  @Test func `a produce of more than a mebibyte is heavy`() throws {
-    let small = try produce([ProduceTarget(topic: "orders", batches: [try batch(ofBytes: (1 << 20) - 1_000)])])
-    #expect(!CallWeight.isHeavyProduce(small))
-    let large = try produce([ProduceTarget(topic: "orders", batches: [try batch(ofBytes: 1 << 20)])])
-    #expect(CallWeight.isHeavyProduce(large))
+  @Test func `a produce of more than a mebibyte is large, and unless it is a single batch one of 32 KiB is heavy`()
+    throws
+  {
+    func message(_ count: Int) throws -> ByteBuffer {
+      try produce([ProduceTarget(topic: "orders", batches: [try batch(ofBytes: count)])])
+    }
+    #expect(!CallWeight.isLargeProduce(try message((1 << 20) - 1_000)))
+    #expect(CallWeight.isLargeProduce(try message(1 << 20)))
+    #expect(!CallWeight.isHeavyProduce(try message((32 << 10) - 1_000)))
+    #expect(CallWeight.isHeavyProduce(try message(32 << 10)))
   }
 
   @Test func `batches are heavy that are compressed, or say they have many records`() throws {

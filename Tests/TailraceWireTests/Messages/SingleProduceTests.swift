@@ -103,7 +103,7 @@ import Testing
     request(topic + partition + [0x2A, 3, 0x8A, 1, 0]),  // empty records, written all the same
   ]
 
-  @Test(arguments: usual) func `one batch in whatever order is read`(bytes: [UInt8]) throws {
+  @Test(arguments: usual) func `one batch is read, in whatever order it and the rest come`(bytes: [UInt8]) throws {
     let single = try #require(SingleProduce(scanning: ByteBuffer(bytes: bytes)))
     #expect(differences(single, try ProduceRequest(decoding: ByteBuffer(bytes: bytes))) == [])
   }
@@ -122,6 +122,9 @@ import Testing
     [0x18, 0] + request(topic + partition + batch), request(topic + partition + batch + [0x30, 0]),  // unknown fields
     request(topic + partition + [0x2A, 7, 0x8A, 1, 1, 0x52, 0x90, 1, 0]),
     request(topic + partition + [0x2A, 6, 0x08, 1, 0x8A, 1, 1, 0x52]),  // format_version as a varint
+    request(topic + partition + [0x2A, 9, 0x8A, 1, 1, 0x52, 0x0D, 1, 0, 0, 0]),  // a field behind the records
+    request(topic + partition + [0x2A, 14, 0x1D, 1, 0, 0, 0, 0x0D, 1, 0, 0, 0, 0x8A, 1, 1, 0x52]),  // not in order
+    request(topic + partition + [0x2A, 14, 0x0D, 1, 0, 0, 0, 0x0D, 1, 0, 0, 0, 0x8A, 1, 1, 0x52]),  // one twice
     request([0x0A, 1, 0] + partition + batch), request([0x0A, 2, 0xC3, 0x28] + partition + batch),  // no topic's name
   ]
 
