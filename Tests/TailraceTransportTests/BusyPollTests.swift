@@ -57,7 +57,8 @@ import Testing
     #expect(rhythm.isClose)
     calls(1, .microseconds(801))
     #expect(!rhythm.isClose)
-    let poll = try BusyPoll(length: .milliseconds(20), cores: PollingCores(coreCount: 2), rhythm: Self.anyTurns)
+    let poll = BusyPoll(
+      try LoopSockets(), length: .milliseconds(20), cores: PollingCores(coreCount: 2), rhythm: Self.anyTurns)
     let begin = NIODeadline.now()
     #expect(!poll.isWorthwhile(afterTurnAt: begin, of: 1, expectingAnswer: true))
     #expect(!poll.run())
@@ -86,16 +87,16 @@ import Testing
   @Test func `a look ends when there is something to read, and in vain after its time`() throws {
     let cores = PollingCores(coreCount: 2)
     try withSockets { near, far in
-      let brief = try BusyPoll(length: .milliseconds(1), cores: cores, rhythm: Self.anyTurns)
-      brief.watch(near)
+      let sockets = try LoopSockets()
+      sockets.watch(near)
+      let brief = BusyPoll(sockets, length: .milliseconds(1), cores: cores, rhythm: Self.anyTurns)
       for turn in 1...17 {
         #expect(brief.isWorthwhile(afterTurnAt: .uptimeNanoseconds(UInt64(turn)), of: 1) == (turn > 15))
       }
       #expect(!brief.isWorthwhile(afterTurnAt: .uptimeNanoseconds(18), of: 2), "others have something to do")
       #expect(!brief.run())
       #expect(!brief.isWorthwhile(afterTurnAt: .uptimeNanoseconds(19), of: 1), "it has looked in vain")
-      let lasting = try BusyPoll(length: Self.long, cores: cores)
-      lasting.watch(near)
+      let lasting = BusyPoll(sockets, length: Self.long, cores: cores)
       #expect(send(far, [1], 1, 0) == 1)
       #expect(lasting.run())
     }
@@ -103,7 +104,7 @@ import Testing
 
   @Test func `where all cores that may look do, a loop does not`() throws {
     let cores = PollingCores(coreCount: 2)
-    let poll = try BusyPoll(length: Self.long, cores: cores)
+    let poll = BusyPoll(try LoopSockets(), length: Self.long, cores: cores)
     #expect(cores.enter())
     #expect(!poll.run())
     cores.leave()
@@ -168,9 +169,11 @@ import Testing
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let loop = group.next()
     let yield = try await LoopYield.make(on: loop)
-    let poll = try BusyPoll(length: Self.long, cores: cores, rhythm: Self.anyTurns)
+    let sockets = try LoopSockets()
+    let poll = BusyPoll(sockets, length: Self.long, cores: cores, rhythm: Self.anyTurns)
     let turn = LoopTurn(
-      eventLoop: loop, dispatcher: FakeDispatcher.standard(), length: .seconds(1), yield: yield, busyPoll: poll)
+      eventLoop: loop, dispatcher: FakeDispatcher.standard(), length: .seconds(1), yield: yield, sockets: sockets,
+      busyPoll: poll)
     let member = Member(turn, loop)
     try await body(group, member) {
       // Not with futures: what they have the loop do waits until a look is over.

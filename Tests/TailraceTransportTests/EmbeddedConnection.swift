@@ -17,6 +17,8 @@ final class Valve: ChannelOutboundHandler {
   private(set) var flushes = 0
   private(set) var heldBytes = 0
   private var held: [(IOData, EventLoopPromise<Void>?)] = []
+  /// Called with each flush.
+  var onFlush: () -> Void = {}
 
   func read(context: ChannelHandlerContext) {
     reads += 1
@@ -35,6 +37,7 @@ final class Valve: ChannelOutboundHandler {
 
   func flush(context: ChannelHandlerContext) {
     flushes += 1
+    onFlush()
     if !isClogged { context.flush() }
   }
 

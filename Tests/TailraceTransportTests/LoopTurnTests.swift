@@ -95,6 +95,56 @@ import Testing
     #expect(group.dispatcher.turns == [[1], [1], [1]])
   }
 
+  @Test(arguments: [4, 5])
+  func `up to four connections that are answered in another's turn are flushed before it, more of them behind it`(
+    count: Int
+  ) throws {
+    let group = try Group(count + 1)
+    for other in 1...count { try group[other].send(call(7, .logServiceFetch, "parked \(other)")) }
+    let parked = try (1...count).map { try group.taken("parked \($0)") }
+    let mayJoin = NIOLoopBoundBox([Bool](), eventLoop: group.loop)
+    group.script.at("wake") {
+      for taken in parked {
+        mayJoin.value.append(taken.connection.mayJoinTurn)
+        taken.connection.respond(.message(ByteBuffer(string: "news")), to: taken.call.id)
+      }
+    }
+    #expect(!group[1].handler.mayJoinTurn, "there is no turn")
+    var order: [Int] = []
+    for index in 0...count { group[index].valve.onFlush = { order.append(index) } }
+    try group[0].send(call(1, .adminServicePing, "wake"))
+    #expect(order.count == count + 1)
+    #expect((count > 4 ? order.first : order.last) == 0)
+    #expect(mayJoin.value == (0..<count).map { $0 < 4 })
+  }
+
+  @Test func `where turns are of one connection each, the next one is had at once, if the last was a while ago`() throws
+  {
+    let group = try Group(3)
+    var turnCount = 0
+    /// Whether what `index` reads is dispatched before the loop has looked at other sockets.
+    func isAtOnce(_ index: Int, after pause: TimeAmount = .microseconds(30)) throws -> Bool {
+      group.loop.advanceTime(by: pause)
+      try group[index].receive(call(UInt64(turnCount + 1)))
+      let isAtOnce = group.dispatcher.turns.count > turnCount
+      group.loop.run()
+      turnCount = group.dispatcher.turns.count
+      return isAtOnce
+    }
+    for index in [0, 1, 0, 1] { #expect(try !isAtOnce(index)) }
+    for index in [0, 1, 2] { #expect(try isAtOnce(index)) }
+    #expect(try !isAtOnce(1, after: .microseconds(29)), "it may have come with the one before")
+    #expect(try isAtOnce(1, after: .microseconds(29)), "the same one as before")
+    group.loop.advanceTime(by: .microseconds(30))
+    try group[0].receive(call(100))
+    try group[1].receive(call(100))
+    try group[2].receive(call(100))
+    group.loop.run()
+    #expect(group.dispatcher.turns.last == [1, 1])
+    turnCount = group.dispatcher.turns.count
+    #expect(try !isAtOnce(0), "the last turn was of two")
+  }
+
   @Test func `a connection of the turn that is answered by another's call is flushed once`() throws {
     let group = try Group(2)
     try group[1].send(call(7, .logServiceFetch, "parked"))

@@ -16,7 +16,7 @@ final class RawSocket {
     case ended
   }
 
-  private let descriptor: CInt
+  let descriptor: CInt
   private var received = ByteBuffer()
   private var decoder = FrameDecoder()
 

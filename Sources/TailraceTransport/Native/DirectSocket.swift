@@ -5,12 +5,14 @@
 #endif
 internal import NIOCore
 
-/// The socket of a connection, for output that need not go through its channel.
+/// The socket of a connection, for what need not go through its channel.
 ///
 /// A channel keeps a queue, a promise and an account for what it is given, in case the socket does not take it. A socket
 /// nearly always takes a few answers at once, and for those all that costs several times what it takes to make them. What
 /// the socket does not take is the channel's after all. Nothing may stand between the connection's handler and the channel
 /// that changes bytes, and the channel must have nothing left to write.
+///
+/// A read through a channel costs as much again; see `LoopSockets`.
 ///
 /// Isolation: the channel's event loop.
 struct DirectSocket {
@@ -32,5 +34,20 @@ struct DirectSocket {
     // Once the channel is closed another one may have the descriptor.
     guard channel.isActive, !bytes.isEmpty else { return 0 }
     return max(0, send(descriptor, bytes.baseAddress, bytes.count, CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL)))
+  }
+
+  /// Reads what there is, up to `byteCount` bytes, into `buffer`, which it empties before. Returns how much that is: 0 where
+  /// there is nothing, at the end, and where the socket is broken, which the channel finds out in its turn.
+  func read(_ byteCount: Int, into buffer: inout ByteBuffer) -> Int {
+    guard channel.isActive else { return 0 }
+    buffer.clear(minimumCapacity: byteCount)
+    return buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: byteCount) { room in
+      max(0, recv(descriptor, room.baseAddress, byteCount, CInt(MSG_DONTWAIT)))
+    }
+  }
+
+  /// Has `sockets` look at it for `reader`.
+  func watch(_ sockets: LoopSockets, for reader: any DirectReader) -> UInt32 {
+    sockets.watch(descriptor, for: reader)
   }
 }

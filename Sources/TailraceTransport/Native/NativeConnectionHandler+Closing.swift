@@ -59,6 +59,8 @@ extension NativeConnectionHandler {
   func finish() {
     guard phase != .closed else { return }
     leave(.closed)
+    if let directName { turn.forget(directName) }
+    directName = nil
     lingerTimer?.cancel()
     lingerTimer = nil
     settleBudget()

@@ -168,6 +168,21 @@ extension NativeConnectionHandler {
   }
 }
 
+extension NativeConnectionHandler: DirectReader {
+  /// The read that the channel was asked for stays asked for, and brings what comes after this one.
+  func readDirectly(into buffer: inout ByteBuffer, at now: NIODeadline) -> Bool {
+    guard isReadDirectly, isReading, !isTurnAwaited, phase == .open, let socket, mayRead else { return false }
+    let count = socket.read(LoopSockets.readBytes, into: &buffer)
+    isReadDirectly = 0 < count && count < LoopSockets.readBytes
+    guard count > 0 else { return false }
+    lastRead = now
+    lastTraffic = now
+    decoder.receive(buffer)
+    isTurnAwaited = true
+    return true
+  }
+}
+
 extension RequestHeaderScan {
   fileprivate func deadline(from now: NIODeadline) -> NIODeadline {
     timeoutMs > 0 ? now + .milliseconds(Int64(timeoutMs)) : .distantFuture

@@ -63,6 +63,10 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
   var isReading = false
   /// Whether the read under way has brought anything.
   var hasRead = false
+  /// Whether reads bring so little that they may go past the channel.
+  var isReadDirectly = false
+  /// What `turn` knows this connection by as one that does.
+  var directName: UInt32?
   /// Whether the last look found that nothing more may be read for now.
   var isPaused = false
   /// Whether there are whole frames that were not taken yet: there were too many for one turn.
@@ -149,6 +153,8 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
 
   package func expectAnswer() { turn.expectAnswer() }
 
+  package var mayJoinTurn: Bool { eventLoop.inEventLoop && turn.mayJoin }
+
   package func send(_ message: Response, to call: CallID) {
     stream(message, to: call)
     joinTurn()
@@ -193,7 +199,10 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     peer = peerName(context.channel.remoteAddress)
     // What was written before, the preface, comes first.
     let buffered = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
-    if buffered == 0 { socket = DirectSocket(context.channel) }
+    if buffered == 0, let socket = DirectSocket(context.channel) {
+      self.socket = socket
+      directName = turn.watch(socket, for: self)
+    }
     now = eventLoop.now
     lastRead = now
     lastTraffic = now
@@ -210,7 +219,10 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
     lastTraffic = now
     // Behind a violation nothing can be told apart any more.
     guard violation == nil else { return }
-    decoder.receive(unwrapInboundIn(data))
+    let bytes = unwrapInboundIn(data)
+    isReadDirectly = directName != nil && bytes.readableBytes < LoopSockets.readBytes
+    turn.noteRead(isSmall: isReadDirectly)
+    decoder.receive(bytes)
   }
 
   package func channelReadComplete(context: ChannelHandlerContext) {

@@ -15,13 +15,13 @@ internal import TailraceWire
 /// sleeps. Between two looks it gives its core to any thread that wants it; of all cores no more than half are kept
 /// awake like that; and a loop that has looked in vain sleeps as ever until its turns are close again.
 ///
-/// What it looks at is a set of its own of what there is to read for the loop: the loop's is not to be had. A connection that
+/// What it looks at is `LoopSockets`. A connection that
 /// is not read for now, though there is something to read, ends each look at once, so its loop sleeps as ever. Timers, tasks
 /// that other threads give the loop, new connections, and room for the output of the gRPC door wait until the look is over.
 ///
 /// Isolation: its event loop, once it is shared.
 final class BusyPoll {
-  private let awaited: ReadySet
+  private let sockets: LoopSockets
   private let length: TimeAmount
   private let cores: PollingCores
   private var rhythm: TurnRhythm
@@ -32,18 +32,12 @@ final class BusyPoll {
   /// - Parameters:
   ///   - length: For how long to look.
   ///   - rhythm: Says when to.
-  ///
-  /// Throws the system's error where there are no descriptors left.
-  init(length: TimeAmount, cores: PollingCores, rhythm: TurnRhythm = TurnRhythm()) throws(IOError) {
-    guard let awaited = ReadySet() else { throw IOError(errnoCode: errno, reason: "epoll_create1") }
-    self.awaited = awaited
+  init(_ sockets: LoopSockets, length: TimeAmount, cores: PollingCores, rhythm: TurnRhythm = TurnRhythm()) {
+    self.sockets = sockets
     self.length = length
     self.cores = cores
     self.rhythm = rhythm
   }
-
-  /// Has what comes on `descriptor` end a look, until it is closed. Where the system does not allow that, it does not.
-  func watch(_ descriptor: CInt) { awaited.add(descriptor) }
 
   /// Takes note of a turn of `count` connections. Whether it is worth while to look for more behind it: where several have
   /// something to do at a time, their clients can use the core.
@@ -60,7 +54,7 @@ final class BusyPoll {
     guard cores.enter() else { return false }
     defer { cores.leave() }
     let end = NIODeadline.now() + length * rhythm.patience
-    while !awaited.isReady {
+    while !sockets.look() {
       guard NIODeadline.now() < end else {
         rhythm.reset()
         return false

@@ -17,8 +17,14 @@ package import TailraceWire
 package final class LoopTurn: @unchecked Sendable {
   /// Of more connections than this not each may take a few calls in any case.
   private static let crowd = 16
-  /// A connection that was alone for so many turns has its next one at once.
+  /// So many may join a turn before those whose turn it is have to be thought of.
+  private static let fewJoined = 4
+  /// Longer than it takes a loop to get from one socket to the next.
+  private static let apart = TimeAmount.microseconds(30)
+  /// After so many turns of one connection each the next one is had at once.
   private static let soloTurns = 4
+  /// For so long turns follow each other before the loop looks at its sockets itself.
+  private static let lookLength = TimeAmount.microseconds(200)
 
   private let eventLoop: any EventLoop
   private let dispatcher: any RequestDispatcher
@@ -26,7 +32,9 @@ package final class LoopTurn: @unchecked Sendable {
   private let length: TimeAmount
   /// Has `runLater` called once the loop has looked at its sockets; nil: soon.
   private let yield: LoopYield?
-  /// Looks for more after a turn; nil: the loop sleeps at once.
+  /// Where there may be more to read after a turn; nil: the loop looks itself.
+  private let sockets: LoopSockets?
+  /// Looks for more there for a while; nil: the loop sleeps at once.
   private let busyPoll: BusyPoll?
 
   /// Those that take part in the next turn.
@@ -38,9 +46,13 @@ package final class LoopTurn: @unchecked Sendable {
   private let answered = Mutex<[any TurnMember]>([])
   private var isLaterScheduled = false
   private var isRunning = false
-  private var isPollScheduled = false
-  /// Whether it is worth while to look for more behind the last turn.
+  private var isLookScheduled = false
+  private var isLooking = false
+  /// Whether it is worth while to look for more for a while behind the last turn.
   private var isPollWanted = false
+  /// Whether the last read through a channel brought so little that the next one may go past it.
+  private var isReadDirectly = false
+  private var lookHabit = LookHabit()
   /// Whether the turn under way left a call that another thread will soon answer.
   private var isAnswerExpected = false
   /// Connections whose output waits for room in their sockets, which a look for more would not see.
@@ -49,7 +61,7 @@ package final class LoopTurn: @unchecked Sendable {
   private var begin = NIODeadline.uptimeNanoseconds(0)
   /// Those that were given answers in the turn under way without being of it.
   private var joined: [any TurnMember] = []
-  /// Who was alone in the last turns, and in how many.
+  /// Who was alone in the last turn, and how many were of one each.
   private var soloist: ObjectIdentifier?
   private var soloCount = 0
   // Kept from turn to turn for their memory.
@@ -63,22 +75,34 @@ package final class LoopTurn: @unchecked Sendable {
 
   init(
     eventLoop: any EventLoop, dispatcher: any RequestDispatcher, length: TimeAmount, yield: LoopYield? = nil,
-    busyPoll: BusyPoll? = nil
+    sockets: LoopSockets? = nil, busyPoll: BusyPoll? = nil
   ) {
     self.eventLoop = eventLoop
     self.dispatcher = dispatcher
     self.length = length
     self.yield = yield
+    self.sockets = sockets
     self.busyPoll = busyPoll
-    if let yield { busyPoll?.watch(yield.readEnd) }
-    yield?.body = { [weak self] in self?.runLater() }
+    if let yield { sockets?.watch(yield.readEnd) }
+    // Until the loop ends. Not weakly: whatever is referred to so costs more to refer to, in all places.
+    yield?.body = { self.runLater() }
   }
 
   /// Has what comes on `channel` end a look for more.
   func watch(_ channel: any Channel) {
-    guard let busyPoll else { return }
-    try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, busyPoll.watch)
+    guard let sockets else { return }
+    try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, sockets.watch)
   }
+
+  /// Has what comes on `socket` read by `reader`, past its channel. Returns what `forget` takes.
+  func watch(_ socket: DirectSocket, for reader: any DirectReader) -> UInt32? {
+    sockets.map { socket.watch($0, for: reader) }
+  }
+
+  func forget(_ reader: UInt32) { sockets?.forget(reader) }
+
+  /// A read through a channel has brought so little that the next one may go past it, or more.
+  func noteRead(isSmall: Bool) { isReadDirectly = isSmall }
 
   /// The output of one more connection, or of one less, waits for room in its socket.
   func noteHeldBack(_ isHeldBack: Bool) { heldBackCount += isHeldBack ? 1 : -1 }
@@ -94,13 +118,18 @@ package final class LoopTurn: @unchecked Sendable {
     eventLoop.execute { self.runWaiting() }
   }
 
-  /// The same for a connection that has just read. Where it is the only one that ever does, it need not wait for others.
+  /// The same for a connection that has just read. Where turns are of one at a time, it need not wait for others: if it is the
+  /// same one as ever, or the turn before was a while ago, so that it is the first whose read the loop sees now.
   func addReader(_ handler: any TurnMember) {
-    guard soloCount >= Self.soloTurns, soloist == ObjectIdentifier(handler), waiting.isEmpty, runAlone(handler) else {
+    guard soloCount >= Self.soloTurns, waiting.isEmpty, soloist == ObjectIdentifier(handler) || isApart,
+      runAlone(handler)
+    else {
       add(handler)
       return
     }
   }
+
+  private var isApart: Bool { eventLoop.now - begin >= Self.apart }
 
   /// Has a connection take part in a turn after the loop has looked at its sockets. To be called once until then.
   func addLater(_ handler: any TurnMember) {
@@ -124,6 +153,9 @@ package final class LoopTurn: @unchecked Sendable {
     if isRunning { joined.append(handler) }
     return isRunning
   }
+
+  /// Whether a turn is under way, and few have joined it.
+  var mayJoin: Bool { isRunning && joined.count < Self.fewJoined }
 
   /// A turn of one connection, at once. False where another one is under way.
   func runAlone(_ handler: any TurnMember) -> Bool {
@@ -161,13 +193,19 @@ package final class LoopTurn: @unchecked Sendable {
       dispatcher.dispatch(offers)
       offers.removeAll(keepingCapacity: true)
     }
+    // A few who waited for what others have just brought go first: they have waited longer.
+    if joined.count <= Self.fewJoined { endJoined() }
     for handler in running { handler.endTurn() }
     let count = running.count
     running.removeAll(keepingCapacity: true)
-    while let handler = joined.popLast() { handler.endTurn() }
+    endJoined()
     isRunning = false
     scheduleLater()
-    schedulePoll(behind: count)
+    scheduleLook(behind: count)
+  }
+
+  private func endJoined() {
+    while let handler = joined.popLast() { handler.endTurn() }
   }
 
   /// Those from `index` on take part in a later turn instead.
@@ -177,9 +215,8 @@ package final class LoopTurn: @unchecked Sendable {
   }
 
   private func noteSoloist() {
-    let soloist = running.count == 1 ? running.first.map(ObjectIdentifier.init) : nil
-    soloCount = soloist == self.soloist ? soloCount &+ 1 : 0
-    self.soloist = soloist
+    soloist = running.count == 1 ? running.first.map(ObjectIdentifier.init) : nil
+    soloCount = soloist == nil ? 0 : soloCount &+ 1
   }
 
   private func scheduleLater() {
@@ -188,19 +225,33 @@ package final class LoopTurn: @unchecked Sendable {
     askForLater()
   }
 
-  private func schedulePoll(behind count: Int) {
-    guard let busyPoll else { return }
-    isPollWanted = busyPoll.isWorthwhile(afterTurnAt: begin, of: count, expectingAnswer: isAnswerExpected)
-    guard isPollWanted, !isPollScheduled else { return }
-    isPollScheduled = true
-    eventLoop.execute { self.poll() }
+  private func scheduleLook(behind count: Int) {
+    isPollWanted =
+      busyPoll?.isWorthwhile(afterTurnAt: begin, of: count, expectingAnswer: isAnswerExpected) ?? false
+    guard !isLooking, !isLookScheduled, sockets != nil, isPollWanted || (isReadDirectly && lookHabit.isDue) else {
+      return
+    }
+    isLookScheduled = true
+    eventLoop.execute { self.look() }
   }
 
-  /// Looks, unless there is something to do by now: other connections may have read behind the turn.
-  private func poll() {
-    isPollScheduled = false
-    guard isPollWanted, !isScheduled, !isLaterScheduled, heldBackCount == 0 else { return }
-    busyPoll?.run()
+  /// Takes turns with what there is to read by now, and for a while with what comes, unless the loop has something to do itself:
+  /// other connections may have read behind the turn.
+  private func look() {
+    isLookScheduled = false
+    guard let sockets else { return }
+    isLooking = true
+    defer { isLooking = false }
+    let end = eventLoop.now + Self.lookLength
+    repeat {
+      guard !isScheduled, !isLaterScheduled, heldBackCount == 0 else { return }
+      let isReady = sockets.look()
+      lookHabit.note(isReady)
+      guard isReady || (isPollWanted && busyPoll?.run() == true) else { return }
+      let isAll = sockets.read(at: eventLoop.now) { running.append($0) }
+      if !running.isEmpty { run() }
+      guard isAll else { return }
+    } while begin < end
   }
 
   private func askForLater() {
@@ -219,6 +270,29 @@ package final class LoopTurn: @unchecked Sendable {
   }
 }
 
+/// Whether it is worth while to look for more at once behind a turn. Where it was not, it is tried again only after more and
+/// more turns.
+struct LookHabit {
+  private static let mostPassed = 63
+
+  /// How many turns to let pass in all, and how many are left of those.
+  private var passCount = 0
+  private var leftCount = 0
+
+  /// To be asked once for each turn.
+  var isDue: Bool {
+    mutating get {
+      defer { leftCount = max(0, leftCount - 1) }
+      return leftCount == 0
+    }
+  }
+
+  mutating func note(_ isReady: Bool) {
+    passCount = isReady ? 0 : min(2 * passCount + 1, Self.mostPassed)
+    leftCount = passCount
+  }
+}
+
 /// The turns of all loops of a server.
 struct LoopTurns: Sendable {
   private let turns: [ObjectIdentifier: LoopTurn]
@@ -232,9 +306,11 @@ struct LoopTurns: Sendable {
     let cores = PollingCores()
     var turns: [ObjectIdentifier: LoopTurn] = [:]
     for loop in group.makeIterator() {
+      let sockets = try LoopSockets()
+      let length = limits.busyPollLength
       turns[ObjectIdentifier(loop)] = LoopTurn(
         eventLoop: loop, dispatcher: dispatcher, length: limits.turnLength, yield: try await LoopYield.make(on: loop),
-        busyPoll: limits.busyPollLength == .zero ? nil : try BusyPoll(length: limits.busyPollLength, cores: cores))
+        sockets: sockets, busyPoll: length == .zero ? nil : BusyPoll(sockets, length: length, cores: cores))
     }
     self.turns = turns
   }

@@ -23,7 +23,7 @@ final class LoopYield: ChannelInboundHandler, @unchecked Sendable {
   /// Where the byte is read; closed with the loop.
   let readEnd: CInt
   private let isAsked = Atomic<Bool>(false)
-  /// What to do; set once.
+  /// What to do, as long as the loop is there; set once.
   var body: () -> Void = {}
 
   /// Throws the system's error where there are no descriptors left.
@@ -68,6 +68,8 @@ final class LoopYield: ChannelInboundHandler, @unchecked Sendable {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) { run() }
+
+  func channelInactive(context: ChannelHandlerContext) { body = {} }
 
   private func run() {
     isAsked.store(false, ordering: .releasing)

@@ -63,6 +63,10 @@ package protocol CallConnection: AnyObject, Sendable {
   /// little sooner. Event loop only.
   func expectAnswer()
 
+  /// Whether this is the connection's event loop, and an answer given now goes out with the loop's turn that is under way,
+  /// which is so for a few.
+  var mayJoinTurn: Bool { get }
+
   /// Sends one of the messages of a call that streams; `respond` ends it, with `.end` where all is said. Event loop only.
   func send(_ message: Response, to call: CallID)
 
@@ -86,4 +90,5 @@ package protocol CallConnection: AnyObject, Sendable {
 
 extension CallConnection {
   package func expectAnswer() {}
+  package var mayJoinTurn: Bool { false }
 }
