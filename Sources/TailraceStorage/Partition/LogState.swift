@@ -163,11 +163,13 @@ struct LogState {
     let (mark, least) = (highWatermark, leastAdvance)
     // Where nobody waits for as little as that, nobody is looked at.
     guard mark.position >= least || advanceSegment != mark.segment else { return }
-    let done = advanceWaiters.filter { _, waiter in
-      waiter.offset < mark.offset && (waiter.segment != mark.segment || waiter.position <= mark.position)
+    var done: [UInt64] = []
+    for (number, waiter) in advanceWaiters
+    where waiter.offset < mark.offset && (waiter.segment != mark.segment || waiter.position <= mark.position) {
+      done.append(number)
     }
     // Who came first is told first.
-    for number in done.keys.sorted() {
+    for number in done.sorted() {
       if let waiter = advanceWaiters.removeValue(forKey: number) { effects.notifications.append(waiter.notify) }
     }
     noteLeastAdvance()

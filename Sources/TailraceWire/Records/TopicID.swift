@@ -3,7 +3,7 @@ package import NIOCore
 /// A topic's identity: 16 random bytes, never used again, so that a topic made anew under an old name is another one.
 package struct TopicID: Hashable, Comparable, Sendable, CustomStringConvertible {
   private let high: UInt64
-  private let low: UInt64
+  fileprivate let low: UInt64
 
   /// The number of bytes of an id.
   package static let byteCount = 16
@@ -81,6 +81,9 @@ package struct PartitionID: Hashable, Sendable, CustomStringConvertible {
   }
 
   package var description: String { "\(topic)/\(index)" }
+
+  /// Ids are drawn, so half of one is as good as all of it.
+  package func hash(into hasher: inout Hasher) { hasher.combine(topic.low ^ UInt64(index)) }
 }
 
 extension PartitionID: Comparable {
