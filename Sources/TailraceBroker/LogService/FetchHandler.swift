@@ -13,38 +13,21 @@ struct FetchHandler: Sendable {
   /// Records are taken out of more bytes than this off the event loop.
   private static let inlineDecodeBytes = 32 << 10
 
-  private static let answers = BufferPool()
-
   func handle(_ call: InboundCall, from connection: any CallConnection) {
-    if let single = SingleFetch(scanning: call.message), answer(single, call.id, connection) { return }
+    if let single = SingleFetch(scanning: call.message),
+      let tail = TailFetch(single, topics: topics, door: connection.door)
+    {
+      switch tail.attempt(from: store, call.id, connection) {
+      case .answered: return
+      case .tooLittle(let result): return park(tail, after: tail.seen(result), call.id, connection)
+      case .notAtOnce: break
+      }
+    }
     guard CallWeight.isHeavyFetch(call.message) else {
       read(call, from: connection)
       return
     }
     queue.add(call, from: connection) { read($0, from: connection) }
-  }
-
-  /// One partition that is there, of which enough can be read at once. False for all else, which is looked at in full.
-  private func answer(_ fetch: SingleFetch, _ id: CallID, _ connection: any CallConnection) -> Bool {
-    guard fetch.maxWaitMs <= FetchPlan.maxWaitCeilingMs, let topic = topics.topic(named: fetch.topic),
-      !topic.name.isInternal, fetch.topicID == nil || fetch.topicID == topic.id,
-      fetch.partition < topic.partitionCount
-    else { return false }
-    let bounds = FetchBounds(
-      minBytes: fetch.minBytes, maxBytes: fetch.maxBytes, targets: CollectionOfOne(fetch.partitionMaxBytes),
-      door: connection.door)
-    let target = ReadTarget(
-      partition: topic.partition(fetch.partition), offset: Offset(fetch.offset),
-      maxBytes: fetch.partitionMaxBytes == 0 ? Int.max : Int(fetch.partitionMaxBytes), lastEpoch: fetch.lastEpoch)
-    return Self.answers.withBuffer { answer in
-      SingleFetchResponse.begin(&answer)
-      guard let result = store.readAtOnce(target, maxBytes: bounds.maxBytes, into: &answer),
-        fetch.maxWaitMs == 0 || bounds.counted(result, of: target) >= bounds.minBytes
-      else { return false }
-      SingleFetchResponse.complete(&answer, result, topic: topic, partition: fetch.partition)
-      connection.respond(result.chunks.isEmpty ? .message(answer) : .chunks([.bytes(answer)] + result.chunks), to: id)
-      return true
-    }
   }
 
   private func read(_ call: InboundCall, from connection: any CallConnection) {
@@ -70,12 +53,23 @@ struct FetchHandler: Sendable {
   private func park(_ outcomes: [ReadOutcome], _ plan: FetchPlan, _ id: CallID, _ connection: any CallConnection) {
     // The read took a while on another thread, perhaps.
     guard connection.isInFlight(id) else { return }
-    let fetch = ParkedFetch(plan: plan, call: id, connection: connection) { outcomes in
-      respond(outcomes, plan, id, connection)
+    let fetch = ParkedFetch(plan.demand, call: id, connection: connection) { respond($0, plan, id, connection) }
+    park(fetch, after: FetchPurgatory.Seen(outcomes, plan.demand))
+  }
+
+  private func park(
+    _ tail: TailFetch, after seen: FetchPurgatory.Seen, _ id: CallID, _ connection: any CallConnection
+  ) {
+    let fetch = ParkedFetch(tail.demand, tail, call: id, connection: connection) {
+      respond($0, tail.plan, id, connection)
     }
+    park(fetch, after: seen)
+  }
+
+  private func park(_ fetch: ParkedFetch, after seen: FetchPurgatory.Seen) {
     do throws(RPCError) {
-      try purgatory.park(fetch, after: outcomes)
-    } catch { connection.respond(.failure(error), to: id) }
+      try purgatory.park(fetch, after: seen)
+    } catch { fetch.connection.respond(.failure(error), to: fetch.key.call) }
   }
 
   private func respond(_ outcomes: [ReadOutcome], _ plan: FetchPlan, _ id: CallID, _ connection: any CallConnection) {

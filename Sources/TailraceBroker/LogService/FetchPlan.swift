@@ -5,13 +5,13 @@ internal import TailraceWire
 /// A Fetch request, checked: what to read, and which targets failed before that.
 struct FetchPlan: Sendable {
   let targets: [FetchTarget]
-  /// For each target: its place in `reads`, or why there is none.
+  /// For each target: its place in the demand's reads, or why there is none.
   let places: [Result<Int, PartitionFailure>]
-  let reads: [ReadTarget]
-  let bounds: FetchBounds
-  /// Milliseconds.
-  let maxWaitMs: Int64
+  let demand: FetchDemand
   let decode: Bool
+
+  var reads: [ReadTarget] { demand.reads }
+  var bounds: FetchBounds { demand.bounds }
 
   static let maxWaitCeilingMs: UInt32 = 60_000
   static let maxTargets = 10_000
@@ -31,9 +31,8 @@ struct FetchPlan: Sendable {
         "targets[\(index)].topic has \(request.targets[index].topic.utf8.count) bytes; names have at most"
           + " \(TopicName.maxBytes)", error: .invalidTopicName)
     }
-    bounds = FetchBounds(
+    let bounds = FetchBounds(
       minBytes: request.minBytes, maxBytes: request.maxBytes, targets: request.targets.lazy.map(\.maxBytes), door: door)
-    maxWaitMs = Int64(request.maxWaitMs)
     decode = request.decode
     targets = request.targets
     var reads: [ReadTarget] = []
@@ -54,27 +53,22 @@ struct FetchPlan: Sendable {
       }
       places.append(place.map { _ in reads.count - 1 })
     }
-    self.reads = reads
     self.places = places
+    demand = FetchDemand(
+      reads: reads, bounds: bounds, maxWaitMs: Int64(request.maxWaitMs), targetCount: request.targets.count)
+  }
+
+  /// One partition that is there.
+  init(_ target: FetchTarget, _ demand: FetchDemand) {
+    targets = [target]
+    places = [.success(0)]
+    self.demand = demand
+    decode = false
   }
 
   /// What the plan takes in memory, roughly: most of it is its targets.
   var byteCount: Int { targets.count * 256 }
 
   /// Whether the response can go: enough bytes, or a failure to tell of.
-  func isSatisfied(by outcomes: [ReadOutcome]) -> Bool {
-    if maxWaitMs == 0 || reads.count < targets.count { return true }
-    for outcome in outcomes {
-      guard case .read = outcome else { return true }
-    }
-    return countedBytes(outcomes) >= bounds.minBytes
-  }
-
-  /// How much there is, as `minBytes` counts.
-  func countedBytes(_ outcomes: [ReadOutcome]) -> Int {
-    zip(reads, outcomes).reduce(0) { sum, target in
-      guard case .read(let result) = target.1 else { return sum }
-      return sum + bounds.counted(result, of: target.0)
-    }
-  }
+  func isSatisfied(by outcomes: [ReadOutcome]) -> Bool { demand.isSatisfied(by: outcomes) }
 }

@@ -22,33 +22,71 @@ package final class FetchPurgatory: Sendable {
   private let limits: Limits
   private let state = Mutex(State())
 
+  /// What one connection has parked.
+  private final class Parked {
+    var fetches: [CallID: ParkedFetch] = [:]
+    var targetCount = 0
+    /// Due when the time of one of those is up, or of one that was answered meanwhile: consumers fetch much more often than
+    /// they have waited in vain.
+    var timer: Scheduled<Void>?
+    var timerAt = NIODeadline.distantFuture
+  }
+
   private struct State {
-    /// By connection: a connection that closes must not cost a look at everybody's fetches.
-    private(set) var parked: [ObjectIdentifier: [CallID: ParkedFetch]] = [:]
+    /// By connection: one that closes must not cost a look at everybody's fetches. Kept until then.
+    private(set) var parked: [ObjectIdentifier: Parked] = [:]
     private(set) var count = 0
     private(set) var targetCount = 0
     var isDraining = false
 
-    func fetch(_ key: ParkedFetch.Key) -> ParkedFetch? { parked[key.connection]?[key.call] }
-
-    func count(of connection: ObjectIdentifier) -> Int { parked[connection]?.count ?? 0 }
-
-    func targetCount(of connection: ObjectIdentifier) -> Int {
-      parked[connection]?.values.reduce(0) { $0 + $1.plan.targets.count } ?? 0
-    }
-
     mutating func insert(_ fetch: ParkedFetch) {
-      if parked[fetch.key.connection, default: [:]].updateValue(fetch, forKey: fetch.key.call) == nil {
-        count += 1
-        targetCount += fetch.plan.targets.count
-      }
+      let parked = of(fetch.key.connection)
+      guard parked.fetches.updateValue(fetch, forKey: fetch.key.call) == nil else { return }
+      parked.targetCount += fetch.demand.targetCount
+      targetCount += fetch.demand.targetCount
+      count += 1
     }
 
     mutating func remove(_ key: ParkedFetch.Key) {
-      guard let fetch = parked[key.connection]?.removeValue(forKey: key.call) else { return }
+      guard let parked = parked[key.connection], let fetch = parked.fetches.removeValue(forKey: key.call) else {
+        return
+      }
+      parked.targetCount -= fetch.demand.targetCount
+      targetCount -= fetch.demand.targetCount
       count -= 1
-      targetCount -= fetch.plan.targets.count
-      if parked[key.connection]?.isEmpty == true { parked[key.connection] = nil }
+    }
+
+    private mutating func of(_ connection: ObjectIdentifier) -> Parked {
+      if let known = parked[connection] { return known }
+      let new = Parked()
+      parked[connection] = new
+      return new
+    }
+
+    /// Forgets a connection, whose fetches were removed. Returns its timer.
+    mutating func forget(_ connection: ObjectIdentifier) -> Scheduled<Void>? {
+      parked.removeValue(forKey: connection)?.timer
+    }
+
+    /// Whether a connection needs another timer for a fetch whose time is up then.
+    func needsTimer(_ connection: ObjectIdentifier, at deadline: NIODeadline) -> Bool {
+      guard let parked = parked[connection], deadline < parked.timerAt else { return false }
+      parked.timerAt = deadline
+      return true
+    }
+
+    /// Returns the timer before.
+    func set(_ timer: Scheduled<Void>, of connection: ObjectIdentifier) -> Scheduled<Void>? {
+      defer { parked[connection]?.timer = timer }
+      return parked[connection]?.timer
+    }
+
+    /// Those of a connection whose time is up, and when that of the next one is. Its timer has gone off.
+    func takeTimer(_ connection: ObjectIdentifier, at now: NIODeadline) -> (due: [ParkedFetch], next: NIODeadline?) {
+      guard let parked = parked[connection] else { return ([], nil) }
+      let fetches = parked.fetches.values
+      parked.timerAt = .distantFuture
+      return (fetches.filter { $0.deadline <= now }, fetches.lazy.map(\.deadline).filter { $0 > now }.min())
     }
   }
 
@@ -64,15 +102,25 @@ package final class FetchPurgatory: Sendable {
   package var count: Int { state.withLock { $0.count } }
 
   /// Parks a fetch after a read that was not enough. Event loop only. Throws RESOURCE_EXHAUSTED where too many wait.
-  func park(_ fetch: ParkedFetch, after outcomes: [ReadOutcome]) throws(RPCError) {
+  func park(_ fetch: ParkedFetch, after seen: Seen) throws(RPCError) {
     let isDraining = try insert(fetch)
     if isDraining {
-      finish(fetch, with: outcomes)
+      hurry(fetch)
       return
     }
-    fetch.set(
-      timer: fetch.connection.eventLoop.scheduleTask(in: .milliseconds(fetch.plan.maxWaitMs)) { self.hurry(fetch) })
-    watch(fetch, after: Seen(outcomes, fetch.plan))
+    setTimer(fetch.key.connection, on: fetch.connection.eventLoop, at: fetch.deadline)
+    watch(fetch, after: seen)
+  }
+
+  /// Has the connection's fetches looked at when the time of one is up, if that is not to be before.
+  private func setTimer(_ connection: ObjectIdentifier, on eventLoop: any EventLoop, at deadline: NIODeadline) {
+    guard state.withLock({ $0.needsTimer(connection, at: deadline) }) else { return }
+    let timer = eventLoop.scheduleTask(deadline: deadline) {
+      let (due, next) = self.state.withLock { $0.takeTimer(connection, at: deadline) }
+      for fetch in due { self.hurry(fetch) }
+      if let next { self.setTimer(connection, on: eventLoop, at: next) }
+    }
+    state.withLock { $0.set(timer, of: connection) }?.cancel()
   }
 
   /// Answers all fetches of a connection with what there is. Event loop only.
@@ -83,23 +131,24 @@ package final class FetchPurgatory: Sendable {
   /// Releases a fetch that nobody waits for any more, if it is parked.
   package func abandon(_ call: CallID, of connection: any CallConnection) {
     let key = ParkedFetch.Key(connection: ObjectIdentifier(connection), call: call)
-    if let fetch = state.withLock({ $0.fetch(key) }) { _ = release(fetch) }
+    if let fetch = state.withLock({ $0.parked[key.connection]?.fetches[call] }) { _ = release(fetch) }
   }
 
-  /// Releases all fetches of a connection.
+  /// Releases all fetches of a connection, which makes no more.
   package func abandonAll(of connection: any CallConnection) {
     for fetch in fetches(of: connection) { _ = release(fetch) }
+    state.withLock { $0.forget(ObjectIdentifier(connection)) }?.cancel()
   }
 
   private func fetches(of connection: any CallConnection) -> [ParkedFetch] {
-    state.withLock { state in state.parked[ObjectIdentifier(connection)].map { Array($0.values) } ?? [] }
+    state.withLock { state in state.parked[ObjectIdentifier(connection)].map { Array($0.fetches.values) } ?? [] }
   }
 
   /// Answers all parked fetches with what there is, and lets none wait from now on.
   package func drain() {
     let fetches = state.withLock { state in
       state.isDraining = true
-      return state.parked.values.flatMap(\.values)
+      return state.parked.values.flatMap(\.fetches.values)
     }
     for fetch in fetches { fetch.connection.eventLoop.execute { self.hurry(fetch) } }
   }
@@ -107,16 +156,17 @@ package final class FetchPurgatory: Sendable {
   /// True where fetches are not to wait any more.
   private func insert(_ fetch: ParkedFetch) throws(RPCError) -> Bool {
     let refusal = state.withLock { state -> RPCError? in
-      let count = state.count(of: fetch.key.connection)
+      let parked = state.parked[fetch.key.connection]
+      let count = parked?.fetches.count ?? 0
       guard count < limits.perConnection, state.count < limits.total else {
         return RPCError(
           .resourceExhausted,
           "\(count) fetches of this connection wait for data, \(state.count) in all; at most"
             + " \(limits.perConnection) and \(limits.total) may", error: .limitReached)
       }
-      let targets = state.targetCount(of: fetch.key.connection) + fetch.plan.targets.count
+      let targets = (parked?.targetCount ?? 0) + fetch.demand.targetCount
       guard targets <= limits.targetsPerConnection,
-        state.targetCount + fetch.plan.targets.count <= limits.targetsInTotal
+        state.targetCount + fetch.demand.targetCount <= limits.targetsInTotal
       else {
         return RPCError(
           .resourceExhausted,
@@ -134,8 +184,8 @@ package final class FetchPurgatory: Sendable {
   private func watch(_ fetch: ParkedFetch, after seen: Seen) {
     var unwatched: [Int] = []
     // Before one of them has grown by its share of what is missing, all of them together have not by enough.
-    let share = max(1, (fetch.plan.bounds.minBytes - seen.byteCount) / max(1, fetch.plan.reads.count))
-    for (index, (read, mark)) in zip(fetch.plan.reads, seen.highWatermarks).enumerated()
+    let share = max(1, (fetch.demand.bounds.minBytes - seen.byteCount) / max(1, fetch.demand.reads.count))
+    for (index, (read, mark)) in zip(fetch.demand.reads, seen.highWatermarks).enumerated()
     where !fetch.isHopeless(index) {
       guard let mark else { continue }
       let waiter = store.awaitAdvance(of: read.partition, past: mark, bytes: share) { self.wake(fetch, after: seen) }
@@ -145,29 +195,48 @@ package final class FetchPurgatory: Sendable {
         unwatched.append(index)
       }
     }
-    if !unwatched.isEmpty { wake(fetch, after: seen, unwatched) }
+    if !unwatched.isEmpty, fetch.claimWake() { lookLater(fetch, after: seen, unwatched) }
   }
 
-  /// On any thread: a partition has news since what was `seen`, or will never have any. `unwatched`: the
-  /// places in it of partitions that took no waiter.
-  private func wake(_ fetch: ParkedFetch, after seen: Seen, _ unwatched: [Int] = []) {
+  /// On any thread: a partition has news since what was `seen`.
+  private func wake(_ fetch: ParkedFetch, after seen: Seen) {
     guard fetch.claimWake() else { return }
+    // Then the answer goes out with that of the append.
+    if fetch.tail != nil, fetch.connection.mayJoinTurn { return look(fetch, after: seen, []) }
+    lookLater(fetch, after: seen, [])
+  }
+
+  /// `unwatched`: the places in what was `seen` of partitions that took no waiter: they have news, or never will.
+  private func lookLater(_ fetch: ParkedFetch, after seen: Seen, _ unwatched: [Int]) {
     // To read many partitions again takes a while: the more there are, the less often.
-    let delay = TimeAmount.milliseconds(Int64(fetch.plan.targets.count / 64))
-    afterwards(delay, on: fetch.connection.eventLoop) {
-      for waiter in fetch.takeWaiters() { self.store.cancel(waiter) }
-      self.read(fetch) { newOutcomes in
-        if fetch.plan.isSatisfied(by: newOutcomes) {
-          self.finish(fetch, with: newOutcomes)
-        } else {
-          // No waiter, and yet nothing new: this partition takes no more appends.
-          let news = Seen(newOutcomes, fetch.plan)
-          fetch.giveUp(unwatched.filter { news.highWatermarks[$0] == seen.highWatermarks[$0] })
-          fetch.sleepAgain()
-          self.watch(fetch, after: news)
-        }
+    let delay = TimeAmount.milliseconds(Int64(fetch.demand.targetCount / 64))
+    afterwards(delay, on: fetch.connection.eventLoop) { self.look(fetch, after: seen, unwatched) }
+  }
+
+  /// Reads, and answers where there is enough now. Event loop only.
+  private func look(_ fetch: ParkedFetch, after seen: Seen, _ unwatched: [Int]) {
+    for waiter in fetch.takeWaiters() { store.cancel(waiter) }
+    if let tail = fetch.tail {
+      switch tail.attempt(from: store, fetch.key.call, fetch.connection, isWanted: { release(fetch) }) {
+      case .answered: return
+      case .tooLittle(let result): return sleepAgain(fetch, tail.seen(result), after: seen, unwatched)
+      case .notAtOnce: break
       }
     }
+    read(fetch) { outcomes in
+      if fetch.demand.isSatisfied(by: outcomes) {
+        self.finish(fetch, with: outcomes)
+      } else {
+        self.sleepAgain(fetch, Seen(outcomes, fetch.demand), after: seen, unwatched)
+      }
+    }
+  }
+
+  private func sleepAgain(_ fetch: ParkedFetch, _ news: Seen, after seen: Seen, _ unwatched: [Int]) {
+    // No waiter, and yet nothing new: this partition takes no more appends.
+    fetch.giveUp(unwatched.filter { news.highWatermarks[$0] == seen.highWatermarks[$0] })
+    fetch.sleepAgain()
+    watch(fetch, after: news)
   }
 
   private func afterwards(_ delay: TimeAmount, on eventLoop: any EventLoop, _ body: @escaping @Sendable () -> Void) {
@@ -177,7 +246,7 @@ package final class FetchPurgatory: Sendable {
   /// Reads again; `then` is called on the event loop.
   private func read(_ fetch: ParkedFetch, then: @escaping @Sendable ([ReadOutcome]) -> Void) {
     let eventLoop = fetch.connection.eventLoop
-    store.read(fetch.plan.reads, maxBytes: fetch.plan.bounds.maxBytes, form: .chunks) { outcomes in
+    store.read(fetch.demand.reads, maxBytes: fetch.demand.bounds.maxBytes, form: .chunks) { outcomes in
       if eventLoop.inEventLoop { then(outcomes) } else { eventLoop.execute { then(outcomes) } }
     }
   }
@@ -200,18 +269,22 @@ package final class FetchPurgatory: Sendable {
   }
 }
 
-/// What a read found.
-private struct Seen {
-  /// One for each partition; nil for what failed.
-  let highWatermarks: [Offset?]
-  /// Of all that there was, as the plan counts it.
-  let byteCount: Int
+extension FetchPurgatory {
+  /// What a read found.
+  struct Seen: Sendable {
+    /// One for each partition; nil for what failed.
+    let highWatermarks: [Offset?]
+    /// Of all that there was, as the demand counts it.
+    let byteCount: Int
+  }
+}
 
-  init(_ outcomes: [ReadOutcome], _ plan: FetchPlan) {
+extension FetchPurgatory.Seen {
+  init(_ outcomes: [ReadOutcome], _ demand: FetchDemand) {
     highWatermarks = outcomes.map { outcome in
       guard case .read(let result) = outcome else { return nil }
       return result.bounds.highWatermark
     }
-    byteCount = plan.countedBytes(outcomes)
+    byteCount = demand.countedBytes(outcomes)
   }
 }

@@ -3,7 +3,7 @@ internal import Synchronization
 internal import TailraceStorage
 internal import TailraceWire
 
-/// A fetch that waits for data. All but `claimWake` and `isDone` happens on its connection's event loop.
+/// A fetch that waits for data. All but `claimWake` happens on its connection's event loop.
 final class ParkedFetch: Sendable {
   /// One call of one connection.
   struct Key: Hashable, Sendable {
@@ -12,28 +12,33 @@ final class ParkedFetch: Sendable {
   }
 
   let key: Key
-  let plan: FetchPlan
+  let demand: FetchDemand
+  /// Where it is of that kind: how it is read and answered with less ado.
+  let tail: TailFetch?
   let connection: any CallConnection
-  /// Called on the event loop, once, unless the fetch is abandoned.
+  /// When its time is up.
+  let deadline: NIODeadline
+  /// Called on the event loop, once, unless the fetch is abandoned, or answered as `tail`.
   let answer: @Sendable ([ReadOutcome]) -> Void
   private let state = Mutex(State())
 
   private struct State {
     var waiters: [AdvanceWaiter] = []
-    /// Places in the plan's reads.
+    /// Places in the demand's reads.
     var hopeless: Set<Int> = []
-    var timer: Scheduled<Void>?
     var isWaking = false
     var isDone = false
   }
 
   init(
-    plan: FetchPlan, call: CallID, connection: any CallConnection,
+    _ demand: FetchDemand, _ tail: TailFetch? = nil, call: CallID, connection: any CallConnection,
     answer: @escaping @Sendable ([ReadOutcome]) -> Void
   ) {
     key = Key(connection: ObjectIdentifier(connection), call: call)
-    self.plan = plan
+    self.demand = demand
+    self.tail = tail
     self.connection = connection
+    deadline = connection.eventLoop.now + .milliseconds(demand.maxWaitMs)
     self.answer = answer
   }
 
@@ -44,14 +49,6 @@ final class ParkedFetch: Sendable {
       state.waiters.append(waiter)
       return true
     }
-  }
-
-  func set(timer: Scheduled<Void>) {
-    let isDone = state.withLock { state in
-      if !state.isDone { state.timer = timer }
-      return state.isDone
-    }
-    if isDone { timer.cancel() }
   }
 
   /// True for the first of the partitions that have news: that one wakes the fetch. Thread-safe.
@@ -71,7 +68,7 @@ final class ParkedFetch: Sendable {
     }
   }
 
-  /// Whether the partition at this place of the plan's reads was given up: it will have no news.
+  /// Whether the partition at this place of the demand's reads was given up: it will have no news.
   func isHopeless(_ index: Int) -> Bool { state.withLock { $0.hopeless.contains(index) } }
 
   func giveUp(_ indexes: [Int]) { state.withLock { $0.hopeless.formUnion(indexes) } }
@@ -79,13 +76,11 @@ final class ParkedFetch: Sendable {
   /// Lets partitions wake the fetch again.
   func sleepAgain() { state.withLock { $0.isWaking = false } }
 
-  /// True for the first caller only, who then answers or drops the fetch; stops the timer.
+  /// True for the first caller only, who then answers or drops the fetch.
   func finish() -> Bool {
-    let (isFirst, timer) = state.withLock { state -> (Bool, Scheduled<Void>?) in
+    state.withLock { state in
       defer { state.isDone = true }
-      return (!state.isDone, state.timer)
+      return !state.isDone
     }
-    timer?.cancel()
-    return isFirst
   }
 }

@@ -14,7 +14,6 @@ internal import TailraceWire
 struct SingleFetchResponse {
   /// What is in front of the batches takes less than this: a name of 200 bytes, and 90 for the rest.
   static let headroomBytes = 512
-  private static let buffers = BufferPool()
 
   /// Makes room for what comes before the batches, and a few of those.
   static func begin(_ answer: inout ByteBuffer) {
@@ -25,32 +24,35 @@ struct SingleFetchResponse {
 
   /// Puts in front of `answer`'s readable bytes what comes before them, and before those in `result`.
   static func complete(_ answer: inout ByteBuffer, _ result: ReadResult, topic: Topic, partition: UInt32) {
-    buffers.withBuffer { fields in
-      let (name, bounds) = (topic.name.text, result.bounds)
-      fields.writeVarintField(1, UInt64(name.utf8.count), type: 2)
-      fields.writeString(name)
-      fields.writeVarintField(2, UInt64(TopicID.byteCount), type: 2)
-      fields.writeTopicID(topic.id)
-      fields.writeVarintField(3, UInt64(partition))
-      fields.writeVarintField(5, UInt64(bitPattern: bounds.highWatermark.rawValue))
-      fields.writeVarintField(6, UInt64(bitPattern: bounds.logStart.rawValue))
-      fields.writeVarintField(7, UInt64(bounds.partitionEpoch))
-      buffers.withBuffer { front in
-        front.writeVarintField(1, UInt64(fields.readableBytes + result.byteCount), type: 2)
-        let start = answer.readerIndex - fields.readableBytes - front.readableBytes
-        answer.setBuffer(front, at: start)
-        answer.setBuffer(fields, at: start + front.readableBytes)
-        answer.moveReaderIndex(to: start)
+    let (bounds, name) = (result.bounds, topic.fetchedFields)
+    var numbers = ShortMessage()
+    numbers.appendField(3 << 3, UInt64(partition))
+    numbers.appendField(5 << 3, UInt64(bitPattern: bounds.highWatermark.rawValue))
+    numbers.appendField(6 << 3, UInt64(bitPattern: bounds.logStart.rawValue))
+    numbers.appendField(7 << 3, UInt64(bounds.partitionEpoch))
+    var front = ShortMessage()
+    front.appendField(1 << 3 | 2, UInt64(name.count + numbers.count + result.byteCount))
+    answer.moveReaderIndex(to: answer.readerIndex - front.count - name.count - numbers.count)
+    answer.withUnsafeMutableReadableBytes { memory in
+      front.withUnsafeBytes { memory.copyMemory(from: $0) }
+      UnsafeMutableRawBufferPointer(rebasing: memory[front.count...]).copyBytes(from: name)
+      numbers.withUnsafeBytes {
+        UnsafeMutableRawBufferPointer(rebasing: memory[(front.count + name.count)...]).copyMemory(from: $0)
       }
     }
   }
 }
 
-extension ByteBuffer {
-  /// Writes a field's tag and a varint: its value, or the length of what follows (`type` 2). A value of 0 is left out.
-  fileprivate mutating func writeVarintField(_ number: UInt8, _ value: UInt64, type: UInt8 = 0) {
-    if value == 0 { return }
-    writeInteger(number << 3 | type)
-    writeVarint(value)
+extension Topic {
+  /// Of a FetchedPartition, topic and topic_id.
+  static func fetchedFields(name: TopicName, id: TopicID) -> [UInt8] {
+    var fields = ByteBuffer()
+    fields.writeInteger(1 << 3 | 2 as UInt8)
+    fields.writeVarint(UInt64(name.text.utf8.count))
+    fields.writeString(name.text)
+    fields.writeInteger(2 << 3 | 2 as UInt8)
+    fields.writeVarint(UInt64(TopicID.byteCount))
+    fields.writeTopicID(id)
+    return Array(fields.readableBytesView)
   }
 }

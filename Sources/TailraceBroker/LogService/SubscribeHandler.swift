@@ -227,12 +227,12 @@ final class SubscribeHandler: Sendable {
     guard isWanted(subscription) else { return }
     if plan.isSatisfied(by: outcomes) { return deliver(outcomes, plan, subscription, permit) }
     // What wakes it is not kept: many are woken at a time, and read in turn.
-    let fetch = ParkedFetch(plan: plan, call: subscription.call, connection: subscription.connection) { _ in
+    let fetch = ParkedFetch(plan.demand, call: subscription.call, connection: subscription.connection) { _ in
       subscription.isReading = false
       self.goOn(subscription)
     }
     do throws(RPCError) {
-      try purgatory.park(fetch, after: outcomes)
+      try purgatory.park(fetch, after: FetchPurgatory.Seen(outcomes, plan.demand))
     } catch { end(subscription, .failure(error)) }
   }
 

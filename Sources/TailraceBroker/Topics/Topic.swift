@@ -9,6 +9,8 @@ package final class Topic: Sendable {
   package let config: TopicConfig
   /// Milliseconds since 1970.
   package let createdAtMs: Int64
+  /// What answers to fetches of a partition begin with.
+  let fetchedFields: [UInt8]
   private let nextPartition = Atomic<UInt32>(0)
 
   package init(name: TopicName, id: TopicID, partitionCount: UInt32, config: TopicConfig, createdAtMs: Int64) {
@@ -17,6 +19,7 @@ package final class Topic: Sendable {
     self.partitionCount = partitionCount
     self.config = config
     self.createdAtMs = createdAtMs
+    fetchedFields = Topic.fetchedFields(name: name, id: id)
   }
 
   /// The partition for a record without a key: one after the other.

@@ -103,6 +103,37 @@ import Testing
     }
   }
 
+  @Test func `each that waits is answered when its own time is up, in whatever order they came`() async throws {
+    try await withFixture { broker in
+      try await broker.createTopic()
+      var waiting: [Int64: CallID] = [:]
+      for wait in [500, 2_000, 100, 1_000, 60_000, 50] as [Int64] {
+        waiting[wait] = try await broker.sendFetch(maxWaitMs: UInt32(wait))
+      }
+      var now: Int64 = 0
+      for wait in waiting.keys.sorted() {
+        let call = try #require(waiting[wait])
+        await broker.connection.advance(byMs: wait - now - 1)
+        #expect(broker.connection.answers(to: call).isEmpty, "\(wait) ms")
+        await broker.connection.advance(byMs: 1)
+        #expect(broker.connection.answers(to: call).count == 1, "\(wait) ms")
+        now = wait
+      }
+      expectNothingWaits(broker)
+      // Those that come behind one that was answered before its time.
+      let early = try await broker.sendFetch(maxWaitMs: 1_000)
+      _ = try await broker.produce([try batch(["a"])])
+      #expect(broker.connection.answers(to: early).count == 1)
+      await broker.connection.advance(byMs: 400)
+      let later = try await broker.sendFetch([FetchTarget(topic: "orders", offset: 1)], maxWaitMs: 1_000)
+      await broker.connection.advance(byMs: 999)
+      #expect(broker.connection.answers(to: later).isEmpty)
+      await broker.connection.advance(byMs: 1)
+      #expect(broker.connection.answers(to: later).count == 1)
+      expectNothingWaits(broker)
+    }
+  }
+
   @Test func `errors are answered at once, whatever max_wait_ms says`() async throws {
     try await withFixture { broker in
       try await broker.createTopic(partitions: 2)
