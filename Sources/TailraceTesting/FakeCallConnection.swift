@@ -15,6 +15,7 @@ package final class FakeCallConnection: CallConnection {
 
   private struct State {
     var acceptsCalls = true
+    var placesInTurn = 0
     var lastID: UInt64 = 0
     /// Calls that the dispatcher has not taken yet.
     var queue = InboundCalls()
@@ -45,6 +46,20 @@ package final class FakeCallConnection: CallConnection {
   package var acceptsCalls: Bool {
     get { state.withLock { $0.acceptsCalls } }
     set { state.withLock { $0.acceptsCalls = newValue } }
+  }
+
+  /// Places that are left for answers to what others have brought, of whatever turn. Settable at any time.
+  package var placesInTurn: Int {
+    get { state.withLock { $0.placesInTurn } }
+    set { state.withLock { $0.placesInTurn = newValue } }
+  }
+
+  package func takePlaceInTurn() -> Bool {
+    state.withLock { state in
+      guard state.placesInTurn > 0 else { return false }
+      state.placesInTurn -= 1
+      return true
+    }
   }
 
   /// What the dispatcher holds, in bytes.

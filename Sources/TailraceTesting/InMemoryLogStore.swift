@@ -1,4 +1,4 @@
-internal import NIOCore
+package import NIOCore
 internal import Synchronization
 package import TailraceStorage
 package import TailraceWire
@@ -51,6 +51,14 @@ package final class InMemoryLogStore: LogStore {
       targets.map { target in read(target, contents, &left, &isFirst) }
     }
     completion(outcomes)
+  }
+
+  package func readAtOnce(_ target: ReadTarget, maxBytes: Int, into buffer: inout ByteBuffer) -> ReadResult? {
+    var (left, isFirst) = (maxBytes, true)
+    guard case .read(var result) = contents.withLock({ read(target, $0, &left, &isFirst) }) else { return nil }
+    for case .bytes(let bytes) in result.chunks { buffer.writeImmutableBuffer(bytes) }
+    result.chunks = []
+    return result
   }
 
   private func read(

@@ -157,10 +157,12 @@ import Testing
     }
   }
 
-  /// Has the next of `requests` sent with each that it takes, before it is answered.
+  /// Has the next of `requests` sent with each that it takes, before it is answered. A task that it leaves is to be done
+  /// before its next call.
   private final class Chain: RequestDispatcher {
     private let requests: [ByteBuffer]
     private let sentCount = Atomic<Int>(1)
+    private let taskCount = Atomic<Int>(0)
     let client = Mutex<CInt>(-1)
 
     init(_ requests: [ByteBuffer]) { self.requests = requests }
@@ -169,6 +171,8 @@ import Testing
       for offer in offers {
         while let call = offer.calls.popFirst() {
           let next = sentCount.add(1, ordering: .relaxed).oldValue
+          #expect(taskCount.load(ordering: .relaxed) == next - 1)
+          offer.connection.eventLoop.execute { self.taskCount.add(1, ordering: .relaxed) }
           if next < requests.count {
             requests[next].withUnsafeReadableBytes { bytes in
               #expect(send(client.withLock { $0 }, bytes.baseAddress, bytes.count, 0) == bytes.count)

@@ -102,20 +102,20 @@ import Testing
     let group = try Group(count + 1)
     for other in 1...count { try group[other].send(call(7, .logServiceFetch, "parked \(other)")) }
     let parked = try (1...count).map { try group.taken("parked \($0)") }
-    let mayJoin = NIOLoopBoundBox([Bool](), eventLoop: group.loop)
+    let places = NIOLoopBoundBox([Bool](), eventLoop: group.loop)
     group.script.at("wake") {
       for taken in parked {
-        mayJoin.value.append(taken.connection.mayJoinTurn)
+        places.value.append(taken.connection.takePlaceInTurn())
         taken.connection.respond(.message(ByteBuffer(string: "news")), to: taken.call.id)
       }
     }
-    #expect(!group[1].handler.mayJoinTurn, "there is no turn")
+    #expect(!group[1].handler.takePlaceInTurn(), "there is no turn")
     var order: [Int] = []
     for index in 0...count { group[index].valve.onFlush = { order.append(index) } }
     try group[0].send(call(1, .adminServicePing, "wake"))
     #expect(order.count == count + 1)
-    #expect((count > 4 ? order.first : order.last) == 0)
-    #expect(mayJoin.value == (0..<count).map { $0 < 4 })
+    #expect(order == (count > 4 ? Array(0...count) : Array(1...count) + [0]))
+    #expect(places.value == (0..<count).map { $0 < 4 })
   }
 
   @Test func `where turns are of one connection each, the next one is had at once, if the last was a while ago`() throws

@@ -67,6 +67,20 @@ import Testing
     }
   }
 
+  @Test func `a loop's turn goes with it`() async throws {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    weak var turn: LoopTurn?
+    do {
+      let loop = group.next()
+      let yield = try await LoopYield.make(on: loop)
+      let made = LoopTurn(eventLoop: loop, dispatcher: FakeDispatcher.standard(), length: .seconds(1), yield: yield)
+      turn = made
+    }
+    #expect(turn != nil)
+    try await group.shutdownGracefully()
+    #expect(turn == nil)
+  }
+
   @Test func `each time it is asked for, it is done once`() async throws {
     try await withYield { loop, yield, runs in
       for count in 1...100 {

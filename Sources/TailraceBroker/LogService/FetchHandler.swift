@@ -18,7 +18,7 @@ struct FetchHandler: Sendable {
       let tail = TailFetch(single, topics: topics, door: connection.door)
     {
       switch tail.attempt(from: store, call.id, connection) {
-      case .answered: return
+      case .done: return
       case .tooLittle(let result): return park(tail, after: tail.seen(result), call.id, connection)
       case .notAtOnce: break
       }

@@ -98,6 +98,9 @@ package final class FetchPurgatory: Sendable {
   /// Whether fetches are not to wait any more.
   var isDraining: Bool { state.withLock { $0.isDraining } }
 
+  /// How many connections are known: those that had a fetch wait, until they close.
+  package var connectionCount: Int { state.withLock { $0.parked.count } }
+
   /// How many fetches wait now.
   package var count: Int { state.withLock { $0.count } }
 
@@ -117,7 +120,7 @@ package final class FetchPurgatory: Sendable {
     guard state.withLock({ $0.needsTimer(connection, at: deadline) }) else { return }
     let timer = eventLoop.scheduleTask(deadline: deadline) {
       let (due, next) = self.state.withLock { $0.takeTimer(connection, at: deadline) }
-      for fetch in due { self.hurry(fetch) }
+      for fetch in due where fetch.claimHurry() { self.hurry(fetch) }
       if let next { self.setTimer(connection, on: eventLoop, at: next) }
     }
     state.withLock { $0.set(timer, of: connection) }?.cancel()
@@ -202,7 +205,7 @@ package final class FetchPurgatory: Sendable {
   private func wake(_ fetch: ParkedFetch, after seen: Seen) {
     guard fetch.claimWake() else { return }
     // Then the answer goes out with that of the append.
-    if fetch.tail != nil, fetch.connection.mayJoinTurn { return look(fetch, after: seen, []) }
+    if fetch.tail != nil, fetch.connection.takePlaceInTurn() { return look(fetch, after: seen, []) }
     lookLater(fetch, after: seen, [])
   }
 
@@ -218,7 +221,7 @@ package final class FetchPurgatory: Sendable {
     for waiter in fetch.takeWaiters() { store.cancel(waiter) }
     if let tail = fetch.tail {
       switch tail.attempt(from: store, fetch.key.call, fetch.connection, isWanted: { release(fetch) }) {
-      case .answered: return
+      case .done: return
       case .tooLittle(let result): return sleepAgain(fetch, tail.seen(result), after: seen, unwatched)
       case .notAtOnce: break
       }

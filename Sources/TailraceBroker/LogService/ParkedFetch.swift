@@ -27,6 +27,7 @@ final class ParkedFetch: Sendable {
     /// Places in the demand's reads.
     var hopeless: Set<Int> = []
     var isWaking = false
+    var isHurried = false
     var isDone = false
   }
 
@@ -57,6 +58,14 @@ final class ParkedFetch: Sendable {
       guard !state.isDone, !state.isWaking else { return false }
       state.isWaking = true
       return true
+    }
+  }
+
+  /// True for the first caller, who then answers with what there is: that may take a while.
+  func claimHurry() -> Bool {
+    state.withLock { state in
+      defer { state.isHurried = true }
+      return !state.isHurried
     }
   }
 

@@ -15,7 +15,8 @@ struct TailFetch: Sendable {
 
   /// What came of a read.
   enum Attempt {
-    case answered
+    /// Answered, or not wanted any more.
+    case done
     /// There is less than was asked for, and time to wait.
     case tooLittle(ReadResult)
     /// The read has to wait, or there is something wrong: to be looked at in full.
@@ -46,10 +47,10 @@ struct TailFetch: Sendable {
       SingleFetchResponse.begin(&answer)
       guard let result = store.readAtOnce(target, maxBytes: bounds.maxBytes, into: &answer) else { return .notAtOnce }
       guard maxWaitMs == 0 || bounds.counted(result, of: target) >= bounds.minBytes else { return .tooLittle(result) }
-      guard isWanted() else { return .answered }
+      guard isWanted() else { return .done }
       SingleFetchResponse.complete(&answer, result, topic: topic, partition: target.partition.index)
       connection.respond(result.chunks.isEmpty ? .message(answer) : .chunks([.bytes(answer)] + result.chunks), to: call)
-      return .answered
+      return .done
     }
   }
 

@@ -153,7 +153,7 @@ package final class NativeConnectionHandler: ChannelInboundHandler, CallConnecti
 
   package func expectAnswer() { turn.expectAnswer() }
 
-  package var mayJoinTurn: Bool { eventLoop.inEventLoop && turn.mayJoin }
+  package func takePlaceInTurn() -> Bool { eventLoop.inEventLoop && turn.takePlace() }
 
   package func send(_ message: Response, to call: CallID) {
     stream(message, to: call)

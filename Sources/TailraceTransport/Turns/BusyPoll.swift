@@ -15,9 +15,9 @@ internal import TailraceWire
 /// sleeps. Between two looks it gives its core to any thread that wants it; of all cores no more than half are kept
 /// awake like that; and a loop that has looked in vain sleeps as ever until its turns are close again.
 ///
-/// What it looks at is `LoopSockets`. A connection that
-/// is not read for now, though there is something to read, ends each look at once, so its loop sleeps as ever. Timers, tasks
-/// that other threads give the loop, new connections, and room for the output of the gRPC door wait until the look is over.
+/// What it looks at is `LoopSockets`. A connection that is not read for now, though there is something to read, ends each
+/// look at once, so its loop sleeps as ever. Timers, tasks that other threads give the loop, new connections, and room for
+/// the output of the gRPC door wait until the look is over.
 ///
 /// Isolation: its event loop, once it is shared.
 final class BusyPoll {

@@ -15,9 +15,9 @@ protocol DirectReader: TurnMember {
 /// What there is to read for an event loop, looked at without the loop.
 ///
 /// A loop goes a long way for each socket that has something: events, registrations, a pipeline. Between two of its own
-/// looks the requests that are there by then are read straight from here, and have their turn (`LoopTurn`). The loop's own
-/// set is not to be had, so this is one beside it; what is read here it does not find any more, and all the rest it does: ends of streams, errors, and
-/// everything from descriptors without a reader.
+/// looks the requests that are there by then are read straight from here, and have their turn (`LoopTurn`). The loop's
+/// own set is not to be had, so this is one beside it; what is read here it does not find any more, and all the rest it
+/// does: ends of streams, errors, and everything from descriptors without a reader.
 ///
 /// Isolation: its event loop, once it is shared.
 final class LoopSockets {

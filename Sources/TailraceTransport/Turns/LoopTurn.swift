@@ -51,16 +51,21 @@ package final class LoopTurn: @unchecked Sendable {
   /// Whether it is worth while to look for more for a while behind the last turn.
   private var isPollWanted = false
   /// Whether the last read through a channel brought so little that the next one may go past it.
-  private var isReadDirectly = false
+  private var areReadsSmall = false
   private var lookHabit = LookHabit()
   /// Whether the turn under way left a call that another thread will soon answer.
   private var isAnswerExpected = false
   /// Connections whose output waits for room in their sockets, which a look for more would not see.
   private var heldBackCount = 0
-  /// When the turn under way began.
+  /// When the turn under way began, or the last one, and when that ended.
   private var begin = NIODeadline.uptimeNanoseconds(0)
+  private var end = NIODeadline.uptimeNanoseconds(0)
+  /// When the loop looks at its sockets itself again.
+  private var lookEnd = NIODeadline.uptimeNanoseconds(0)
   /// Those that were given answers in the turn under way without being of it.
   private var joined: [any TurnMember] = []
+  /// Places of the turn under way that were taken.
+  private var placeCount = 0
   /// Who was alone in the last turn, and how many were of one each.
   private var soloist: ObjectIdentifier?
   private var soloCount = 0
@@ -102,7 +107,7 @@ package final class LoopTurn: @unchecked Sendable {
   func forget(_ reader: UInt32) { sockets?.forget(reader) }
 
   /// A read through a channel has brought so little that the next one may go past it, or more.
-  func noteRead(isSmall: Bool) { isReadDirectly = isSmall }
+  func noteRead(isSmall: Bool) { areReadsSmall = isSmall }
 
   /// The output of one more connection, or of one less, waits for room in its socket.
   func noteHeldBack(_ isHeldBack: Bool) { heldBackCount += isHeldBack ? 1 : -1 }
@@ -129,7 +134,7 @@ package final class LoopTurn: @unchecked Sendable {
     }
   }
 
-  private var isApart: Bool { eventLoop.now - begin >= Self.apart }
+  private var isApart: Bool { eventLoop.now - end >= Self.apart }
 
   /// Has a connection take part in a turn after the loop has looked at its sockets. To be called once until then.
   func addLater(_ handler: any TurnMember) {
@@ -154,8 +159,13 @@ package final class LoopTurn: @unchecked Sendable {
     return isRunning
   }
 
-  /// Whether a turn is under way, and few have joined it.
-  var mayJoin: Bool { isRunning && joined.count < Self.fewJoined }
+  /// Takes one of the few places that the turn under way has for answers to what others have brought. False where there
+  /// is none, or no turn.
+  func takePlace() -> Bool {
+    guard isRunning, placeCount < Self.fewJoined else { return false }
+    placeCount += 1
+    return true
+  }
 
   /// A turn of one connection, at once. False where another one is under way.
   func runAlone(_ handler: any TurnMember) -> Bool {
@@ -177,8 +187,10 @@ package final class LoopTurn: @unchecked Sendable {
     run()
   }
 
-  private func run() {
+  /// - Parameter mayLook: Whether the next one may be of what is read past the channels.
+  private func run(mayLook: Bool = true) {
     isRunning = true
+    placeCount = 0
     isAnswerExpected = false
     begin = eventLoop.now
     noteSoloist()
@@ -200,12 +212,19 @@ package final class LoopTurn: @unchecked Sendable {
     running.removeAll(keepingCapacity: true)
     endJoined()
     isRunning = false
+    end = eventLoop.now
     scheduleLater()
-    scheduleLook(behind: count)
+    if mayLook { scheduleLook(behind: count) }
   }
 
+  /// In the order in which they came; one that ends may have others join.
   private func endJoined() {
-    while let handler = joined.popLast() { handler.endTurn() }
+    var index = 0
+    while index < joined.count {
+      joined[index].endTurn()
+      index += 1
+    }
+    joined.removeAll(keepingCapacity: true)
   }
 
   /// Those from `index` on take part in a later turn instead.
@@ -228,30 +247,30 @@ package final class LoopTurn: @unchecked Sendable {
   private func scheduleLook(behind count: Int) {
     isPollWanted =
       busyPoll?.isWorthwhile(afterTurnAt: begin, of: count, expectingAnswer: isAnswerExpected) ?? false
-    guard !isLooking, !isLookScheduled, sockets != nil, isPollWanted || (isReadDirectly && lookHabit.isDue) else {
-      return
-    }
+    guard sockets != nil, !isLookScheduled, isPollWanted || (areReadsSmall && lookHabit.isDue) else { return }
     isLookScheduled = true
+    if !isLooking { lookEnd = begin + Self.lookLength }
+    // A task, so that those which the turn has left to do come first.
     eventLoop.execute { self.look() }
   }
 
-  /// Takes turns with what there is to read by now, and for a while with what comes, unless the loop has something to do itself:
+  /// Takes a turn with what there is to read by now, or comes within a while, unless the loop has something to do itself:
   /// other connections may have read behind the turn.
   private func look() {
     isLookScheduled = false
-    guard let sockets else { return }
+    guard let sockets, !isScheduled, !isLaterScheduled else { return }
+    guard sockets.look() || (isPollWanted && heldBackCount == 0 && busyPoll?.run() == true) else {
+      lookHabit.note(false)
+      return
+    }
+    // From now on the loop looks itself, and finds what was found here.
+    guard eventLoop.now < lookEnd else { return }
+    let isAll = sockets.read(at: eventLoop.now) { running.append($0) }
+    lookHabit.note(!running.isEmpty)
+    guard !running.isEmpty else { return }
     isLooking = true
-    defer { isLooking = false }
-    let end = eventLoop.now + Self.lookLength
-    repeat {
-      guard !isScheduled, !isLaterScheduled, heldBackCount == 0 else { return }
-      let isReady = sockets.look()
-      lookHabit.note(isReady)
-      guard isReady || (isPollWanted && busyPoll?.run() == true) else { return }
-      let isAll = sockets.read(at: eventLoop.now) { running.append($0) }
-      if !running.isEmpty { run() }
-      guard isAll else { return }
-    } while begin < end
+    run(mayLook: isAll)
+    isLooking = false
   }
 
   private func askForLater() {

@@ -63,9 +63,10 @@ package protocol CallConnection: AnyObject, Sendable {
   /// little sooner. Event loop only.
   func expectAnswer()
 
-  /// Whether this is the connection's event loop, and an answer given now goes out with the loop's turn that is under way,
-  /// which is so for a few.
-  var mayJoinTurn: Bool { get }
+  /// Takes one of the few places that the turn under way on the connection's event loop has for answers to what others have
+  /// brought. False on other threads, where there is no turn, and where there is no place: then the answer is to be
+  /// found in a task of the loop.
+  func takePlaceInTurn() -> Bool
 
   /// Sends one of the messages of a call that streams; `respond` ends it, with `.end` where all is said. Event loop only.
   func send(_ message: Response, to call: CallID)
@@ -90,5 +91,5 @@ package protocol CallConnection: AnyObject, Sendable {
 
 extension CallConnection {
   package func expectAnswer() {}
-  package var mayJoinTurn: Bool { false }
+  package func takePlaceInTurn() -> Bool { false }
 }

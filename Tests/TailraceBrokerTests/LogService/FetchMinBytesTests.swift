@@ -81,10 +81,10 @@ import Testing
         try await topic.produce(one)
         #expect(try topic.byteCount(call) == nil)
       }
-      #expect(topic.store.seen.chunkReadCount == 1)
+      #expect(topic.store.seen.readCount == 1)
       try await topic.produce(one)
       #expect(try topic.byteCount(call) == 10 * size)
-      #expect(topic.store.seen.chunkReadCount == 2)
+      #expect(topic.store.seen.readCount == 2)
       // A byte more is a batch more.
       let next = try await topic.fetch(1, offset: 10, minBytes: size + 1)
       try await topic.produce(one)
@@ -134,7 +134,7 @@ import Testing
       for count in 1...3 {
         #expect(try topic.byteCount(call) == nil)
         try await topic.produce(one)
-        if count < 3 { #expect(topic.store.seen.chunkReadCount == 1) }
+        if count < 3 { #expect(topic.store.seen.readCount == 1) }
       }
       // The producer may be told before the reader is.
       while try topic.byteCount(call) == nil { await topic.connection.advance(byMs: 0) }

@@ -1,3 +1,4 @@
+import NIOCore
 import Synchronization
 import TailraceBroker
 import TailraceStorage
@@ -16,8 +17,11 @@ final class ProbeLogStore: LogStore {
     var failure: Failure = .none
     /// Partitions that take no waiters.
     var readOnly: Set<PartitionID> = []
-    /// Reads in form `.chunks`.
+    /// Reads in form `.chunks`, and those at once.
     var chunkReadCount = 0
+    var atOnceReadCount = 0
+    /// Both.
+    var readCount: Int { chunkReadCount + atOnceReadCount }
     /// First offsets of the reads in form `.bytes`, in order.
     var byteReads: [Offset] = []
     /// Such reads wait here while `isHoldingReads`.
@@ -146,6 +150,11 @@ final class ProbeLogStore: LogStore {
       return state.isHoldingReads
     }
     if !isHeld { base.read(targets, maxBytes: maxBytes, form: form, completion: completion) }
+  }
+
+  func readAtOnce(_ target: ReadTarget, maxBytes: Int, into buffer: inout ByteBuffer) -> ReadResult? {
+    state.withLock { $0.atOnceReadCount += 1 }
+    return base.readAtOnce(target, maxBytes: maxBytes, into: &buffer)
   }
 
   func awaitAdvance(
