@@ -158,23 +158,44 @@ import Testing
   }
 
   /// Has the next of `requests` sent with each that it takes, before it is answered. A task that it leaves is to be done
-  /// before its next call.
+  /// before its next dispatch.
   private final class Chain: RequestDispatcher {
+    /// Of an endless one, until a call says "end".
+    static let most = 100_000
+
     private let requests: [ByteBuffer]
+    private let isEndless: Bool
     private let sentCount = Atomic<Int>(1)
     private let taskCount = Atomic<Int>(0)
+    private let isOver = Atomic<Bool>(false)
     let client = Mutex<CInt>(-1)
+    /// What the task does.
+    let behind = Mutex<@Sendable () -> Void>({})
 
-    init(_ requests: [ByteBuffer]) { self.requests = requests }
+    init(_ requests: [ByteBuffer], isEndless: Bool = false) {
+      self.requests = requests
+      self.isEndless = isEndless
+    }
+
+    var callCount: Int { sentCount.load(ordering: .relaxed) - 1 }
+
+    private func next(_ number: Int) -> ByteBuffer? {
+      guard isEndless else { return number < requests.count ? requests[number] : nil }
+      return number < Self.most && !isOver.load(ordering: .relaxed) ? requests[number % requests.count] : nil
+    }
 
     func dispatch(_ offers: [CallOffer]) {
+      #expect(taskCount.load(ordering: .relaxed) == callCount)
       for offer in offers {
         while let call = offer.calls.popFirst() {
           let next = sentCount.add(1, ordering: .relaxed).oldValue
-          #expect(taskCount.load(ordering: .relaxed) == next - 1)
-          offer.connection.eventLoop.execute { self.taskCount.add(1, ordering: .relaxed) }
-          if next < requests.count {
-            requests[next].withUnsafeReadableBytes { bytes in
+          offer.connection.eventLoop.execute {
+            self.taskCount.add(1, ordering: .relaxed)
+            self.behind.withLock { $0 }()
+          }
+          if String(buffer: call.message) == "end" { isOver.store(true, ordering: .relaxed) }
+          if let request = self.next(next) {
+            request.withUnsafeReadableBytes { bytes in
               #expect(send(client.withLock { $0 }, bytes.baseAddress, bytes.count, 0) == bytes.count)
             }
           }
@@ -188,6 +209,68 @@ import Testing
     func connectionClosed(_ connection: any CallConnection) {}
   }
 
+  /// Serves the native door without prefaces.
+  private func serve(
+    _ dispatcher: any RequestDispatcher, _ reads: ReadCounter, _ turn: LoopTurn, _ group: any EventLoopGroup,
+    _ note: @escaping @Sendable (any Channel) -> Void = { _ in }
+  ) async throws -> any Channel {
+    let environment = ConnectionEnvironment(
+      dispatcher: dispatcher, budget: MemoryBudget(limitBytes: 512 << 20),
+      logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+    return try await ServerBootstrap(group: group)
+      .childChannelOption(.autoRead, value: false)
+      .childChannelOption(.allowRemoteHalfClosure, value: true)
+      .childChannelOption(.maxMessagesPerRead, value: 1)
+      .childChannelInitializer { channel in
+        note(channel)
+        return channel.eventLoop.makeCompletedFuture {
+          turn.watch(channel)
+          let handler = NativeConnectionHandler(eventLoop: channel.eventLoop, environment: environment, turn: turn)
+          try channel.pipeline.syncOperations.addHandlers([reads, handler])
+        }
+      }
+      .bind(host: "127.0.0.1", port: 0).get()
+  }
+
+  /// Takes part in turns, and does nothing.
+  private final class Bystander: TurnMember, @unchecked Sendable {
+    let turn: LoopTurn
+    let isOpen = true
+    let isInTurn = false
+    var isTurnAwaited = false
+
+    init(_ turn: LoopTurn) { self.turn = turn }
+
+    func beginTurn(at now: NIODeadline) -> CallOffer? {
+      isTurnAwaited = false
+      return nil
+    }
+
+    func endTurn() {}
+  }
+
+  @Test func `calls that follow at once and leave turns behind do not keep the loop from its other sockets`()
+    async throws
+  {
+    let (chain, reads) = (Chain([try call(1, .adminServicePing, "again and again")], isEndless: true), ReadCounter())
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let turn = LoopTurn(eventLoop: group.next(), dispatcher: chain, length: .seconds(10), sockets: try LoopSockets())
+    let bystander = Bystander(turn)
+    chain.behind.withLock { $0 = { bystander.awaitTurn() } }
+    let server = try await serve(chain, reads, turn, group)
+    let socket = try RawSocket(port: try #require(server.localAddress?.port))
+    chain.client.withLock { $0 = socket.descriptor }
+    try socket.write(try call(1, .adminServicePing, "again and again"))
+    _ = try socket.nextAnswer()
+    // Its connection is taken by the loop itself.
+    let other = try RawSocket(port: try #require(server.localAddress?.port))
+    try other.write(try call(1, .adminServicePing, "end"))
+    #expect(try other.nextAnswer().text == "end")
+    #expect(chain.callCount < Chain.most)
+    try await server.close().get()
+    try await group.shutdownGracefully()
+  }
+
   @Test func `calls that follow at once are read past the channel, large ones and the end of the stream through it`()
     async throws
   {
@@ -197,23 +280,8 @@ import Testing
     let (chain, reads) = (Chain(requests), ReadCounter())
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let turn = LoopTurn(eventLoop: group.next(), dispatcher: chain, length: .seconds(10), sockets: try LoopSockets())
-    let environment = ConnectionEnvironment(
-      dispatcher: chain, budget: MemoryBudget(limitBytes: 512 << 20),
-      logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     let closed = group.next().makePromise(of: Void.self)
-    let server = try await ServerBootstrap(group: group)
-      .childChannelOption(.autoRead, value: false)
-      .childChannelOption(.allowRemoteHalfClosure, value: true)
-      .childChannelOption(.maxMessagesPerRead, value: 1)
-      .childChannelInitializer { channel in
-        channel.closeFuture.cascade(to: closed)
-        return channel.eventLoop.makeCompletedFuture {
-          turn.watch(channel)
-          let handler = NativeConnectionHandler(eventLoop: channel.eventLoop, environment: environment, turn: turn)
-          try channel.pipeline.syncOperations.addHandlers([reads, handler])
-        }
-      }
-      .bind(host: "127.0.0.1", port: 0).get()
+    let server = try await serve(chain, reads, turn, group) { $0.closeFuture.cascade(to: closed) }
     let socket = try RawSocket(port: try #require(server.localAddress?.port))
     chain.client.withLock { $0 = socket.descriptor }
     try socket.write(requests[0])

@@ -54,6 +54,24 @@ import Testing
     }
   }
 
+  @Test(arguments: [false, true])
+  func `a connection that goes with output held back no longer counts as one that holds some back`(isEnded: Bool) throws
+  {
+    let connection = try EmbeddedConnection(
+      FakeDispatcher { _ in .message(ByteBuffer(repeating: 1, count: 200 << 10)) })
+    let turn = connection.handler.turn
+    connection.valve.isShut = true
+    for id in 1...4 as ClosedRange<UInt64> { try connection.send(call(id)) }
+    #expect(turn.heldBackCount == 1)
+    #expect(connection.handler.backlog.count > 0)
+    if isEnded { try connection.send(ByteBuffer(bytes: [0, 0, 0, 1, 0, 0])) }
+    connection.valve.drop()
+    _ = try? connection.channel.close().wait()
+    connection.channel.embeddedEventLoop.run()
+    #expect(turn.heldBackCount == 0)
+    #expect(connection.handler.unsentMemoryBytes == 0)
+  }
+
   /// All that was written so far, and the sizes of its pieces.
   private func written(_ connection: EmbeddedConnection) throws -> (ByteBuffer, sizes: [Int]) {
     var (all, sizes) = (ByteBuffer(), [Int]())

@@ -79,6 +79,9 @@ extension NativeConnectionHandler {
     gather = ByteBuffer()
     gatheredBytes = 0
     spareGather = ByteBuffer()
+    // What the channel has it tells of itself.
+    unsentBytes -= backlog.reduce(0) { $0 + $1.count }
+    unsentMemoryBytes -= backlog.reduce(0) { $0 + $1.memoryBytes }
     backlog = []
     isBehind = false
     heldUpStreams = []

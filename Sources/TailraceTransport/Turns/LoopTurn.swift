@@ -47,7 +47,6 @@ package final class LoopTurn: @unchecked Sendable {
   private var isLaterScheduled = false
   private var isRunning = false
   private var isLookScheduled = false
-  private var isLooking = false
   /// Whether it is worth while to look for more for a while behind the last turn.
   private var isPollWanted = false
   /// Whether the last read through a channel brought so little that the next one may go past it.
@@ -56,12 +55,14 @@ package final class LoopTurn: @unchecked Sendable {
   /// Whether the turn under way left a call that another thread will soon answer.
   private var isAnswerExpected = false
   /// Connections whose output waits for room in their sockets, which a look for more would not see.
-  private var heldBackCount = 0
+  private(set) var heldBackCount = 0
   /// When the turn under way began, or the last one, and when that ended.
   private var begin = NIODeadline.uptimeNanoseconds(0)
   private var end = NIODeadline.uptimeNanoseconds(0)
-  /// When the loop looks at its sockets itself again.
+  /// Until when what is found past the channels may be read there. It moves on only when the loop is known to have looked
+  /// at its sockets itself, or tasks that lead to turns and turns that leave tasks would keep it from that.
   private var lookEnd = NIODeadline.uptimeNanoseconds(0)
+  private var hasLoopLooked = false
   /// Those that were given answers in the turn under way without being of it.
   private var joined: [any TurnMember] = []
   /// Places of the turn under way that were taken.
@@ -90,7 +91,10 @@ package final class LoopTurn: @unchecked Sendable {
     self.busyPoll = busyPoll
     if let yield { sockets?.watch(yield.readEnd) }
     // Until the loop ends. Not weakly: whatever is referred to so costs more to refer to, in all places.
-    yield?.body = { self.runLater() }
+    yield?.body = {
+      self.hasLoopLooked = true
+      self.runLater()
+    }
   }
 
   /// Has what comes on `channel` end a look for more.
@@ -126,6 +130,7 @@ package final class LoopTurn: @unchecked Sendable {
   /// The same for a connection that has just read. Where turns are of one at a time, it need not wait for others: if it is the
   /// same one as ever, or the turn before was a while ago, so that it is the first whose read the loop sees now.
   func addReader(_ handler: any TurnMember) {
+    hasLoopLooked = true
     guard soloCount >= Self.soloTurns, waiting.isEmpty, soloist == ObjectIdentifier(handler) || isApart,
       runAlone(handler)
     else {
@@ -187,12 +192,13 @@ package final class LoopTurn: @unchecked Sendable {
     run()
   }
 
-  /// - Parameter mayLook: Whether the next one may be of what is read past the channels.
-  private func run(mayLook: Bool = true) {
+  private func run() {
     isRunning = true
     placeCount = 0
     isAnswerExpected = false
     begin = eventLoop.now
+    if hasLoopLooked { lookEnd = begin + Self.lookLength }
+    hasLoopLooked = false
     noteSoloist()
     for (index, handler) in running.enumerated() {
       if index > 0, index % Self.crowd == 0, isOver {
@@ -214,7 +220,7 @@ package final class LoopTurn: @unchecked Sendable {
     isRunning = false
     end = eventLoop.now
     scheduleLater()
-    if mayLook { scheduleLook(behind: count) }
+    scheduleLook(behind: count)
   }
 
   /// In the order in which they came; one that ends may have others join.
@@ -247,9 +253,10 @@ package final class LoopTurn: @unchecked Sendable {
   private func scheduleLook(behind count: Int) {
     isPollWanted =
       busyPoll?.isWorthwhile(afterTurnAt: begin, of: count, expectingAnswer: isAnswerExpected) ?? false
-    guard sockets != nil, !isLookScheduled, isPollWanted || (areReadsSmall && lookHabit.isDue) else { return }
+    guard sockets != nil, !isLookScheduled,
+      isPollWanted || (areReadsSmall && begin < lookEnd && lookHabit.isDue)
+    else { return }
     isLookScheduled = true
-    if !isLooking { lookEnd = begin + Self.lookLength }
     // A task, so that those which the turn has left to do come first.
     eventLoop.execute { self.look() }
   }
@@ -263,14 +270,12 @@ package final class LoopTurn: @unchecked Sendable {
       lookHabit.note(false)
       return
     }
-    // From now on the loop looks itself, and finds what was found here.
-    guard eventLoop.now < lookEnd else { return }
-    let isAll = sockets.read(at: eventLoop.now) { running.append($0) }
+    let now = eventLoop.now
+    // Else it is for the loop to look, which finds what was found here.
+    guard now < lookEnd else { return }
+    if !sockets.read(at: now, { running.append($0) }) { lookEnd = now }
     lookHabit.note(!running.isEmpty)
-    guard !running.isEmpty else { return }
-    isLooking = true
-    run(mayLook: isAll)
-    isLooking = false
+    if !running.isEmpty { run() }
   }
 
   private func askForLater() {
