@@ -185,7 +185,8 @@ import Testing
     }
 
     func dispatch(_ offers: [CallOffer]) {
-      #expect(taskCount.load(ordering: .relaxed) == callCount)
+      // With another connection two turns may be of one pass of the loop.
+      if !isEndless { #expect(taskCount.load(ordering: .relaxed) == callCount) }
       for offer in offers {
         while let call = offer.calls.popFirst() {
           let next = sentCount.add(1, ordering: .relaxed).oldValue
