@@ -57,9 +57,9 @@ import Testing
 
     deinit { for end in near + far { close(end) } }
 
-    func send(_ text: String, to index: Int) {
+    func deliver(_ text: String, to index: Int) {
       let bytes = Array(text.utf8)
-      #expect(bytes.withUnsafeBytes { Glibc.send(far[index], $0.baseAddress, $0.count, 0) } == bytes.count)
+      #expect(bytes.withUnsafeBytes { send(far[index], $0.baseAddress, $0.count, 0) } == bytes.count)
     }
   }
 
@@ -80,15 +80,15 @@ import Testing
     for reader in 0..<2 { _ = sockets.watch(pairs.near[reader + 1], for: readers[reader]) }
     #expect(read(sockets) == (false, false, []))
 
-    pairs.send("a", to: 1)
-    pairs.send("b", to: 2)
+    pairs.deliver("a", to: 1)
+    pairs.deliver("b", to: 2)
     let both = read(sockets)
     #expect(both.isReady && both.isAll)
     #expect(Set(both.readers) == Set(readers.map { ObjectIdentifier($0) }))
     #expect(readers.map(\.texts) == [["a"], ["b"]])
 
-    pairs.send("nobody's", to: 0)
-    pairs.send("c", to: 2)
+    pairs.deliver("nobody's", to: 0)
+    pairs.deliver("c", to: 2)
     #expect(read(sockets) == (true, false, [ObjectIdentifier(readers[1])]))
     #expect(readers.map(\.texts) == [["a"], ["b", "c"]])
   }
@@ -99,7 +99,7 @@ import Testing
     let names = (0..<2).map { sockets.watch(pairs.near[$0], for: readers[$0]) }
     #expect(Set(names).count == 2)
     sockets.forget(names[0])
-    pairs.send("a", to: 0)
+    pairs.deliver("a", to: 0)
     #expect(read(sockets) == (true, false, []))
     // The name is another one's now.
     let last = Reader(pairs.near[0])
@@ -115,7 +115,7 @@ import Testing
     let readers = pairs.near.map(Reader.init)
     for (index, reader) in readers.enumerated() {
       _ = sockets.watch(pairs.near[index], for: reader)
-      pairs.send("\(index)", to: index)
+      pairs.deliver("\(index)", to: index)
     }
     #expect(read(sockets).readers.count == ReadySet.most)
     #expect(read(sockets).readers.count == 10)
@@ -280,7 +280,10 @@ import Testing
     let requests = try texts.enumerated().map { try call(UInt64($0.offset + 1), .adminServicePing, $0.element) }
     let (chain, reads) = (Chain(requests), ReadCounter())
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    let turn = LoopTurn(eventLoop: group.next(), dispatcher: chain, length: .seconds(10), sockets: try LoopSockets())
+    // No pause, however long, makes the loop look itself.
+    let turn = LoopTurn(
+      eventLoop: group.next(), dispatcher: chain, length: .seconds(10), sockets: try LoopSockets(),
+      lookLength: .hours(1))
     let closed = group.next().makePromise(of: Void.self)
     let server = try await serve(chain, reads, turn, group) { $0.closeFuture.cascade(to: closed) }
     let socket = try RawSocket(port: try #require(server.localAddress?.port))

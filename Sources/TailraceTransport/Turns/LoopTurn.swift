@@ -23,8 +23,6 @@ package final class LoopTurn: @unchecked Sendable {
   private static let apart = TimeAmount.microseconds(30)
   /// After so many turns of one connection each the next one is had at once.
   private static let soloTurns = 4
-  /// For so long turns follow each other before the loop looks at its sockets itself.
-  private static let lookLength = TimeAmount.microseconds(200)
 
   private let eventLoop: any EventLoop
   private let dispatcher: any RequestDispatcher
@@ -34,6 +32,8 @@ package final class LoopTurn: @unchecked Sendable {
   private let yield: LoopYield?
   /// Where there may be more to read after a turn; nil: the loop looks itself.
   private let sockets: LoopSockets?
+  /// For so long turns with what is read there follow each other before the loop looks at its sockets itself.
+  private let lookLength: TimeAmount
   /// Looks for more there for a while; nil: the loop sleeps at once.
   private let busyPoll: BusyPoll?
 
@@ -81,13 +81,14 @@ package final class LoopTurn: @unchecked Sendable {
 
   init(
     eventLoop: any EventLoop, dispatcher: any RequestDispatcher, length: TimeAmount, yield: LoopYield? = nil,
-    sockets: LoopSockets? = nil, busyPoll: BusyPoll? = nil
+    sockets: LoopSockets? = nil, lookLength: TimeAmount = .microseconds(200), busyPoll: BusyPoll? = nil
   ) {
     self.eventLoop = eventLoop
     self.dispatcher = dispatcher
     self.length = length
     self.yield = yield
     self.sockets = sockets
+    self.lookLength = lookLength
     self.busyPoll = busyPoll
     if let yield { sockets?.watch(yield.readEnd) }
     // Until the loop ends. Not weakly: whatever is referred to so costs more to refer to, in all places.
@@ -197,7 +198,7 @@ package final class LoopTurn: @unchecked Sendable {
     placeCount = 0
     isAnswerExpected = false
     begin = eventLoop.now
-    if hasLoopLooked { lookEnd = begin + Self.lookLength }
+    if hasLoopLooked { lookEnd = begin + lookLength }
     hasLoopLooked = false
     noteSoloist()
     for (index, handler) in running.enumerated() {
